@@ -1,0 +1,264 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_perfkit_global_optspecs
+    string join \n json o/output= q/quiet color= config= h/help V/version
+end
+
+function __fish_perfkit_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_perfkit_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_perfkit_using_subcommand
+    set -l cmd (__fish_perfkit_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c perfkit -n "__fish_perfkit_needs_command" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_needs_command" -l color -d 'Use color' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c perfkit -n "__fish_perfkit_needs_command" -l config -d 'Read this configuration file instead of ./perfkit.yaml' -r -F
+complete -c perfkit -n "__fish_perfkit_needs_command" -l json -d 'Print the result as JSON'
+complete -c perfkit -n "__fish_perfkit_needs_command" -s q -l quiet -d 'Print results, warnings and errors only'
+complete -c perfkit -n "__fish_perfkit_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c perfkit -n "__fish_perfkit_needs_command" -s V -l version -d 'Print version'
+complete -c perfkit -n "__fish_perfkit_needs_command" -f -a "demo" -d 'Show the whole loop on a throw-away local server'
+complete -c perfkit -n "__fish_perfkit_needs_command" -f -a "init" -d 'Write a starter perfkit.yaml from the connected database'
+complete -c perfkit -n "__fish_perfkit_needs_command" -f -a "sandbox" -d 'Manage a local PostgreSQL server to try things on'
+complete -c perfkit -n "__fish_perfkit_needs_command" -f -a "explain" -d 'Show where a statement\'s time goes, and what is slow about it'
+complete -c perfkit -n "__fish_perfkit_needs_command" -f -a "index" -d 'Design and build index sets'
+complete -c perfkit -n "__fish_perfkit_needs_command" -f -a "seed" -d 'Fill tables with large, realistic, deterministic data'
+complete -c perfkit -n "__fish_perfkit_needs_command" -f -a "bench" -d 'Measure the workload\'s latencies under load'
+complete -c perfkit -n "__fish_perfkit_needs_command" -f -a "completions" -d 'Print a completion script for a shell'
+complete -c perfkit -n "__fish_perfkit_needs_command" -f -a "man" -d 'Print the manual page'
+complete -c perfkit -n "__fish_perfkit_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c perfkit -n "__fish_perfkit_using_subcommand demo" -l scenario -d 'The scenario' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand demo" -l pg-bin -d 'Use the server programs (initdb, postgres) in this folder' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand demo" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand demo" -l color -d 'Use color' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c perfkit -n "__fish_perfkit_using_subcommand demo" -l config -d 'Read this configuration file instead of ./perfkit.yaml' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand demo" -l keep -d 'Leave the server up, as the sandbox, and print the URL of the demo\'s database'
+complete -c perfkit -n "__fish_perfkit_using_subcommand demo" -l json -d 'Print the result as JSON'
+complete -c perfkit -n "__fish_perfkit_using_subcommand demo" -s q -l quiet -d 'Print results, warnings and errors only'
+complete -c perfkit -n "__fish_perfkit_using_subcommand demo" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c perfkit -n "__fish_perfkit_using_subcommand init" -s d -l database-url -d 'Connect to this database (URL or keyword/value string)' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand init" -l statement-timeout -d 'Cancel a statement after this time [default: 30s]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand init" -l lock-timeout -d 'Give up waiting for a lock after this time [default: 2s]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand init" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand init" -l color -d 'Use color' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c perfkit -n "__fish_perfkit_using_subcommand init" -l config -d 'Read this configuration file instead of ./perfkit.yaml' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand init" -l force -d 'Replace the file if it is there'
+complete -c perfkit -n "__fish_perfkit_using_subcommand init" -l json -d 'Print the result as JSON'
+complete -c perfkit -n "__fish_perfkit_using_subcommand init" -s q -l quiet -d 'Print results, warnings and errors only'
+complete -c perfkit -n "__fish_perfkit_using_subcommand init" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and not __fish_seen_subcommand_from start url psql stop destroy help" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and not __fish_seen_subcommand_from start url psql stop destroy help" -l color -d 'Use color' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and not __fish_seen_subcommand_from start url psql stop destroy help" -l config -d 'Read this configuration file instead of ./perfkit.yaml' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and not __fish_seen_subcommand_from start url psql stop destroy help" -l json -d 'Print the result as JSON'
+complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and not __fish_seen_subcommand_from start url psql stop destroy help" -s q -l quiet -d 'Print results, warnings and errors only'
+complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and not __fish_seen_subcommand_from start url psql stop destroy help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and not __fish_seen_subcommand_from start url psql stop destroy help" -f -a "start" -d 'Start the server, and create it the first time'
+complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and not __fish_seen_subcommand_from start url psql stop destroy help" -f -a "url" -d 'Print the connection URL'
+complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and not __fish_seen_subcommand_from start url psql stop destroy help" -f -a "psql" -d 'Open psql; further arguments are psql\'s'
+complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and not __fish_seen_subcommand_from start url psql stop destroy help" -f -a "stop" -d 'Stop the server and keep its data'
+complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and not __fish_seen_subcommand_from start url psql stop destroy help" -f -a "destroy" -d 'Stop the server and remove its data'
+complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and not __fish_seen_subcommand_from start url psql stop destroy help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from start" -l pg-bin -d 'Use the server programs (initdb, postgres) in this folder' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from start" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from start" -l color -d 'Use color' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from start" -l config -d 'Read this configuration file instead of ./perfkit.yaml' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from start" -l json -d 'Print the result as JSON'
+complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from start" -s q -l quiet -d 'Print results, warnings and errors only'
+complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from start" -s h -l help -d 'Print help'
+complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from url" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from url" -l color -d 'Use color' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from url" -l config -d 'Read this configuration file instead of ./perfkit.yaml' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from url" -l json -d 'Print the result as JSON'
+complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from url" -s q -l quiet -d 'Print results, warnings and errors only'
+complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from url" -s h -l help -d 'Print help'
+complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from psql" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from psql" -l color -d 'Use color' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from psql" -l config -d 'Read this configuration file instead of ./perfkit.yaml' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from psql" -l json -d 'Print the result as JSON'
+complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from psql" -s q -l quiet -d 'Print results, warnings and errors only'
+complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from psql" -s h -l help -d 'Print help'
+complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from stop" -l pg-bin -d 'Use the server programs (initdb, postgres) in this folder' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from stop" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from stop" -l color -d 'Use color' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from stop" -l config -d 'Read this configuration file instead of ./perfkit.yaml' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from stop" -l json -d 'Print the result as JSON'
+complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from stop" -s q -l quiet -d 'Print results, warnings and errors only'
+complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from stop" -s h -l help -d 'Print help'
+complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from destroy" -l pg-bin -d 'Use the server programs (initdb, postgres) in this folder' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from destroy" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from destroy" -l color -d 'Use color' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from destroy" -l config -d 'Read this configuration file instead of ./perfkit.yaml' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from destroy" -s y -l yes -d 'Do not ask'
+complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from destroy" -l json -d 'Print the result as JSON'
+complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from destroy" -s q -l quiet -d 'Print results, warnings and errors only'
+complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from destroy" -s h -l help -d 'Print help'
+complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from help" -f -a "start" -d 'Start the server, and create it the first time'
+complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from help" -f -a "url" -d 'Print the connection URL'
+complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from help" -f -a "psql" -d 'Open psql; further arguments are psql\'s'
+complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from help" -f -a "stop" -d 'Stop the server and keep its data'
+complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from help" -f -a "destroy" -d 'Stop the server and remove its data'
+complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c perfkit -n "__fish_perfkit_using_subcommand explain" -s f -l file -d 'Explain every statement of a .sql file' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand explain" -l plan -d 'Read the output of EXPLAIN (FORMAT JSON) from a file, or from standard input for `-`' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand explain" -l top -d 'How many of the workload\'s statements are explained' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand explain" -s d -l database-url -d 'Connect to this database (URL or keyword/value string)' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand explain" -l statement-timeout -d 'Cancel a statement after this time [default: 30s]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand explain" -l lock-timeout -d 'Give up waiting for a lock after this time [default: 2s]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand explain" -s w -l workload -d 'Take the statements from here (can be repeated)' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand explain" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand explain" -l color -d 'Use color' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c perfkit -n "__fish_perfkit_using_subcommand explain" -l config -d 'Read this configuration file instead of ./perfkit.yaml' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand explain" -l allow-writes -d 'Run statements that change data too; what they did is rolled back'
+complete -c perfkit -n "__fish_perfkit_using_subcommand explain" -l json -d 'Print the result as JSON'
+complete -c perfkit -n "__fish_perfkit_using_subcommand explain" -s q -l quiet -d 'Print results, warnings and errors only'
+complete -c perfkit -n "__fish_perfkit_using_subcommand explain" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and not __fish_seen_subcommand_from suggest apply help" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and not __fish_seen_subcommand_from suggest apply help" -l color -d 'Use color' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and not __fish_seen_subcommand_from suggest apply help" -l config -d 'Read this configuration file instead of ./perfkit.yaml' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and not __fish_seen_subcommand_from suggest apply help" -l json -d 'Print the result as JSON'
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and not __fish_seen_subcommand_from suggest apply help" -s q -l quiet -d 'Print results, warnings and errors only'
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and not __fish_seen_subcommand_from suggest apply help" -s h -l help -d 'Print help'
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and not __fish_seen_subcommand_from suggest apply help" -f -a "suggest" -d 'Suggest the index set that makes the workload cheapest'
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and not __fish_seen_subcommand_from suggest apply help" -f -a "apply" -d 'Build the suggested indexes without blocking writers'
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and not __fish_seen_subcommand_from suggest apply help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from suggest" -l storage-budget -d 'Suggest indexes of this size at the most, all together' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from suggest" -l max-indexes -d 'Suggest this many indexes at the most' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from suggest" -l max-columns -d 'Suggest indexes with this many columns at the most' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from suggest" -s d -l database-url -d 'Connect to this database (URL or keyword/value string)' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from suggest" -l statement-timeout -d 'Cancel a statement after this time [default: 30s]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from suggest" -l lock-timeout -d 'Give up waiting for a lock after this time [default: 2s]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from suggest" -s w -l workload -d 'Take the statements from here (can be repeated)' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from suggest" -l pg-bin -d 'Use the server programs (initdb, postgres) in this folder' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from suggest" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from suggest" -l color -d 'Use color' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from suggest" -l config -d 'Read this configuration file instead of ./perfkit.yaml' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from suggest" -l json -d 'Print the result as JSON'
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from suggest" -s q -l quiet -d 'Print results, warnings and errors only'
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from suggest" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from apply" -l storage-budget -d 'Suggest indexes of this size at the most, all together' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from apply" -l max-indexes -d 'Suggest this many indexes at the most' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from apply" -l max-columns -d 'Suggest indexes with this many columns at the most' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from apply" -s d -l database-url -d 'Connect to this database (URL or keyword/value string)' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from apply" -l statement-timeout -d 'Cancel a statement after this time [default: 30s]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from apply" -l lock-timeout -d 'Give up waiting for a lock after this time [default: 2s]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from apply" -s w -l workload -d 'Take the statements from here (can be repeated)' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from apply" -l pg-bin -d 'Use the server programs (initdb, postgres) in this folder' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from apply" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from apply" -l color -d 'Use color' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from apply" -l config -d 'Read this configuration file instead of ./perfkit.yaml' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from apply" -s y -l yes -d 'Do not ask'
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from apply" -l dry-run -d 'Print the plan and change nothing'
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from apply" -l json -d 'Print the result as JSON'
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from apply" -s q -l quiet -d 'Print results, warnings and errors only'
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from apply" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from help" -f -a "suggest" -d 'Suggest the index set that makes the workload cheapest'
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from help" -f -a "apply" -d 'Build the suggested indexes without blocking writers'
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c perfkit -n "__fish_perfkit_using_subcommand seed" -l users -d 'How many users; the other tables follow in proportion [default: 100]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand seed" -l seed -d 'Choose other data' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand seed" -l as-of -d 'End all time series here [default: today, 00:00 UTC]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand seed" -l scenario -d 'Create this scenario\'s schema in a database without tables' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand seed" -s d -l database-url -d 'Connect to this database (URL or keyword/value string)' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand seed" -l statement-timeout -d 'Cancel a statement after this time [default: 30s]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand seed" -l lock-timeout -d 'Give up waiting for a lock after this time [default: 2s]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand seed" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand seed" -l color -d 'Use color' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c perfkit -n "__fish_perfkit_using_subcommand seed" -l config -d 'Read this configuration file instead of ./perfkit.yaml' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand seed" -l append -d 'Add to tables that are not empty'
+complete -c perfkit -n "__fish_perfkit_using_subcommand seed" -l dry-run -d 'Show what would be loaded and load nothing'
+complete -c perfkit -n "__fish_perfkit_using_subcommand seed" -l json -d 'Print the result as JSON'
+complete -c perfkit -n "__fish_perfkit_using_subcommand seed" -s q -l quiet -d 'Print results, warnings and errors only'
+complete -c perfkit -n "__fish_perfkit_using_subcommand seed" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench" -l duration -d 'Measure this long [default: 10s]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench" -s c -l connections -d 'Use this many connections [default: 8]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench" -l rate -d 'Send this many statements per second, over all connections' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench" -l threshold -d 'Require this, as in "p95 < 50ms" (can be repeated; replaces those of perfkit.yaml)' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench" -l seed -d 'Draw other parameters and another order' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench" -s d -l database-url -d 'Connect to this database (URL or keyword/value string)' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench" -l statement-timeout -d 'Cancel a statement after this time [default: 30s]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench" -l lock-timeout -d 'Give up waiting for a lock after this time [default: 2s]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench" -s w -l workload -d 'Take the statements from here (can be repeated)' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench" -l color -d 'Use color' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench" -l config -d 'Read this configuration file instead of ./perfkit.yaml' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench" -l allow-writes -d 'Run statements that change data too'
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench" -l json -d 'Print the result as JSON'
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench" -s q -l quiet -d 'Print results, warnings and errors only'
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c perfkit -n "__fish_perfkit_using_subcommand completions" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand completions" -l color -d 'Use color' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c perfkit -n "__fish_perfkit_using_subcommand completions" -l config -d 'Read this configuration file instead of ./perfkit.yaml' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand completions" -l json -d 'Print the result as JSON'
+complete -c perfkit -n "__fish_perfkit_using_subcommand completions" -s q -l quiet -d 'Print results, warnings and errors only'
+complete -c perfkit -n "__fish_perfkit_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c perfkit -n "__fish_perfkit_using_subcommand man" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand man" -l color -d 'Use color' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c perfkit -n "__fish_perfkit_using_subcommand man" -l config -d 'Read this configuration file instead of ./perfkit.yaml' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand man" -l json -d 'Print the result as JSON'
+complete -c perfkit -n "__fish_perfkit_using_subcommand man" -s q -l quiet -d 'Print results, warnings and errors only'
+complete -c perfkit -n "__fish_perfkit_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index seed bench completions man help" -f -a "demo" -d 'Show the whole loop on a throw-away local server'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index seed bench completions man help" -f -a "init" -d 'Write a starter perfkit.yaml from the connected database'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index seed bench completions man help" -f -a "sandbox" -d 'Manage a local PostgreSQL server to try things on'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index seed bench completions man help" -f -a "explain" -d 'Show where a statement\'s time goes, and what is slow about it'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index seed bench completions man help" -f -a "index" -d 'Design and build index sets'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index seed bench completions man help" -f -a "seed" -d 'Fill tables with large, realistic, deterministic data'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index seed bench completions man help" -f -a "bench" -d 'Measure the workload\'s latencies under load'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index seed bench completions man help" -f -a "completions" -d 'Print a completion script for a shell'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index seed bench completions man help" -f -a "man" -d 'Print the manual page'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index seed bench completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from sandbox" -f -a "start" -d 'Start the server, and create it the first time'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from sandbox" -f -a "url" -d 'Print the connection URL'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from sandbox" -f -a "psql" -d 'Open psql; further arguments are psql\'s'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from sandbox" -f -a "stop" -d 'Stop the server and keep its data'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from sandbox" -f -a "destroy" -d 'Stop the server and remove its data'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from index" -f -a "suggest" -d 'Suggest the index set that makes the workload cheapest'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from index" -f -a "apply" -d 'Build the suggested indexes without blocking writers'

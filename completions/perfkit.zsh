@@ -1,0 +1,815 @@
+#compdef perfkit
+
+autoload -U is-at-least
+
+_perfkit() {
+    typeset -A opt_args
+    typeset -a _arguments_options
+    local ret=1
+
+    if is-at-least 5.2; then
+        _arguments_options=(-s -S -C)
+    else
+        _arguments_options=(-s -C)
+    fi
+
+    local context curcontext="$curcontext" state line
+    _arguments "${_arguments_options[@]}" : \
+'-o+[Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)]:FILE:_files' \
+'--color=[Use color]:WHEN:(auto always never)' \
+'--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
+'--json[Print the result as JSON]' \
+'-q[Print results, warnings and errors only]' \
+'--quiet[Print results, warnings and errors only]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+'-V[Print version]' \
+'--version[Print version]' \
+":: :_perfkit_commands" \
+"*::: :->perfkit" \
+&& ret=0
+    case $state in
+    (perfkit)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:perfkit-command-$line[1]:"
+        case $line[1] in
+            (demo)
+_arguments "${_arguments_options[@]}" : \
+'--scenario=[The scenario]:NAME:_default' \
+'--pg-bin=[Use the server programs (initdb, postgres) in this folder]:DIR:_files' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)]:FILE:_files' \
+'--color=[Use color]:WHEN:(auto always never)' \
+'--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
+'--keep[Leave the server up, as the sandbox, and print the URL of the demo'\''s database]' \
+'--json[Print the result as JSON]' \
+'-q[Print results, warnings and errors only]' \
+'--quiet[Print results, warnings and errors only]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+&& ret=0
+;;
+(init)
+_arguments "${_arguments_options[@]}" : \
+'-d+[Connect to this database (URL or keyword/value string)]:URL:_default' \
+'--database-url=[Connect to this database (URL or keyword/value string)]:URL:_default' \
+'--statement-timeout=[Cancel a statement after this time \[default\: 30s\]]:TIME:_default' \
+'--lock-timeout=[Give up waiting for a lock after this time \[default\: 2s\]]:TIME:_default' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)]:FILE:_files' \
+'--color=[Use color]:WHEN:(auto always never)' \
+'--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
+'--force[Replace the file if it is there]' \
+'--json[Print the result as JSON]' \
+'-q[Print results, warnings and errors only]' \
+'--quiet[Print results, warnings and errors only]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+'::file -- Write here:_files' \
+&& ret=0
+;;
+(sandbox)
+_arguments "${_arguments_options[@]}" : \
+'-o+[Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)]:FILE:_files' \
+'--color=[Use color]:WHEN:(auto always never)' \
+'--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
+'--json[Print the result as JSON]' \
+'-q[Print results, warnings and errors only]' \
+'--quiet[Print results, warnings and errors only]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+":: :_perfkit__subcmd__sandbox_commands" \
+"*::: :->sandbox" \
+&& ret=0
+
+    case $state in
+    (sandbox)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:perfkit-sandbox-command-$line[1]:"
+        case $line[1] in
+            (start)
+_arguments "${_arguments_options[@]}" : \
+'--pg-bin=[Use the server programs (initdb, postgres) in this folder]:DIR:_files' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)]:FILE:_files' \
+'--color=[Use color]:WHEN:(auto always never)' \
+'--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
+'--json[Print the result as JSON]' \
+'-q[Print results, warnings and errors only]' \
+'--quiet[Print results, warnings and errors only]' \
+'-h[Print help]' \
+'--help[Print help]' \
+&& ret=0
+;;
+(url)
+_arguments "${_arguments_options[@]}" : \
+'-o+[Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)]:FILE:_files' \
+'--color=[Use color]:WHEN:(auto always never)' \
+'--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
+'--json[Print the result as JSON]' \
+'-q[Print results, warnings and errors only]' \
+'--quiet[Print results, warnings and errors only]' \
+'-h[Print help]' \
+'--help[Print help]' \
+&& ret=0
+;;
+(psql)
+_arguments "${_arguments_options[@]}" : \
+'-o+[Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)]:FILE:_files' \
+'--color=[Use color]:WHEN:(auto always never)' \
+'--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
+'--json[Print the result as JSON]' \
+'-q[Print results, warnings and errors only]' \
+'--quiet[Print results, warnings and errors only]' \
+'-h[Print help]' \
+'--help[Print help]' \
+'*::arguments:_default' \
+&& ret=0
+;;
+(stop)
+_arguments "${_arguments_options[@]}" : \
+'--pg-bin=[Use the server programs (initdb, postgres) in this folder]:DIR:_files' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)]:FILE:_files' \
+'--color=[Use color]:WHEN:(auto always never)' \
+'--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
+'--json[Print the result as JSON]' \
+'-q[Print results, warnings and errors only]' \
+'--quiet[Print results, warnings and errors only]' \
+'-h[Print help]' \
+'--help[Print help]' \
+&& ret=0
+;;
+(destroy)
+_arguments "${_arguments_options[@]}" : \
+'--pg-bin=[Use the server programs (initdb, postgres) in this folder]:DIR:_files' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)]:FILE:_files' \
+'--color=[Use color]:WHEN:(auto always never)' \
+'--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
+'-y[Do not ask]' \
+'--yes[Do not ask]' \
+'--json[Print the result as JSON]' \
+'-q[Print results, warnings and errors only]' \
+'--quiet[Print results, warnings and errors only]' \
+'-h[Print help]' \
+'--help[Print help]' \
+&& ret=0
+;;
+(help)
+_arguments "${_arguments_options[@]}" : \
+":: :_perfkit__subcmd__sandbox__subcmd__help_commands" \
+"*::: :->help" \
+&& ret=0
+
+    case $state in
+    (help)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:perfkit-sandbox-help-command-$line[1]:"
+        case $line[1] in
+            (start)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(url)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(psql)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(stop)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(destroy)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(help)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+        esac
+    ;;
+esac
+;;
+        esac
+    ;;
+esac
+;;
+(explain)
+_arguments "${_arguments_options[@]}" : \
+'(--plan)-f+[Explain every statement of a .sql file]:FILE:_files' \
+'(--plan)--file=[Explain every statement of a .sql file]:FILE:_files' \
+'--plan=[Read the output of EXPLAIN (FORMAT JSON) from a file, or from standard input for \`-\`]:FILE:_files' \
+'--top=[How many of the workload'\''s statements are explained]:N:_default' \
+'-d+[Connect to this database (URL or keyword/value string)]:URL:_default' \
+'--database-url=[Connect to this database (URL or keyword/value string)]:URL:_default' \
+'--statement-timeout=[Cancel a statement after this time \[default\: 30s\]]:TIME:_default' \
+'--lock-timeout=[Give up waiting for a lock after this time \[default\: 2s\]]:TIME:_default' \
+'*-w+[Take the statements from here (can be repeated)]:SOURCE:_default' \
+'*--workload=[Take the statements from here (can be repeated)]:SOURCE:_default' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)]:FILE:_files' \
+'--color=[Use color]:WHEN:(auto always never)' \
+'--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
+'--allow-writes[Run statements that change data too; what they did is rolled back]' \
+'--json[Print the result as JSON]' \
+'-q[Print results, warnings and errors only]' \
+'--quiet[Print results, warnings and errors only]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+'::sql -- The statement:_default' \
+&& ret=0
+;;
+(index)
+_arguments "${_arguments_options[@]}" : \
+'-o+[Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)]:FILE:_files' \
+'--color=[Use color]:WHEN:(auto always never)' \
+'--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
+'--json[Print the result as JSON]' \
+'-q[Print results, warnings and errors only]' \
+'--quiet[Print results, warnings and errors only]' \
+'-h[Print help]' \
+'--help[Print help]' \
+":: :_perfkit__subcmd__index_commands" \
+"*::: :->index" \
+&& ret=0
+
+    case $state in
+    (index)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:perfkit-index-command-$line[1]:"
+        case $line[1] in
+            (suggest)
+_arguments "${_arguments_options[@]}" : \
+'--storage-budget=[Suggest indexes of this size at the most, all together]:SIZE:_default' \
+'--max-indexes=[Suggest this many indexes at the most]:N:_default' \
+'--max-columns=[Suggest indexes with this many columns at the most]:N:_default' \
+'-d+[Connect to this database (URL or keyword/value string)]:URL:_default' \
+'--database-url=[Connect to this database (URL or keyword/value string)]:URL:_default' \
+'--statement-timeout=[Cancel a statement after this time \[default\: 30s\]]:TIME:_default' \
+'--lock-timeout=[Give up waiting for a lock after this time \[default\: 2s\]]:TIME:_default' \
+'*-w+[Take the statements from here (can be repeated)]:SOURCE:_default' \
+'*--workload=[Take the statements from here (can be repeated)]:SOURCE:_default' \
+'--pg-bin=[Use the server programs (initdb, postgres) in this folder]:DIR:_files' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)]:FILE:_files' \
+'--color=[Use color]:WHEN:(auto always never)' \
+'--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
+'--json[Print the result as JSON]' \
+'-q[Print results, warnings and errors only]' \
+'--quiet[Print results, warnings and errors only]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+&& ret=0
+;;
+(apply)
+_arguments "${_arguments_options[@]}" : \
+'--storage-budget=[Suggest indexes of this size at the most, all together]:SIZE:_default' \
+'--max-indexes=[Suggest this many indexes at the most]:N:_default' \
+'--max-columns=[Suggest indexes with this many columns at the most]:N:_default' \
+'-d+[Connect to this database (URL or keyword/value string)]:URL:_default' \
+'--database-url=[Connect to this database (URL or keyword/value string)]:URL:_default' \
+'--statement-timeout=[Cancel a statement after this time \[default\: 30s\]]:TIME:_default' \
+'--lock-timeout=[Give up waiting for a lock after this time \[default\: 2s\]]:TIME:_default' \
+'*-w+[Take the statements from here (can be repeated)]:SOURCE:_default' \
+'*--workload=[Take the statements from here (can be repeated)]:SOURCE:_default' \
+'--pg-bin=[Use the server programs (initdb, postgres) in this folder]:DIR:_files' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)]:FILE:_files' \
+'--color=[Use color]:WHEN:(auto always never)' \
+'--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
+'-y[Do not ask]' \
+'--yes[Do not ask]' \
+'(-y --yes)--dry-run[Print the plan and change nothing]' \
+'--json[Print the result as JSON]' \
+'-q[Print results, warnings and errors only]' \
+'--quiet[Print results, warnings and errors only]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+'::file -- Build what `perfkit index suggest -o FILE.json` has saved, instead of asking the advisor now:_files' \
+&& ret=0
+;;
+(help)
+_arguments "${_arguments_options[@]}" : \
+":: :_perfkit__subcmd__index__subcmd__help_commands" \
+"*::: :->help" \
+&& ret=0
+
+    case $state in
+    (help)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:perfkit-index-help-command-$line[1]:"
+        case $line[1] in
+            (suggest)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(apply)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(help)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+        esac
+    ;;
+esac
+;;
+        esac
+    ;;
+esac
+;;
+(seed)
+_arguments "${_arguments_options[@]}" : \
+'--users=[How many users; the other tables follow in proportion \[default\: 100\]]:N:_default' \
+'--seed=[Choose other data]:N:_default' \
+'--as-of=[End all time series here \[default\: today, 00\:00 UTC\]]:DATE:_default' \
+'--scenario=[Create this scenario'\''s schema in a database without tables]:NAME:_default' \
+'-d+[Connect to this database (URL or keyword/value string)]:URL:_default' \
+'--database-url=[Connect to this database (URL or keyword/value string)]:URL:_default' \
+'--statement-timeout=[Cancel a statement after this time \[default\: 30s\]]:TIME:_default' \
+'--lock-timeout=[Give up waiting for a lock after this time \[default\: 2s\]]:TIME:_default' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)]:FILE:_files' \
+'--color=[Use color]:WHEN:(auto always never)' \
+'--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
+'--append[Add to tables that are not empty]' \
+'--dry-run[Show what would be loaded and load nothing]' \
+'--json[Print the result as JSON]' \
+'-q[Print results, warnings and errors only]' \
+'--quiet[Print results, warnings and errors only]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+&& ret=0
+;;
+(bench)
+_arguments "${_arguments_options[@]}" : \
+'--duration=[Measure this long \[default\: 10s\]]:TIME:_default' \
+'-c+[Use this many connections \[default\: 8\]]:N:_default' \
+'--connections=[Use this many connections \[default\: 8\]]:N:_default' \
+'--rate=[Send this many statements per second, over all connections]:N:_default' \
+'*--threshold=[Require this, as in "p95 < 50ms" (can be repeated; replaces those of perfkit.yaml)]:CONDITION:_default' \
+'--seed=[Draw other parameters and another order]:N:_default' \
+'-d+[Connect to this database (URL or keyword/value string)]:URL:_default' \
+'--database-url=[Connect to this database (URL or keyword/value string)]:URL:_default' \
+'--statement-timeout=[Cancel a statement after this time \[default\: 30s\]]:TIME:_default' \
+'--lock-timeout=[Give up waiting for a lock after this time \[default\: 2s\]]:TIME:_default' \
+'*-w+[Take the statements from here (can be repeated)]:SOURCE:_default' \
+'*--workload=[Take the statements from here (can be repeated)]:SOURCE:_default' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)]:FILE:_files' \
+'--color=[Use color]:WHEN:(auto always never)' \
+'--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
+'--allow-writes[Run statements that change data too]' \
+'--json[Print the result as JSON]' \
+'-q[Print results, warnings and errors only]' \
+'--quiet[Print results, warnings and errors only]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+&& ret=0
+;;
+(completions)
+_arguments "${_arguments_options[@]}" : \
+'-o+[Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)]:FILE:_files' \
+'--color=[Use color]:WHEN:(auto always never)' \
+'--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
+'--json[Print the result as JSON]' \
+'-q[Print results, warnings and errors only]' \
+'--quiet[Print results, warnings and errors only]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+':shell -- The shell:(bash zsh fish)' \
+&& ret=0
+;;
+(man)
+_arguments "${_arguments_options[@]}" : \
+'-o+[Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)]:FILE:_files' \
+'--color=[Use color]:WHEN:(auto always never)' \
+'--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
+'--json[Print the result as JSON]' \
+'-q[Print results, warnings and errors only]' \
+'--quiet[Print results, warnings and errors only]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+'*::command -- The command whose page is printed, as in `index suggest`:_default' \
+&& ret=0
+;;
+(help)
+_arguments "${_arguments_options[@]}" : \
+":: :_perfkit__subcmd__help_commands" \
+"*::: :->help" \
+&& ret=0
+
+    case $state in
+    (help)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:perfkit-help-command-$line[1]:"
+        case $line[1] in
+            (demo)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(init)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(sandbox)
+_arguments "${_arguments_options[@]}" : \
+":: :_perfkit__subcmd__help__subcmd__sandbox_commands" \
+"*::: :->sandbox" \
+&& ret=0
+
+    case $state in
+    (sandbox)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:perfkit-help-sandbox-command-$line[1]:"
+        case $line[1] in
+            (start)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(url)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(psql)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(stop)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(destroy)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+        esac
+    ;;
+esac
+;;
+(explain)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(index)
+_arguments "${_arguments_options[@]}" : \
+":: :_perfkit__subcmd__help__subcmd__index_commands" \
+"*::: :->index" \
+&& ret=0
+
+    case $state in
+    (index)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:perfkit-help-index-command-$line[1]:"
+        case $line[1] in
+            (suggest)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(apply)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+        esac
+    ;;
+esac
+;;
+(seed)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(bench)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(completions)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(man)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(help)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+        esac
+    ;;
+esac
+;;
+        esac
+    ;;
+esac
+}
+
+(( $+functions[_perfkit_commands] )) ||
+_perfkit_commands() {
+    local commands; commands=(
+'demo:Show the whole loop on a throw-away local server' \
+'init:Write a starter perfkit.yaml from the connected database' \
+'sandbox:Manage a local PostgreSQL server to try things on' \
+'explain:Show where a statement'\''s time goes, and what is slow about it' \
+'index:Design and build index sets' \
+'seed:Fill tables with large, realistic, deterministic data' \
+'bench:Measure the workload'\''s latencies under load' \
+'completions:Print a completion script for a shell' \
+'man:Print the manual page' \
+'help:Print this message or the help of the given subcommand(s)' \
+    )
+    _describe -t commands 'perfkit commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__bench_commands] )) ||
+_perfkit__subcmd__bench_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit bench commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__completions_commands] )) ||
+_perfkit__subcmd__completions_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit completions commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__demo_commands] )) ||
+_perfkit__subcmd__demo_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit demo commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__explain_commands] )) ||
+_perfkit__subcmd__explain_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit explain commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__help_commands] )) ||
+_perfkit__subcmd__help_commands() {
+    local commands; commands=(
+'demo:Show the whole loop on a throw-away local server' \
+'init:Write a starter perfkit.yaml from the connected database' \
+'sandbox:Manage a local PostgreSQL server to try things on' \
+'explain:Show where a statement'\''s time goes, and what is slow about it' \
+'index:Design and build index sets' \
+'seed:Fill tables with large, realistic, deterministic data' \
+'bench:Measure the workload'\''s latencies under load' \
+'completions:Print a completion script for a shell' \
+'man:Print the manual page' \
+'help:Print this message or the help of the given subcommand(s)' \
+    )
+    _describe -t commands 'perfkit help commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__help__subcmd__bench_commands] )) ||
+_perfkit__subcmd__help__subcmd__bench_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit help bench commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__help__subcmd__completions_commands] )) ||
+_perfkit__subcmd__help__subcmd__completions_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit help completions commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__help__subcmd__demo_commands] )) ||
+_perfkit__subcmd__help__subcmd__demo_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit help demo commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__help__subcmd__explain_commands] )) ||
+_perfkit__subcmd__help__subcmd__explain_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit help explain commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__help__subcmd__help_commands] )) ||
+_perfkit__subcmd__help__subcmd__help_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit help help commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__help__subcmd__index_commands] )) ||
+_perfkit__subcmd__help__subcmd__index_commands() {
+    local commands; commands=(
+'suggest:Suggest the index set that makes the workload cheapest' \
+'apply:Build the suggested indexes without blocking writers' \
+    )
+    _describe -t commands 'perfkit help index commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__help__subcmd__index__subcmd__apply_commands] )) ||
+_perfkit__subcmd__help__subcmd__index__subcmd__apply_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit help index apply commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__help__subcmd__index__subcmd__suggest_commands] )) ||
+_perfkit__subcmd__help__subcmd__index__subcmd__suggest_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit help index suggest commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__help__subcmd__init_commands] )) ||
+_perfkit__subcmd__help__subcmd__init_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit help init commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__help__subcmd__man_commands] )) ||
+_perfkit__subcmd__help__subcmd__man_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit help man commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__help__subcmd__sandbox_commands] )) ||
+_perfkit__subcmd__help__subcmd__sandbox_commands() {
+    local commands; commands=(
+'start:Start the server, and create it the first time' \
+'url:Print the connection URL' \
+'psql:Open psql; further arguments are psql'\''s' \
+'stop:Stop the server and keep its data' \
+'destroy:Stop the server and remove its data' \
+    )
+    _describe -t commands 'perfkit help sandbox commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__help__subcmd__sandbox__subcmd__destroy_commands] )) ||
+_perfkit__subcmd__help__subcmd__sandbox__subcmd__destroy_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit help sandbox destroy commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__help__subcmd__sandbox__subcmd__psql_commands] )) ||
+_perfkit__subcmd__help__subcmd__sandbox__subcmd__psql_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit help sandbox psql commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__help__subcmd__sandbox__subcmd__start_commands] )) ||
+_perfkit__subcmd__help__subcmd__sandbox__subcmd__start_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit help sandbox start commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__help__subcmd__sandbox__subcmd__stop_commands] )) ||
+_perfkit__subcmd__help__subcmd__sandbox__subcmd__stop_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit help sandbox stop commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__help__subcmd__sandbox__subcmd__url_commands] )) ||
+_perfkit__subcmd__help__subcmd__sandbox__subcmd__url_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit help sandbox url commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__help__subcmd__seed_commands] )) ||
+_perfkit__subcmd__help__subcmd__seed_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit help seed commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__index_commands] )) ||
+_perfkit__subcmd__index_commands() {
+    local commands; commands=(
+'suggest:Suggest the index set that makes the workload cheapest' \
+'apply:Build the suggested indexes without blocking writers' \
+'help:Print this message or the help of the given subcommand(s)' \
+    )
+    _describe -t commands 'perfkit index commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__index__subcmd__apply_commands] )) ||
+_perfkit__subcmd__index__subcmd__apply_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit index apply commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__index__subcmd__help_commands] )) ||
+_perfkit__subcmd__index__subcmd__help_commands() {
+    local commands; commands=(
+'suggest:Suggest the index set that makes the workload cheapest' \
+'apply:Build the suggested indexes without blocking writers' \
+'help:Print this message or the help of the given subcommand(s)' \
+    )
+    _describe -t commands 'perfkit index help commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__index__subcmd__help__subcmd__apply_commands] )) ||
+_perfkit__subcmd__index__subcmd__help__subcmd__apply_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit index help apply commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__index__subcmd__help__subcmd__help_commands] )) ||
+_perfkit__subcmd__index__subcmd__help__subcmd__help_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit index help help commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__index__subcmd__help__subcmd__suggest_commands] )) ||
+_perfkit__subcmd__index__subcmd__help__subcmd__suggest_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit index help suggest commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__index__subcmd__suggest_commands] )) ||
+_perfkit__subcmd__index__subcmd__suggest_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit index suggest commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__init_commands] )) ||
+_perfkit__subcmd__init_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit init commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__man_commands] )) ||
+_perfkit__subcmd__man_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit man commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__sandbox_commands] )) ||
+_perfkit__subcmd__sandbox_commands() {
+    local commands; commands=(
+'start:Start the server, and create it the first time' \
+'url:Print the connection URL' \
+'psql:Open psql; further arguments are psql'\''s' \
+'stop:Stop the server and keep its data' \
+'destroy:Stop the server and remove its data' \
+'help:Print this message or the help of the given subcommand(s)' \
+    )
+    _describe -t commands 'perfkit sandbox commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__sandbox__subcmd__destroy_commands] )) ||
+_perfkit__subcmd__sandbox__subcmd__destroy_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit sandbox destroy commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__sandbox__subcmd__help_commands] )) ||
+_perfkit__subcmd__sandbox__subcmd__help_commands() {
+    local commands; commands=(
+'start:Start the server, and create it the first time' \
+'url:Print the connection URL' \
+'psql:Open psql; further arguments are psql'\''s' \
+'stop:Stop the server and keep its data' \
+'destroy:Stop the server and remove its data' \
+'help:Print this message or the help of the given subcommand(s)' \
+    )
+    _describe -t commands 'perfkit sandbox help commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__sandbox__subcmd__help__subcmd__destroy_commands] )) ||
+_perfkit__subcmd__sandbox__subcmd__help__subcmd__destroy_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit sandbox help destroy commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__sandbox__subcmd__help__subcmd__help_commands] )) ||
+_perfkit__subcmd__sandbox__subcmd__help__subcmd__help_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit sandbox help help commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__sandbox__subcmd__help__subcmd__psql_commands] )) ||
+_perfkit__subcmd__sandbox__subcmd__help__subcmd__psql_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit sandbox help psql commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__sandbox__subcmd__help__subcmd__start_commands] )) ||
+_perfkit__subcmd__sandbox__subcmd__help__subcmd__start_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit sandbox help start commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__sandbox__subcmd__help__subcmd__stop_commands] )) ||
+_perfkit__subcmd__sandbox__subcmd__help__subcmd__stop_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit sandbox help stop commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__sandbox__subcmd__help__subcmd__url_commands] )) ||
+_perfkit__subcmd__sandbox__subcmd__help__subcmd__url_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit sandbox help url commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__sandbox__subcmd__psql_commands] )) ||
+_perfkit__subcmd__sandbox__subcmd__psql_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit sandbox psql commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__sandbox__subcmd__start_commands] )) ||
+_perfkit__subcmd__sandbox__subcmd__start_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit sandbox start commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__sandbox__subcmd__stop_commands] )) ||
+_perfkit__subcmd__sandbox__subcmd__stop_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit sandbox stop commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__sandbox__subcmd__url_commands] )) ||
+_perfkit__subcmd__sandbox__subcmd__url_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit sandbox url commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__seed_commands] )) ||
+_perfkit__subcmd__seed_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit seed commands' commands "$@"
+}
+
+if [ "$funcstack[1]" = "_perfkit" ]; then
+    _perfkit "$@"
+else
+    compdef _perfkit perfkit
+fi

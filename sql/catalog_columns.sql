@@ -1,0 +1,26 @@
+-- one row a column of the tables $1, in order
+WITH RECURSIVE base AS (
+    SELECT t.oid AS type, t.oid AS base_type
+    FROM pg_catalog.pg_type AS t
+    WHERE t.typtype <> 'd'
+    UNION ALL
+    SELECT t.oid, b.base_type
+    FROM base AS b
+    JOIN pg_catalog.pg_type AS t ON t.typbasetype = b.type AND t.typtype = 'd'
+)
+SELECT a.attrelid AS table,
+       a.attname AS name,
+       pg_catalog.format_type(a.atttypid, a.atttypmod) AS type_name,
+       bt.typname AS base_type,
+       a.attnotnull AS not_null,
+       a.atthasdef OR a.attidentity <> '' AS has_default,
+       CASE WHEN a.attcollation <> t.typcollation AND a.attcollation <> 0
+            THEN pg_catalog.quote_ident(cn.nspname) || '.' || pg_catalog.quote_ident(co.collname) END AS collation
+FROM pg_catalog.pg_attribute AS a
+JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
+JOIN base AS b ON b.type = a.atttypid
+JOIN pg_catalog.pg_type AS bt ON bt.oid = b.base_type
+LEFT JOIN pg_catalog.pg_collation AS co ON co.oid = a.attcollation
+LEFT JOIN pg_catalog.pg_namespace AS cn ON cn.oid = co.collnamespace
+WHERE a.attrelid = ANY ($1) AND a.attnum > 0 AND NOT a.attisdropped
+ORDER BY a.attrelid, a.attnum

@@ -1,0 +1,23 @@
+-- one row of pg_stats a column, for the tables named by schemas $1 and names $2 in parallel
+SELECT s.schemaname AS schema,
+       s.tablename AS table,
+       s.attname AS column,
+       s.inherited,
+       s.null_frac,
+       s.avg_width,
+       s.n_distinct,
+       s.most_common_vals::pg_catalog.text,
+       s.most_common_freqs,
+       s.histogram_bounds::pg_catalog.text,
+       s.correlation,
+       s.most_common_elems::pg_catalog.text,
+       s.most_common_elem_freqs,
+       s.elem_count_histogram,
+       s.range_length_histogram::pg_catalog.text,
+       s.range_empty_frac,
+       s.range_bounds_histogram::pg_catalog.text
+FROM pg_catalog.pg_stats AS s
+JOIN ROWS FROM (
+    pg_catalog.unnest($1::pg_catalog.text[]), pg_catalog.unnest($2::pg_catalog.text[])
+) AS wanted (schema, name) ON wanted.schema = s.schemaname AND wanted.name = s.tablename
+ORDER BY s.schemaname, s.tablename, s.attname, s.inherited

@@ -1,0 +1,223 @@
+//! `perfkit bench`: runs the workload under load and measures latencies.
+
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::bench::{
+    BenchConfig, BenchReport, Environment, Picker, Schedule, Stage, StatementStats, Threshold,
+};
+use crate::cli::{ConnectArgs, WorkloadArgs, parse_duration};
+use crate::context::Context;
+use crate::error::{Error, ExitStatus, Result};
+use crate::load::{self, Load, Prepared};
+use crate::pg::{self, Access, Connection, Pool, Target};
+use crate::report;
+use crate::sources;
+use crate::ui::Unit;
+use crate::unit;
+use crate::workload::Statement;
+
+const DEFAULT_DURATION: Duration = Duration::from_secs(10);
+const DEFAULT_CONNECTIONS: usize = 8;
+/// Caches fill and statements are prepared in this time.
+const WARM_UP: Duration = Duration::from_secs(1);
+/// Below this share of the wanted rate, the figures are of another load than the one asked for.
+const MIN_ACHIEVED_RATE: f64 = 0.95;
+
+/// Measure the workload's latencies under load
+///
+/// Sends the workload over several connections: as fast as the server answers, or with `--rate` at a steady rate, where latency
+/// counts from the time a statement was due. Exits with status 1 if a threshold is missed.
+#[derive(Args, Debug)]
+pub(crate) struct BenchArgs {
+    /// Measure this long [default: 10s]
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    duration: Option<Duration>,
+    /// Use this many connections [default: 8]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    connections: Option<u16>,
+    /// Send this many statements per second, over all connections
+    #[arg(long, value_name = "N", value_parser = parse_rate)]
+    rate: Option<f64>,
+    /// Require this, as in "p95 < 50ms" (can be repeated; replaces those of perfkit.yaml)
+    #[arg(long = "threshold", value_name = "CONDITION")]
+    thresholds: Vec<Threshold>,
+    /// Run statements that change data too
+    #[arg(long)]
+    allow_writes: bool,
+    /// Draw other parameters and another order
+    #[arg(long, value_name = "N", default_value_t = 42)]
+    seed: u64,
+    #[command(flatten)]
+    connect: ConnectArgs,
+    #[command(flatten)]
+    workload: WorkloadArgs,
+}
+
+fn parse_rate(text: &str) -> Result<f64, String> {
+    let rate: f64 = text.parse().map_err(|_| format!("{text:?} is not a number of statements per second"))?;
+    if rate > 0.0 && rate <= 1e7 {
+        Ok(rate)
+    } else {
+        Err("the rate must be above 0, up to 10 million".to_owned())
+    }
+}
+
+/// How to measure.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    pub(crate) stages: Vec<Stage>,
+    pub(crate) connections: usize,
+    pub(crate) thresholds: Vec<Threshold>,
+    pub(crate) allow_writes: bool,
+    pub(crate) seed: u64,
+}
+
+pub(crate) async fn run(context: &Context, args: &BenchArgs) -> Result<ExitStatus> {
+    let target = context.target(&args.connect)?;
+    let mut connection = target.connect(Access::ReadOnly, &context.interrupt).await?;
+    if args.allow_writes {
+        connection.require_primary()?;
+    }
+    let catalog = pg::catalog::load(&mut connection).await?;
+    let mut workload = sources::load(context, &args.workload.workload, &connection, &catalog).await?;
+    if !args.allow_writes {
+        let n_before = workload.statements.len();
+        workload.skip_if(|statement| statement.kind.writes().then(|| "changes data".to_owned()));
+        let n_left_out = n_before - workload.statements.len();
+        if n_left_out > 0 {
+            context.ui.status(format_args!(
+                "left out: {n_left_out} statements that change data (`--allow-writes` runs them)"
+            ));
+        }
+    }
+    if workload.statements.is_empty() {
+        return Err(Error::usage("the workload has no statement to run")
+            .hint("Add `--allow-writes` to run statements that change data."));
+    }
+    let config = context.config.as_ref().map(|file| file.config.bench.clone()).unwrap_or_default();
+    let plan = plan(args, &config)?;
+
+    let report = measure(context, &target, &mut connection, &catalog, &workload.statements, &plan).await?;
+
+    context.ui.publish(&report::bench::document(&report, context.ui.style()))?;
+    if let Some(reason) = &report.invalid_reason {
+        context.ui.warn(format_args!("the measurement is invalid: {reason}"));
+        return Ok(ExitStatus::InvalidMeasurement);
+    }
+    let missed = report.outcomes.iter().any(|outcome| !outcome.passed);
+    Ok(if missed { ExitStatus::Findings } else { ExitStatus::Success })
+}
+
+fn plan(args: &BenchArgs, config: &BenchConfig) -> Result<Plan> {
+    let stages = if args.duration.is_none() && args.rate.is_none() && !config.stages.is_empty() {
+        config.stages.clone()
+    } else {
+        let duration = args.duration.or(config.duration).unwrap_or(DEFAULT_DURATION);
+        vec![Stage { duration, rate: args.rate.or(config.rate) }]
+    };
+    if stages.iter().any(|stage| stage.duration.is_zero() || stage.rate.is_some_and(|rate| rate <= 0.0)) {
+        return Err(Error::usage("a stage needs a duration and a rate above 0")
+            .hint("Write stages as {duration: 10s, rate: 200}."));
+    }
+    let thresholds = if args.thresholds.is_empty() { &config.thresholds } else { &args.thresholds };
+    Ok(Plan {
+        stages,
+        connections: args
+            .connections
+            .map(usize::from)
+            .or(config.connections)
+            .unwrap_or(DEFAULT_CONNECTIONS)
+            .max(1),
+        thresholds: thresholds.clone(),
+        allow_writes: args.allow_writes,
+        seed: args.seed,
+    })
+}
+
+/// Checks that every statement runs, then runs the load.
+pub(crate) async fn measure(
+    context: &Context,
+    target: &Target,
+    connection: &mut Connection,
+    catalog: &crate::catalog::Catalog,
+    statements: &[Statement],
+    plan: &Plan,
+) -> Result<BenchReport> {
+    let generators = sources::generators(context, connection, catalog, statements, plan.seed).await?;
+    for (statement, generators) in statements.iter().zip(&generators) {
+        // A statement that cannot even be planned would only count errors for the whole run.
+        let values = sources::draw(generators, plan.seed);
+        pg::explain::estimate(connection, &statement.sql, &values).await.map_err(|error| {
+            Error::from(error).context(format!("statement \"{}\" cannot be run", statement.name))
+        })?;
+    }
+    let access = if plan.allow_writes { Access::ReadWrite } else { Access::ReadOnly };
+    let pool = Pool::new(target, plan.connections, access)?;
+    let load = Load {
+        statements: statements
+            .iter()
+            .zip(generators)
+            .map(|(statement, generators)| Prepared::new(statement, generators))
+            .collect(),
+        picker: Picker::new(statements.iter().map(|statement| statement.weight)),
+        schedule: Schedule::new(plan.stages.clone()),
+        connections: plan.connections,
+        seed: plan.seed,
+        warm_up: WARM_UP,
+    };
+    let is_open_loop = load.schedule.is_open_loop();
+    let duration = load.schedule.duration();
+    let progress = context.ui.progress(
+        "bench",
+        u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),
+        Unit::Milliseconds,
+    );
+    let measured = load::run(load, &pool, &context.interrupt, |elapsed| {
+        progress.set(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX));
+    })
+    .await?;
+    drop(progress);
+
+    let total = StatementStats::total(&measured.statements);
+    let n_done = total.service.count() + total.error_count();
+    if n_done == 0 && !measured.interrupted {
+        return Err(Error::new(ExitStatus::InvalidMeasurement, "no statement ended within the duration")
+            .hint("Measure longer with `--duration`."));
+    }
+    let mut report = BenchReport {
+        invalid_reason: invalid_reason(&total, n_done, measured.n_unsent),
+        environment: Environment {
+            server_version: connection.version,
+            perfkit_version: env!("CARGO_PKG_VERSION"),
+            connections: plan.connections,
+            cpus: std::thread::available_parallelism().map_or(1, usize::from),
+            seed: plan.seed,
+        },
+        statements: measured.statements,
+        elapsed: measured.elapsed,
+        outcomes: Vec::new(),
+        interrupted: measured.interrupted,
+        is_open_loop,
+    };
+    let rate_per_s = report.rate_per_s(&total);
+    report.outcomes = plan.thresholds.iter().map(|threshold| threshold.check(&total, rate_per_s)).collect();
+    Ok(report)
+}
+
+/// Says why the figures are not those of the load that was asked for.
+fn invalid_reason(total: &StatementStats, n_done: u64, n_unsent: u64) -> Option<String> {
+    #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
+    let share = n_done as f64 / (n_done + n_unsent) as f64;
+    if total.service.count() == 0 {
+        return Some("every statement failed".to_owned());
+    }
+    (share < MIN_ACHIEVED_RATE).then(|| {
+        format!(
+            "{} of {} statements could not be sent in time; use more connections or a lower rate",
+            unit::count(n_unsent),
+            unit::count(n_done + n_unsent)
+        )
+    })
+}

@@ -1,0 +1,4 @@
+//! `perfkit index`.
+
+pub(crate) mod apply;
+pub(crate) mod suggest;

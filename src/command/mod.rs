@@ -1,0 +1,50 @@
+//! The subcommands, one file each: its arguments and `run`, in three parts: read, decide, print.
+
+pub(crate) mod bench;
+pub(crate) mod completions;
+pub(crate) mod demo;
+pub(crate) mod explain;
+pub(crate) mod index;
+pub(crate) mod init;
+pub(crate) mod man;
+pub(crate) mod sandbox;
+pub(crate) mod seed;
+
+use crate::cli::{Command, IndexCommand};
+use crate::context::Context;
+use crate::error::{Error, ExitStatus, Result};
+use crate::ui::Ui;
+
+/// Runs a command that needs neither a database nor a configuration; `None` for all others.
+pub(crate) fn run_offline(ui: &Ui, command: &Command) -> Option<Result<ExitStatus>> {
+    match command {
+        Command::Completions(args) => Some(completions::run(ui, args)),
+        Command::Man(args) => Some(man::run(ui, args)),
+        _ => None,
+    }
+}
+
+/// Runs a command.
+pub(crate) async fn run(context: &Context, command: &Command) -> Result<ExitStatus> {
+    match command {
+        Command::Demo(args) => demo::run(context, args).await,
+        Command::Init(args) => init::run(context, args).await,
+        Command::Sandbox(args) => sandbox::run(context, args).await,
+        Command::Explain(args) => explain::run(context, args).await,
+        Command::Index(IndexCommand::Suggest(args)) => index::suggest::run(context, args).await,
+        Command::Index(IndexCommand::Apply(args)) => index::apply::run(context, args).await,
+        Command::Seed(args) => seed::run(context, args).await,
+        Command::Bench(args) => bench::run(context, args).await,
+        Command::Completions(args) => completions::run(&context.ui, args),
+        Command::Man(args) => man::run(&context.ui, args),
+    }
+}
+
+/// Returns the error of a command that Ctrl-C ended: its cancelled query is no failure, what it left behind matters.
+pub(crate) fn interrupted(error: &Error) -> Error {
+    let hints = error.hints().iter().filter(|hint| !hint.contains("--statement-timeout")).cloned();
+    hints.fold(
+        Error::new(ExitStatus::Interrupted, "interrupted; running queries were cancelled on the server"),
+        Error::hint,
+    )
+}

@@ -1,0 +1,69 @@
+//! What every command works with: the terminal, the environment, the configuration and Ctrl-C.
+
+use std::time::Duration;
+
+use crate::cli::{ConnectArgs, ProgramsArgs};
+use crate::config::{self, ConfigFile, ConnectSource, Environment, Timeouts};
+use crate::error::{Error, Result};
+use crate::pg::server::{Programs, Sandbox, State};
+use crate::pg::{Access, Connection, Interrupt, Target};
+use crate::ui::Ui;
+
+/// Building and loading take as long as they take; this keeps a forgotten run from lasting for ever.
+pub(crate) const LONG_STATEMENT_TIMEOUT: Duration = Duration::from_hours(12);
+
+/// One run of perfkit.
+pub(crate) struct Context {
+    pub(crate) ui: Ui,
+    pub(crate) environment: Environment,
+    /// The file that `--config` names, or ./perfkit.yaml.
+    pub(crate) config: Option<ConfigFile>,
+    pub(crate) interrupt: Interrupt,
+}
+
+impl Context {
+    pub(crate) fn new(ui: Ui, environment: Environment, config: Option<ConfigFile>) -> Self {
+        Self { ui, environment, config, interrupt: Interrupt::new() }
+    }
+
+    /// Returns the database that the arguments, the environment or the configuration name, else a running sandbox.
+    pub(crate) fn target(&self, args: &ConnectArgs) -> Result<Target> {
+        let timeouts = Timeouts::new(args, self.config.as_ref());
+        let target = if let Some((conninfo, source)) =
+            config::conninfo(args, &self.environment, self.config.as_ref())?
+        {
+            let target = Target::new(conninfo, &self.environment, timeouts)?;
+            let origin = match source {
+                ConnectSource::Flag => "--database-url",
+                ConnectSource::DatabaseUrl => "DATABASE_URL",
+                ConnectSource::LibpqVariables => "PG* variables",
+                ConnectSource::ConfigFile => "configuration file",
+            };
+            self.ui.status(format_args!("database: {} ({origin})", target.label()));
+            target
+        } else {
+            let sandbox = Sandbox::of_user(&self.environment)?;
+            if sandbox.state() != State::Running {
+                return Err(Error::usage("no database is configured, and no sandbox is running")
+                    .hint("Name one with `--database-url`, DATABASE_URL or the PG* variables, or `perfkit sandbox start`.")
+                    .hint("`perfkit demo` shows everything and needs no database."));
+            }
+            self.ui.status("database: the sandbox (nothing else is configured)");
+            sandbox.target(timeouts)?
+        };
+        for warning in &target.warnings {
+            self.ui.warn(warning);
+        }
+        Ok(target)
+    }
+
+    pub(crate) async fn connect(&self, args: &ConnectArgs, access: Access) -> Result<Connection> {
+        let target = self.target(args)?;
+        Ok(target.connect(access, &self.interrupt).await?)
+    }
+
+    /// Finds the programs of a local server, of this major version if they are there.
+    pub(crate) fn programs(&self, args: &ProgramsArgs, wanted_major: Option<u32>) -> Result<Programs> {
+        Ok(Programs::find(args.pg_bin.as_deref(), &self.environment, wanted_major)?)
+    }
+}

@@ -1,0 +1,152 @@
+//! perfkit makes PostgreSQL-backed applications fast and keeps them fast.
+//!
+//! # Bird's eye
+//!
+//! One idea carries the whole: **read at the edge, decide in the core, print at the edge.** A plan, an index decision
+//! or a seeded row is a plain function of plain values, so that a unit test reaches it without a server.
+//!
+//! ```text
+//! main → cli, command → pg, load, report, ui, config, context → core
+//! ```
+//!
+//! # Code map
+//!
+//! - `cli`, `command`: the command tree, and one file for each subcommand: read, decide, print.
+//! - `context`: what a command works with. `config`, `yaml`: settings. `ui`: the terminal. `error`: messages, exit status.
+//! - `pg`: all that talks to PostgreSQL. `pg::server` starts local servers, `pg::shadow` prices indexes without touching
+//!   the target, `pg::ddl` builds them.
+//! - `load`: sends a workload and records latencies.
+//! - `report`: results to text, Markdown, CSV and JSON.
+//! - core: `catalog`, `query` (SQL text), `workload`, `plan` (self times, findings), `index` (candidates, sizes,
+//!   selection), `seed`, `bench`, `scenario`, `random`, `unit`.
+//!
+//! # Invariants
+//!
+//! - **Invariant:** the core reads no clock, environment or unseeded randomness, has no `async fn`, and names neither
+//!   an edge module nor a crate of the edge. A test scans for it.
+//! - **Invariant:** `ui` alone writes to the terminal; `pg` alone uses tokio-postgres and deadpool-postgres; `query` alone
+//!   uses sqlparser; `yaml` alone uses `serde_yaml`.
+//! - **Invariant:** a session is read-only unless the command's purpose is to change, and has a statement timeout.
+//! - **Invariant:** values are bound; `query::quote` alone quotes identifiers and literals.
+//! - **Invariant:** a throw-away server ends with its owner, `kill -9` included (`pg/server/guard.sh`).
+//! - Deliberately absent: global state, a plug-in interface, telemetry.
+
+mod bench;
+mod catalog;
+mod cli;
+mod command;
+mod config;
+mod context;
+mod error;
+mod index;
+mod load;
+mod pg;
+mod plan;
+mod query;
+mod random;
+mod report;
+mod scenario;
+mod seed;
+mod sources;
+mod ui;
+mod unit;
+mod workload;
+mod yaml;
+
+use std::time::Duration;
+
+use clap::Parser as _;
+
+pub use error::ExitStatus;
+pub use pg::sql::STATEMENTS;
+
+use crate::cli::Cli;
+use crate::config::{ConfigFile, Environment};
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::ui::Ui;
+
+/// How long a command may take to clean up after its queries were cancelled.
+const CLEAN_UP_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Parses the command line, runs the command and returns what to tell the caller.
+pub fn run() -> ExitStatus {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // clap prints help and version to stdout and errors to stderr by itself.
+            let _ = error.print();
+            return if error.use_stderr() { ExitStatus::Usage } else { ExitStatus::Success };
+        }
+    };
+    let environment = Environment::of_process();
+    let ui = match Ui::new(&cli.global, &environment) {
+        Ok(ui) => ui,
+        Err(error) => {
+            let args = cli::GlobalArgs { output: None, ..cli.global };
+            if let Ok(ui) = Ui::new(&args, &environment) {
+                ui.error(&error);
+            }
+            return error.status();
+        }
+    };
+    if let Some(result) = command::run_offline(&ui, &cli.command) {
+        return finish(&ui, result);
+    }
+    let config = match ConfigFile::load(cli.global.config.as_deref()) {
+        Ok(config) => config,
+        Err(error) => return finish(&ui, Err(error)),
+    };
+    let context = Context::new(ui, environment, config);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            return finish(&context.ui, Err(Error::server("could not start the runtime").cause(error)));
+        }
+    };
+    let result = runtime.block_on(run_command(&context, &cli.command));
+    finish(&context.ui, result)
+}
+
+fn finish(ui: &Ui, result: Result<ExitStatus>) -> ExitStatus {
+    result.unwrap_or_else(|error| {
+        ui.error(&error);
+        error.status()
+    })
+}
+
+/// Runs a command. On Ctrl-C its queries are cancelled on the server, then it may clean up; a second Ctrl-C ends it.
+async fn run_command(context: &Context, command: &cli::Command) -> Result<ExitStatus> {
+    let running = command::run(context, command);
+    futures_util::pin_mut!(running);
+    tokio::select! {
+        result = &mut running => return result,
+        () = stop_signal() => {}
+    }
+    context.interrupt.raise().await;
+    let ended = tokio::select! {
+        ended = tokio::time::timeout(CLEAN_UP_TIMEOUT, &mut running) => ended,
+        () = stop_signal() => return Err(Error::new(ExitStatus::Interrupted, "interrupted twice; the clean-up was cut short")),
+    };
+    match ended {
+        // A command that has a result in spite of the interrupt has printed it.
+        Ok(Ok(_)) => Ok(ExitStatus::Interrupted),
+        Ok(Err(error)) => Err(command::interrupted(&error)),
+        Err(_) => Err(Error::new(ExitStatus::Interrupted, "interrupted; the command did not end in time")),
+    }
+}
+
+/// Ends at the first SIGINT, SIGTERM or SIGHUP.
+async fn stop_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let signals = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()].map(signal);
+    let [Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)] = signals else {
+        // Without handlers the default ones end the process.
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+        _ = hangup.recv() => {}
+    }
+}

@@ -1,0 +1,177 @@
+//! What can go wrong with a server, in PostgreSQL's own words, with its SQLSTATE, DETAIL and HINT.
+
+use std::error::Error as _;
+use std::time::Duration;
+
+use tokio_postgres::error::{DbError, ErrorPosition, SqlState};
+
+use crate::error::{Error as RunError, ExitStatus};
+use crate::pg::conninfo;
+
+/// A failure at the edge to PostgreSQL.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error("invalid connection parameters")]
+    Conninfo(#[source] conninfo::Error),
+    #[error("could not connect to {target}")]
+    Connect {
+        target: String,
+        #[source]
+        source: tokio_postgres::Error,
+    },
+    #[error("could not connect to {target}: no answer in {} s", .timeout.as_secs())]
+    ConnectTimeout { target: String, timeout: Duration },
+    #[error("could not set up TLS for {target}")]
+    Tls { target: String, reason: String },
+    #[error("could not {doing}")]
+    Query {
+        doing: String,
+        #[source]
+        source: tokio_postgres::Error,
+    },
+    #[error("server at {target} is PostgreSQL {version}, older than 14")]
+    TooOld { target: String, version: String },
+    #[error("server at {target} is a standby, which cannot be changed")]
+    Standby { target: String },
+    #[error("{message}")]
+    LocalServer { message: String, hint: String },
+    #[error("could not {doing}")]
+    File {
+        doing: String,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("could not read what the server sent for {what}")]
+    Answer { what: String, reason: String },
+}
+
+pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// Returns a closure that says what was being done when the server failed; for `map_err`.
+    pub(crate) fn query(doing: impl Into<String>) -> impl FnOnce(tokio_postgres::Error) -> Self {
+        move |source| Self::Query { doing: doing.into(), source }
+    }
+
+    pub(crate) fn file(doing: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
+        move |source| Self::File { doing: doing.into(), source }
+    }
+
+    /// Returns the SQLSTATE of a failed query, if the server gave one.
+    pub(crate) fn code(&self) -> Option<&SqlState> {
+        match self {
+            Self::Query { source, .. } | Self::Connect { source, .. } => source.code(),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.code() == Some(&SqlState::QUERY_CANCELED)
+    }
+}
+
+/// Returns the server's own error inside a driver error, which alone says only "db error".
+fn db_error(error: &tokio_postgres::Error) -> Option<&DbError> {
+    error.as_db_error()
+}
+
+impl From<Error> for RunError {
+    fn from(error: Error) -> Self {
+        let message = error.to_string();
+        match &error {
+            Error::Conninfo(source) => Self::usage(message)
+                .cause(source)
+                .hint("Check the connection string, the service file and the PG* variables."),
+            Error::Connect { source, .. } => connect_error(message, source),
+            Error::ConnectTimeout { .. } => Self::server(message)
+                .hint("Check host and port, and that a firewall lets this machine through."),
+            Error::Tls { reason, .. } => Self::usage(message)
+                .cause(reason)
+                .hint("Check sslrootcert, sslcert and sslkey, or use another sslmode."),
+            Error::Query { source, .. } => query_error(message, source),
+            Error::TooOld { .. } => Self::server(message).hint("Use a server of version 14 or newer."),
+            Error::Standby { .. } => Self::server(message).hint("Connect to the primary."),
+            Error::LocalServer { hint, .. } => Self::server(message).hint(hint.clone()),
+            Error::File { source, .. } => Self::server(message).cause(source),
+            Error::Answer { reason, .. } => Self::server(message)
+                .cause(reason)
+                .hint("This is a bug in perfkit; please report it with the server's version."),
+        }
+    }
+}
+
+/// The first line says what failed, why, and the SQLSTATE; the server's DETAIL and HINT follow.
+fn with_server_words(status: ExitStatus, message: &str, db: &DbError) -> RunError {
+    let error = RunError::new(status, format!("{message}: {} (SQLSTATE {})", db.message(), db.code().code()));
+    let error = match db.detail() {
+        Some(detail) => error.cause(detail),
+        None => error,
+    };
+    match db.hint() {
+        Some(hint) => error.hint(hint),
+        None => error,
+    }
+}
+
+fn connect_error(message: String, source: &tokio_postgres::Error) -> RunError {
+    let Some(db) = db_error(source) else {
+        let error = RunError::server(message);
+        let error = match source.source() {
+            Some(cause) => error.cause(cause),
+            None => error.cause(source),
+        };
+        if source.to_string().contains("password missing") {
+            return error.hint("Set PGPASSWORD, or add the connection to ~/.pgpass (mode 0600).");
+        }
+        return error.hint(
+            "Check that the server runs and listens there, or try `perfkit demo`, which needs no database.",
+        );
+    };
+    let error = with_server_words(ExitStatus::Server, &message, db);
+    match db.code() {
+        &SqlState::INVALID_PASSWORD | &SqlState::INVALID_AUTHORIZATION_SPECIFICATION => {
+            error.hint("Check user and password: in the URL, PGPASSWORD or ~/.pgpass.")
+        }
+        &SqlState::INVALID_CATALOG_NAME => error.hint("Create the database, or name another one."),
+        &SqlState::TOO_MANY_CONNECTIONS => error.hint("Use fewer connections, or raise max_connections."),
+        _ => error,
+    }
+}
+
+fn query_error(message: String, source: &tokio_postgres::Error) -> RunError {
+    let Some(db) = db_error(source) else {
+        if source.is_closed() {
+            return RunError::server(format!("{message}: the server closed the connection"))
+                .hint("Look into the server's log for the reason, then run the command again.");
+        }
+        return RunError::server(message).cause(source).causes_of(source);
+    };
+    // Wrong SQL and unknown names are the user's input; everything else is the server's doing.
+    let class = &db.code().code()[..2];
+    let is_input = class == "42" && *db.code() != SqlState::INSUFFICIENT_PRIVILEGE || class == "22";
+    let status = if is_input { ExitStatus::Usage } else { ExitStatus::Server };
+    let mut error = with_server_words(status, &message, db);
+    if let Some(ErrorPosition::Original(position)) = db.position() {
+        error = error.cause(format_args!("at character {position}"));
+    }
+    match *db.code() {
+        SqlState::INSUFFICIENT_PRIVILEGE => {
+            error.hint("Use a role that has the privilege, or have its owner GRANT it.")
+        }
+        SqlState::UNDEFINED_TABLE => {
+            error.hint("Check the name and the search_path, and that this is the right database.")
+        }
+        SqlState::READ_ONLY_SQL_TRANSACTION => {
+            error.hint("perfkit runs statements read-only; add `--allow-writes` where the command has it.")
+        }
+        SqlState::QUERY_CANCELED => error.hint("Raise `--statement-timeout` if the statement needs longer."),
+        SqlState::LOCK_NOT_AVAILABLE => {
+            error.hint("Another session holds the lock; try again later or raise `--lock-timeout`.")
+        }
+        SqlState::DISK_FULL => error.hint("Free disk space on the server, then run the command again."),
+        SqlState::UNDEFINED_PARAMETER => {
+            error.hint("Give the statement its `$n` values: `params` in perfkit.yaml.")
+        }
+        _ => error,
+    }
+}

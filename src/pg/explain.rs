@@ -1,0 +1,84 @@
+//! Query text to plan JSON, safely: read-only unless allowed, always rolled back.
+
+use serde_json::Value;
+use tokio_postgres::types::ToSql;
+
+use super::connect::Connection;
+use super::error::{Error, Result};
+use super::value::TextValue;
+
+/// The parameters of one execution, in the order of `$1`, `$2`, …
+pub(crate) type Parameters = [TextValue];
+
+/// Runs a statement under EXPLAIN ANALYZE and rolls back what it did.
+///
+/// Without `allow_writes` the transaction is read-only, so that the server itself refuses every write.
+pub(crate) async fn analyze(
+    connection: &mut Connection,
+    statement: &str,
+    parameters: &Parameters,
+    allow_writes: bool,
+) -> Result<Value> {
+    // 17 knows SERIALIZE and MEMORY as well; WAL is there since 13.
+    let options = match connection.major() {
+        ..=16 => "ANALYZE, VERBOSE, BUFFERS, SETTINGS, WAL, FORMAT JSON",
+        _ => "ANALYZE, VERBOSE, BUFFERS, SETTINGS, WAL, MEMORY, SERIALIZE TEXT, FORMAT JSON",
+    };
+    let transaction = connection
+        .client_mut()
+        .build_transaction()
+        .read_only(!allow_writes)
+        .start()
+        .await
+        .map_err(Error::query("start a transaction"))?;
+    let plan = explain(transaction.client(), options, statement, parameters).await;
+    // The connection may be gone; what the server rolled back then needs no ROLLBACK.
+    let rolled_back = transaction.rollback().await;
+    let plan = plan?;
+    rolled_back.map_err(Error::query("roll back"))?;
+    Ok(plan)
+}
+
+/// Returns the planner's plan of a statement, which is not run.
+pub(crate) async fn estimate(
+    connection: &Connection,
+    statement: &str,
+    parameters: &Parameters,
+) -> Result<Value> {
+    explain(connection, "FORMAT JSON", statement, parameters).await
+}
+
+async fn explain(
+    client: &tokio_postgres::Client,
+    options: &str,
+    statement: &str,
+    parameters: &Parameters,
+) -> Result<Value> {
+    // A prepared statement is one statement, whatever the text holds.
+    let prepared = client
+        .prepare(&format!("EXPLAIN ({options}) {statement}"))
+        .await
+        .map_err(Error::query("explain the statement"))?;
+    run_prepared(client, &prepared, parameters).await
+}
+
+/// Runs a prepared EXPLAIN (FORMAT JSON) with values, which the planner sees.
+pub(crate) async fn run_prepared(
+    client: &tokio_postgres::Client,
+    prepared: &tokio_postgres::Statement,
+    parameters: &Parameters,
+) -> Result<Value> {
+    if prepared.params().len() != parameters.len() {
+        return Err(Error::Answer {
+            what: "EXPLAIN".to_owned(),
+            reason: format!(
+                "the statement has {} parameters, {} were given",
+                prepared.params().len(),
+                parameters.len()
+            ),
+        });
+    }
+    let values: Vec<&(dyn ToSql + Sync)> = parameters.iter().map(|value| value as _).collect();
+    let row = client.query_one(prepared, &values).await.map_err(Error::query("explain the statement"))?;
+    row.try_get(0).map_err(Error::query("read the plan"))
+}

@@ -1,0 +1,85 @@
+//! Ctrl-C: cancels what runs on every server before the command ends.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio_postgres::CancelToken;
+
+use super::tls::Tls;
+
+/// A cancel request is one packet; a server that does not take it in this time is not worth waiting for.
+const CANCEL_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The state of Ctrl-C, shared by everything in a run.
+#[derive(Clone)]
+pub(crate) struct Interrupt {
+    raised: Arc<watch::Sender<bool>>,
+    running: Arc<Mutex<Vec<Running>>>,
+}
+
+/// A connection whose statement can be cancelled.
+struct Running {
+    id: u64,
+    token: CancelToken,
+    tls: Option<Tls>,
+}
+
+impl Interrupt {
+    pub(crate) fn new() -> Self {
+        Self { raised: Arc::new(watch::Sender::new(false)), running: Arc::default() }
+    }
+
+    pub(crate) fn is_raised(&self) -> bool {
+        *self.raised.borrow()
+    }
+
+    /// Ends when the user wants to stop.
+    pub(crate) async fn raised(&self) {
+        let mut raised = self.raised.subscribe();
+        // The sender lives as long as `self`, so this cannot fail.
+        let _ = raised.wait_for(|raised| *raised).await;
+    }
+
+    /// Marks the run as interrupted and asks every server to cancel what it runs for us.
+    pub(crate) async fn raise(&self) {
+        self.raised.send_replace(true);
+        let tokens: Vec<(CancelToken, Option<Tls>)> =
+            self.lock().iter().map(|running| (running.token.clone(), running.tls.clone())).collect();
+        let cancels = tokens.into_iter().map(|(token, tls)| async move {
+            let cancelled = async {
+                match tls {
+                    Some(tls) => token.cancel_query(tls.connector).await,
+                    None => token.cancel_query(tokio_postgres::NoTls).await,
+                }
+            };
+            // A connection that is gone has nothing left to cancel.
+            let _ = tokio::time::timeout(CANCEL_TIMEOUT, cancelled).await;
+        });
+        futures_util::future::join_all(cancels).await;
+    }
+
+    /// Adds a connection until the returned guard is dropped.
+    pub(super) fn register(&self, token: CancelToken, tls: Option<Tls>) -> Registration {
+        let mut running = self.lock();
+        let id = running.last().map_or(0, |last| last.id + 1);
+        running.push(Running { id, token, tls });
+        Registration { interrupt: self.clone(), id }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Running>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Keeps a connection known to the interrupt handler.
+pub(crate) struct Registration {
+    interrupt: Interrupt,
+    id: u64,
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        self.interrupt.lock().retain(|running| running.id != self.id);
+    }
+}

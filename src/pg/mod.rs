@@ -1,0 +1,25 @@
+//! The edge to PostgreSQL: the only user of `tokio-postgres` and `deadpool-postgres`.
+
+pub(crate) mod catalog;
+pub(crate) mod connect;
+pub(crate) mod conninfo;
+pub(crate) mod copy;
+pub(crate) mod ddl;
+mod error;
+pub(crate) mod explain;
+pub(crate) mod interrupt;
+mod pool;
+pub(crate) mod sample;
+pub(crate) mod server;
+pub(crate) mod shadow;
+pub(crate) mod sql;
+pub(crate) mod stat;
+mod tls;
+mod value;
+
+pub(crate) use connect::{Access, Connection, Target};
+pub(crate) use error::{Error, Result};
+pub(crate) use interrupt::Interrupt;
+pub(crate) use pool::{Pool, Session};
+pub(crate) use tokio_postgres::Transaction;
+pub(crate) use value::TextValue;

@@ -1,0 +1,33 @@
+//! Values of columns, for parameters that look like the application's.
+
+use super::connect::Connection;
+use super::error::{Error, Result};
+use super::sql;
+use crate::catalog::{Table, TableKind};
+
+/// Enough values that a skewed draw has a long tail.
+const SAMPLE_SIZE: u32 = 10_000;
+
+/// Returns up to 10,000 values of a column in text form, the same ones each time the data is the same.
+pub(crate) async fn column(connection: &Connection, table: &Table, column: &str) -> Result<Vec<String>> {
+    let statement = statement(table, column);
+    let doing = || Error::query(format!("sample column \"{column}\" of table \"{}\"", table.name));
+    let rows = connection.query(&statement, &[]).await.map_err(doing())?;
+    rows.iter().map(|row| row.try_get(0).map_err(doing())).collect()
+}
+
+fn statement(table: &Table, column: &str) -> String {
+    let column = sql::quote_identifier(column);
+    // Whole blocks are read: cheap in a large table, and a small one is read in full.
+    let share = 2.0 * f64::from(SAMPLE_SIZE) / table.planned_rows().max(1.0);
+    let sampling = match table.kind {
+        TableKind::Ordinary | TableKind::Partitioned | TableKind::MaterializedView if share < 0.5 => {
+            format!(" TABLESAMPLE SYSTEM ({:.6}) REPEATABLE (1)", share * 100.0)
+        }
+        _ => String::new(),
+    };
+    format!(
+        "SELECT {column}::pg_catalog.text FROM {}{sampling} WHERE {column} IS NOT NULL ORDER BY {column} LIMIT {SAMPLE_SIZE}",
+        sql::quote_qualified(&table.schema, &table.name)
+    )
+}

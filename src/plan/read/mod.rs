@@ -1,0 +1,5 @@
+//! EXPLAIN output to [`Plan`](super::Plan).
+
+mod json;
+
+pub(crate) use json::{Error, plan};

@@ -1,0 +1,192 @@
+//! SQL text: parse, split, fingerprint, and read off what a statement asks of each table.
+//!
+//! The only user of `sqlparser`.
+
+mod fingerprint;
+mod predicates;
+pub(crate) mod quote;
+mod scope;
+
+use std::fmt;
+
+use sqlparser::ast;
+use sqlparser::dialect::PostgreSqlDialect;
+use sqlparser::parser::Parser;
+use sqlparser::tokenizer::{Location, Token, Tokenizer};
+
+use crate::workload::StatementKind;
+
+pub(crate) use predicates::{ParameterUse, SortColumn, StatementShape, TableUse};
+pub(crate) use scope::{Relations, TableName};
+
+/// SQL text that is not one statement of PostgreSQL.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error("cannot be parsed: {0}")]
+    Syntax(String),
+    #[error("holds {0} statements instead of one")]
+    NotOne(usize),
+}
+
+/// One parsed statement.
+pub(crate) struct Parsed {
+    pub(crate) kind: StatementKind,
+    /// Sixteen hexadecimal digits, equal for statements that differ in constants and white space only.
+    pub(crate) fingerprint: String,
+    statement: ast::Statement,
+}
+
+impl Parsed {
+    /// Returns what the statement asks of each table; `relations` knows which columns a table has.
+    pub(crate) fn shape(&self, relations: &dyn Relations) -> StatementShape {
+        predicates::shape(&self.statement, relations)
+    }
+
+    /// Returns the table that an INSERT adds rows to.
+    pub(crate) fn written_table(&self) -> Option<TableName> {
+        match &self.statement {
+            ast::Statement::Insert(insert) => match &insert.table {
+                ast::TableObject::TableName(name) => scope::table_name(name),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+}
+
+/// Parses exactly one statement.
+pub(crate) fn parse(sql: &str) -> Result<Parsed, Error> {
+    let mut statements = Parser::parse_sql(&PostgreSqlDialect {}, sql).map_err(|error| {
+        Error::Syntax(error.to_string().trim_start_matches("sql parser error: ").to_owned())
+    })?;
+    match (statements.pop(), statements.len()) {
+        (Some(statement), 0) => {
+            let fingerprint = fingerprint::fingerprint(&statement);
+            Ok(Parsed { kind: kind(&statement), fingerprint, statement })
+        }
+        (None, _) => Err(Error::NotOne(0)),
+        (Some(_), others) => Err(Error::NotOne(others + 1)),
+    }
+}
+
+fn kind(statement: &ast::Statement) -> StatementKind {
+    match statement {
+        ast::Statement::Query(query) => query_kind(query),
+        ast::Statement::Insert(_) => StatementKind::Insert,
+        ast::Statement::Update(_) => StatementKind::Update,
+        ast::Statement::Delete(_) => StatementKind::Delete,
+        ast::Statement::Merge(_) => StatementKind::Merge,
+        _ => StatementKind::Utility,
+    }
+}
+
+/// A query writes when it, or a CTE of it, is a data-modifying statement.
+fn query_kind(query: &ast::Query) -> StatementKind {
+    let ctes = query.with.iter().flat_map(|with| &with.cte_tables).map(|cte| query_kind(&cte.query));
+    let body = match &*query.body {
+        ast::SetExpr::Insert(statement)
+        | ast::SetExpr::Update(statement)
+        | ast::SetExpr::Delete(statement)
+        | ast::SetExpr::Merge(statement) => kind(statement),
+        ast::SetExpr::Select(select) if select.into.is_some() => StatementKind::Utility,
+        _ => StatementKind::Select,
+    };
+    ctes.chain([body]).find(|kind| *kind != StatementKind::Select).unwrap_or(StatementKind::Select)
+}
+
+/// Splits a script into its statements, without the comments before them.
+pub(crate) fn split(script: &str) -> Result<Vec<&str>, Error> {
+    let tokens = Tokenizer::new(&PostgreSqlDialect {}, script)
+        .tokenize_with_location()
+        .map_err(|error| Error::Syntax(error.to_string()))?;
+    let offsets = LineOffsets::new(script);
+    let mut statements = Vec::new();
+    let mut start = None;
+    for token in &tokens {
+        match token.token {
+            Token::Whitespace(_) => {}
+            Token::SemiColon => {
+                if let Some(start) = start.take() {
+                    statements.push(script[start..offsets.at(token.span.start)].trim());
+                }
+            }
+            Token::EOF => break,
+            _ => start = start.or(Some(offsets.at(token.span.start))),
+        }
+    }
+    statements.extend(start.map(|start| script[start..].trim()));
+    Ok(statements)
+}
+
+/// Returns the placeholder numbers that occur, as `$n`, in ascending order.
+pub(crate) fn placeholder_count(sql: &str) -> usize {
+    let Ok(tokens) = Tokenizer::new(&PostgreSqlDialect {}, sql).tokenize() else { return 0 };
+    tokens
+        .iter()
+        .filter_map(|token| match token {
+            Token::Placeholder(text) => text.trim_start_matches('$').parse().ok(),
+            _ => None,
+        })
+        .max()
+        .unwrap_or(0)
+}
+
+/// Byte offsets of a tokenizer's lines and columns.
+struct LineOffsets<'a> {
+    text: &'a str,
+    lines: Vec<usize>,
+}
+
+impl<'a> LineOffsets<'a> {
+    fn new(text: &'a str) -> Self {
+        let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        Self { text, lines }
+    }
+
+    fn at(&self, location: Location) -> usize {
+        let to_usize = |n: u64| usize::try_from(n).expect("an offset into text in memory");
+        let line = self.lines[to_usize(location.line) - 1];
+        let column = to_usize(location.column) - 1;
+        self.text[line..].char_indices().nth(column).map_or(self.text.len(), |(at, _)| line + at)
+    }
+}
+
+impl fmt::Debug for Parsed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.statement)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tells_reads_from_writes() {
+        for (sql, expected) in [
+            ("SELECT 1", StatementKind::Select),
+            ("WITH x AS (SELECT 1) SELECT * FROM x", StatementKind::Select),
+            ("WITH x AS (DELETE FROM t RETURNING *) SELECT * FROM x", StatementKind::Delete),
+            ("INSERT INTO t VALUES (1)", StatementKind::Insert),
+            ("UPDATE t SET a = 1", StatementKind::Update),
+            ("SELECT * INTO u FROM t", StatementKind::Utility),
+            ("VACUUM t", StatementKind::Utility),
+        ] {
+            assert_eq!(parse(sql).unwrap().kind, expected, "{sql}");
+        }
+    }
+
+    #[test]
+    fn splits_scripts() {
+        let script = "-- first\nSELECT 'a;b'; /* ü */ SELECT $$;$$ ;\n\n  SELECT \"ü;\"\n-- end";
+        assert_eq!(split(script).unwrap(), ["SELECT 'a;b'", "SELECT $$;$$", "SELECT \"ü;\"\n-- end"]);
+        assert!(split("SELECT 'open").is_err());
+        assert!(split(" \n-- nothing\n").unwrap().is_empty());
+    }
+
+    #[test]
+    fn counts_placeholders() {
+        assert_eq!(placeholder_count("SELECT $2, '$9', $1"), 2);
+        assert_eq!(placeholder_count("SELECT 1"), 0);
+    }
+}

@@ -1,0 +1,96 @@
+//! Tables: aligned without borders in text, and the same rows as Markdown and CSV.
+
+use std::fmt::Write as _;
+
+use comfy_table::{CellAlignment, ContentArrangement, presets};
+
+use super::Style;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Align {
+    Left,
+    Right,
+}
+
+/// Rows under named columns. Cells hold plain text.
+pub(crate) struct Table {
+    columns: Vec<(String, Align)>,
+    rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    pub(crate) fn new<'a>(columns: impl IntoIterator<Item = (&'a str, Align)>) -> Self {
+        let columns = columns.into_iter().map(|(name, align)| (name.to_owned(), align)).collect();
+        Self { columns, rows: Vec::new() }
+    }
+
+    /// Adds a row; it has a cell for each column.
+    pub(crate) fn row<S: Into<String>>(&mut self, cells: impl IntoIterator<Item = S>) {
+        let cells: Vec<String> = cells.into_iter().map(Into::into).collect();
+        debug_assert_eq!(cells.len(), self.columns.len());
+        self.rows.push(cells);
+    }
+
+    pub(super) fn to_text(&self, style: &Style) -> String {
+        let mut table = comfy_table::Table::new();
+        table.load_style(presets::NOTHING);
+        table.set_content_arrangement(ContentArrangement::Disabled);
+        if style.terminal {
+            table.set_content_arrangement(ContentArrangement::Dynamic);
+            table.set_width(u16::try_from(style.width).unwrap_or(u16::MAX));
+        }
+        table.set_header(self.columns.iter().map(|(name, _)| name.as_str()));
+        table.add_rows(&self.rows);
+        let last = self.columns.len().saturating_sub(1);
+        for (i, column) in table.column_iter_mut().enumerate() {
+            column.set_padding((0, if i == last { 0 } else { 2 }));
+            if self.columns[i].1 == Align::Right {
+                column.set_cell_alignment(CellAlignment::Right);
+            }
+        }
+        let mut text = String::new();
+        for (i, line) in table.lines().enumerate() {
+            let line = line.trim_end();
+            let line = if i == 0 { style.bold(line) } else { line.to_owned() };
+            let _ = writeln!(text, "{line}");
+        }
+        text
+    }
+
+    pub(super) fn to_markdown(&self) -> String {
+        let row = |cells: &mut dyn Iterator<Item = &str>| {
+            let cells: Vec<String> = cells.map(|cell| cell.replace('|', "\\|").replace('\n', " ")).collect();
+            format!("| {} |\n", cells.join(" | "))
+        };
+        let mut text = row(&mut self.columns.iter().map(|(name, _)| name.as_str()));
+        text += &row(&mut self.columns.iter().map(|(_, align)| match align {
+            Align::Left => "---",
+            Align::Right => "---:",
+        }));
+        for cells in &self.rows {
+            text += &row(&mut cells.iter().map(String::as_str));
+        }
+        text
+    }
+
+    pub(super) fn to_csv(&self) -> String {
+        let row = |cells: &mut dyn Iterator<Item = &str>| {
+            let cells: Vec<String> = cells.map(csv_field).collect();
+            cells.join(",") + "\n"
+        };
+        let mut text = row(&mut self.columns.iter().map(|(name, _)| name.as_str()));
+        for cells in &self.rows {
+            text += &row(&mut cells.iter().map(String::as_str));
+        }
+        text
+    }
+}
+
+/// Quotes a field where it must be (RFC 4180).
+fn csv_field(field: &str) -> String {
+    if field.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", field.replace('"', "\"\""))
+    } else {
+        field.to_owned()
+    }
+}

@@ -1,0 +1,229 @@
+//! The terminal: the only module that writes to stdout and stderr.
+//!
+//! The result of a command goes to stdout (or to `--output FILE`), all else to stderr. Color and progress are
+//! decided for each stream on its own; nothing but color depends on the stream being a terminal, except borders
+//! and progress.
+
+use std::fmt;
+use std::fs;
+use std::io::{self, BufRead, IsTerminal, Write};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::cli::{ColorChoice, GlobalArgs};
+use crate::config::Environment;
+use crate::error::{Error, Result};
+use crate::report::{Document, Format, Style};
+
+/// Shorter work shows no progress: a bar that flashes is noise.
+const PROGRESS_DELAY: Duration = Duration::from_millis(250);
+/// The width of output when the terminal does not say, and for what is not a terminal.
+const DEFAULT_WIDTH: usize = 80;
+
+/// Where output goes and how it looks there.
+pub(crate) struct Ui {
+    format: Format,
+    output: Option<PathBuf>,
+    quiet: bool,
+    stdout: Style,
+    stderr: Style,
+    stderr_is_terminal: bool,
+    stdin_is_terminal: bool,
+}
+
+impl Ui {
+    /// Decides streams, format and color once, from the arguments and the environment.
+    pub(crate) fn new(args: &GlobalArgs, environment: &Environment) -> Result<Self> {
+        // `colored` would look at stdout alone, for both streams. Each `Style` decides for itself instead.
+        colored::control::set_override(true);
+        let stdout_is_terminal = io::stdout().is_terminal();
+        let stderr_is_terminal = io::stderr().is_terminal();
+        let width = terminal_width(environment);
+        let format = match &args.output {
+            Some(path) => Format::from_path(path).map_err(Error::usage)?,
+            None if args.json => Format::Json,
+            None => Format::Text,
+        };
+        let stdout_decorated = stdout_is_terminal && args.output.is_none();
+        Ok(Self {
+            format,
+            output: args.output.clone(),
+            quiet: args.quiet,
+            stdout: Style {
+                color: has_color(args.color, environment, stdout_decorated) && args.output.is_none(),
+                terminal: stdout_decorated,
+                width,
+            },
+            stderr: Style {
+                color: has_color(args.color, environment, stderr_is_terminal),
+                terminal: stderr_is_terminal,
+                width,
+            },
+            stderr_is_terminal,
+            stdin_is_terminal: io::stdin().is_terminal(),
+        })
+    }
+
+    /// How the result is to look, wherever it goes.
+    pub(crate) fn style(&self) -> &Style {
+        &self.stdout
+    }
+
+    /// Prints a command's result in the chosen format to stdout or to the output file.
+    pub(crate) fn publish(&self, document: &Document) -> Result<()> {
+        let text = document.render(self.format, &self.stdout).map_err(Error::usage)?;
+        match &self.output {
+            Some(path) => {
+                fs::write(path, text)
+                    .map_err(|e| Error::usage(format!("could not write {:?}", path.display())).cause(e))?;
+                self.status(format_args!("wrote {}", path.display()));
+                Ok(())
+            }
+            None => self.print(&text),
+        }
+    }
+
+    /// Prints text that is a result to stdout, as it is.
+    #[expect(clippy::unused_self, reason = "whoever prints has been given the terminal")]
+    pub(crate) fn print(&self, text: &str) -> Result<()> {
+        let mut stdout = io::stdout().lock();
+        stdout.write_all(text.as_bytes())?;
+        stdout.flush()?;
+        Ok(())
+    }
+
+    /// Says what is going on, unless `--quiet`.
+    pub(crate) fn status(&self, message: impl fmt::Display) {
+        if !self.quiet {
+            write_stderr(&self.stderr.dim(&message.to_string()));
+        }
+    }
+
+    /// Shows what the user is about to decide on, even with `--quiet`.
+    #[expect(clippy::unused_self, reason = "whoever prints has been given the terminal")]
+    pub(crate) fn notice(&self, message: impl fmt::Display) {
+        write_stderr(&message.to_string());
+    }
+
+    /// Says what the user should know although the command goes on.
+    pub(crate) fn warn(&self, message: impl fmt::Display) {
+        write_stderr(&format!("{} {message}", self.stderr.yellow("warning:")));
+    }
+
+    /// Prints a failed run's message, causes and hints.
+    pub(crate) fn error(&self, error: &Error) {
+        if error.message().is_empty() {
+            return;
+        }
+        write_stderr(&format!("{} {}", self.stderr.red("error:"), error.message()));
+        for cause in error.causes() {
+            write_stderr(&format!("caused by: {cause}"));
+        }
+        if !self.quiet {
+            for hint in error.hints() {
+                write_stderr(&format!("{} {hint}", self.stderr.cyan("hint:")));
+            }
+        }
+    }
+
+    /// A progress bar over `total` units; hidden for short work and where nobody watches.
+    pub(crate) fn progress(&self, label: &str, total: u64, unit: Unit) -> Progress {
+        let template = match unit {
+            Unit::Rows => "{msg:24} {bar:24.cyan/dim} {percent:>3}% {human_pos} rows  {per_sec}  eta {eta}",
+            Unit::Steps => "{msg:24} {bar:24.cyan/dim} {pos}/{len}",
+            Unit::Milliseconds => "{msg:24} {bar:24.cyan/dim} {elapsed} of {duration}",
+        };
+        self.bar(label, Some(total), template)
+    }
+
+    /// A spinner for work of unknown length.
+    pub(crate) fn spinner(&self, label: &str) -> Progress {
+        self.bar(label, None, "{msg:24} {spinner} {elapsed}")
+    }
+
+    fn bar(&self, label: &str, total: Option<u64>, template: &str) -> Progress {
+        if self.quiet || !self.stderr_is_terminal {
+            return Progress { bar: ProgressBar::hidden() };
+        }
+        let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::stderr_with_hz(10))
+            .with_style(ProgressStyle::with_template(template).expect("the templates above are valid"))
+            .with_message(label.to_owned());
+        bar.enable_steady_tick(PROGRESS_DELAY);
+        Progress { bar }
+    }
+
+    /// Asks before a change. Without a terminal to ask on, only `--yes` goes on.
+    pub(crate) fn confirm(&self, question: &str, yes: bool) -> Result<bool> {
+        if yes {
+            return Ok(true);
+        }
+        if !self.stdin_is_terminal || !self.stderr_is_terminal {
+            return Err(Error::usage("cannot ask for confirmation without a terminal")
+                .hint("Add `--yes` to go ahead, or `--dry-run` to see the plan alone."));
+        }
+        let mut stderr = io::stderr().lock();
+        write!(stderr, "{question} [y/N] ")?;
+        stderr.flush()?;
+        let mut answer = String::new();
+        io::stdin().lock().read_line(&mut answer)?;
+        Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+    }
+}
+
+/// What a progress bar counts.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Unit {
+    Rows,
+    Steps,
+    Milliseconds,
+}
+
+/// A progress bar that clears itself when it goes out of scope.
+pub(crate) struct Progress {
+    bar: ProgressBar,
+}
+
+impl Progress {
+    pub(crate) fn advance(&self, n: u64) {
+        self.bar.inc(n);
+    }
+
+    pub(crate) fn set(&self, position: u64) {
+        self.bar.set_position(position);
+    }
+
+    pub(crate) fn message(&self, message: impl Into<String>) {
+        self.bar.set_message(message.into());
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+fn write_stderr(line: &str) {
+    // With stderr gone there is nobody left to tell.
+    let _ = writeln!(io::stderr().lock(), "{line}");
+}
+
+fn has_color(choice: ColorChoice, environment: &Environment, terminal: bool) -> bool {
+    match choice {
+        ColorChoice::Always => true,
+        ColorChoice::Never => false,
+        ColorChoice::Auto => {
+            terminal
+                && environment.get("NO_COLOR").is_none_or(str::is_empty)
+                && environment.get("TERM") != Some("dumb")
+        }
+    }
+}
+
+fn terminal_width(environment: &Environment) -> usize {
+    let columns = environment.get("COLUMNS").and_then(|columns| columns.parse().ok());
+    let reported = terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
+    columns.or(reported).unwrap_or(DEFAULT_WIDTH).clamp(40, 400)
+}

@@ -1,0 +1,135 @@
+//! Numbers with their units, as people read and write them.
+
+use std::time::Duration;
+
+/// PostgreSQL's memory units: each is 1024 times the one before (manual, "Setting Parameters").
+const BYTE_UNITS: [&str; 5] = ["B", "kB", "MB", "GB", "TB"];
+
+/// Returns a size with three digits at the most, as in `7.4 MB`.
+pub(crate) fn bytes(n: u64) -> String {
+    #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
+    let mut value = n as f64;
+    let mut unit = 0;
+    while value >= 999.5 && unit + 1 < BYTE_UNITS.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    let digits = usize::from(unit > 0 && value < 9.95);
+    format!("{value:.digits$} {}", BYTE_UNITS[unit])
+}
+
+/// Reads a size such as `500MB`, `64kb` or `1.5 GB`; a bare number is bytes.
+pub(crate) fn parse_bytes(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let split = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(split);
+    let unit = unit.trim();
+    let power = if unit.is_empty() {
+        0
+    } else {
+        BYTE_UNITS.iter().position(|known| known.eq_ignore_ascii_case(unit))?
+    };
+    let value = number.parse::<f64>().ok()? * 1024_f64.powi(i32::try_from(power).ok()?);
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked to be in range")]
+    (value.is_finite() && (0.0..1e18).contains(&value)).then_some(value as u64)
+}
+
+/// Returns milliseconds with about three digits, as in `0.042`, `1.25`, `370`.
+pub(crate) fn milliseconds(ms: f64) -> String {
+    let digits = if ms < 0.1 {
+        3
+    } else if ms < 10.0 {
+        2
+    } else {
+        usize::from(ms < 100.0)
+    };
+    format!("{ms:.digits$}")
+}
+
+/// Returns a count with its thousands apart, as in `5,000,000`.
+pub(crate) fn count(n: u64) -> String {
+    let digits = n.to_string();
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Returns a count that is not exact, without digits after the point.
+pub(crate) fn estimate(n: f64) -> String {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "clamped to the range of u64"
+    )]
+    count(n.round().clamp(0.0, 1e18) as u64)
+}
+
+/// Returns how many times smaller `after` is than `before`, as in `12.5×`.
+pub(crate) fn ratio(before: f64, after: f64) -> String {
+    if before <= 0.0 || after <= 0.0 {
+        return "-".to_owned();
+    }
+    let ratio = before / after;
+    let digits = if ratio < 10.0 { 2 } else { usize::from(ratio < 100.0) };
+    format!("{ratio:.digits$}×")
+}
+
+/// Returns a duration in milliseconds.
+pub(crate) fn as_ms(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1000.0
+}
+
+/// Returns a time rounded to the microsecond, for JSON.
+pub(crate) fn json_ms(ms: f64) -> f64 {
+    (ms * 1000.0).round() / 1000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn writes_bytes() {
+        for (n, expected) in [
+            (0, "0 B"),
+            (999, "999 B"),
+            (1024, "1.0 kB"),
+            (7_759_462, "7.4 MB"),
+            (1 << 30, "1.0 GB"),
+            (1_048_100_000, "1.0 GB"),
+        ] {
+            assert_eq!(bytes(n), expected);
+        }
+    }
+
+    #[test]
+    fn reads_bytes() {
+        for (text, expected) in [
+            ("512", Some(512)),
+            ("64kB", Some(65_536)),
+            ("500MB", Some(524_288_000)),
+            ("1.5 gb", Some(1_610_612_736)),
+            ("MB", None),
+            ("5 XB", None),
+            ("-1", None),
+        ] {
+            assert_eq!(parse_bytes(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn writes_counts_and_times() {
+        assert_eq!(count(5_000_000), "5,000,000");
+        assert_eq!(count(12), "12");
+        assert_eq!(milliseconds(0.0423), "0.042");
+        assert_eq!(milliseconds(1.254), "1.25");
+        assert_eq!(milliseconds(370.2), "370");
+        assert_eq!(ratio(10.0, 0.8), "12.5×");
+        assert_eq!(ratio(10.0, 0.0), "-");
+    }
+}
