@@ -116,11 +116,9 @@ fn with_server_words(status: ExitStatus, message: &str, db: &DbError) -> RunErro
 fn connect_error(message: String, source: &tokio_postgres::Error) -> RunError {
     let Some(db) = db_error(source) else {
         let error = RunError::server(message);
-        let error = match source.source() {
-            Some(cause) => error.cause(cause),
-            None => error.cause(source),
-        };
-        if source.to_string().contains("password missing") {
+        let cause = source.source().map_or_else(|| source.to_string(), ToString::to_string);
+        let error = error.cause(&cause);
+        if cause.contains("password missing") {
             return error.hint("Set PGPASSWORD, or add the connection to ~/.pgpass (mode 0600).");
         }
         return error.hint(

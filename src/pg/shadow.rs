@@ -161,7 +161,7 @@ impl Shadow {
             for constraint in table.constraints.iter().filter(|constraint| constraint.kind != 'f') {
                 self.create("constraint", &constraint.name, &add_constraint(table, constraint)).await?;
             }
-            for index in table.indexes.iter().filter(|index| !index.is_constraint && !index.is_partition) {
+            for index in table.indexes.iter().filter(|index| is_copied(index)) {
                 self.create("index", &index.name, &index.definition).await?;
             }
         }
@@ -330,6 +330,11 @@ impl Shadow {
             .map_err(Error::query("take over the planner's settings"))?;
         Ok(())
     }
+}
+
+/// Whether the planner would use the index, and nothing else creates it.
+fn is_copied(index: &Index) -> bool {
+    index.is_valid && !index.is_constraint && !index.is_partition
 }
 
 fn numbered(first: &Path, segment: u32) -> PathBuf {

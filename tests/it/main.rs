@@ -1,1 +1,19 @@
+//! The integration tests: one program, one server for all of them, one database for each test.
+//!
+//! `PERFKIT_PG_BIN` chooses the server programs; `make matrix` runs the tests on every supported version.
 
+#![expect(clippy::cast_precision_loss, reason = "shares of small counts")]
+
+mod support;
+
+mod architecture;
+mod bench;
+mod connection;
+mod demo;
+mod explain;
+mod index_apply;
+mod index_suggest;
+mod init;
+mod sandbox;
+mod seed;
+mod statements;

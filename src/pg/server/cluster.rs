@@ -5,7 +5,7 @@ use std::io::Read as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::{Account, Programs, SUPERUSER, hand_over, unprivileged_account};
 use crate::config::{Environment, Timeouts};
@@ -64,18 +64,8 @@ impl Cluster {
     ) -> Result<Self> {
         let account = unprivileged_account()?;
         let parent = environment.set("TMPDIR").map_or_else(|| PathBuf::from("/tmp"), PathBuf::from);
-        let folder = nix::unistd::mkdtemp(&parent.join("perfkit-XXXXXX"))
-            .map_err(std::io::Error::from)
-            .map_err(Error::file(format!("make a folder in {parent:?}")))?;
-        let spawned = hand_over(&folder, account.as_ref())
-            .and_then(|()| spawn_guard(programs, settings, &folder, account.as_ref()));
-        let guard = match spawned {
-            Ok(guard) => guard,
-            Err(error) => {
-                let _ = fs::remove_dir_all(&folder);
-                return Err(error);
-            }
-        };
+        let folder = parent.join(folder_name());
+        let guard = spawn_guard(programs, settings, &folder, account.as_ref())?;
         let mut cluster = Self { folder, guard, major: programs.major, account };
         cluster.wait_until_ready().await?;
         Ok(cluster)
@@ -106,7 +96,13 @@ impl Cluster {
             // A server that gave up has left its reason in the log, while the guard waits for us.
             let reason = failure_in(&self.log());
             if has_ended || reason.is_some() || Instant::now() > deadline {
-                let reason = reason.unwrap_or_else(|| failed.to_string());
+                let reason = reason.unwrap_or_else(|| {
+                    if self.folder.exists() {
+                        failed.to_string()
+                    } else {
+                        format!("could not make {:?}", self.folder)
+                    }
+                });
                 return Err(Error::LocalServer {
                     message: format!("could not start a local server: {reason}"),
                     hint: "Check disk space and shared memory, or name other programs with `--pg-bin`."
@@ -132,6 +128,12 @@ impl Drop for Cluster {
         // The guard ends when the server has; without it there is nothing to wait for.
         let _ = self.guard.wait();
     }
+}
+
+/// Returns a name that no other run has: the process is ours alone, the time sets its servers apart.
+fn folder_name() -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_nanos());
+    format!("perfkit-{}-{:x}", std::process::id(), now)
 }
 
 async fn connect(target: &Target) -> Result<Connection> {
@@ -163,7 +165,7 @@ fn spawn_guard(
         .args(COMMON_SETTINGS.iter().chain(settings.0).flat_map(|setting| ["-c", setting]))
         .env_clear()
         .envs([("PATH", "/usr/bin:/bin"), ("LC_ALL", "C"), ("TZ", "UTC")])
-        .current_dir(folder)
+        .current_dir("/")
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::null())

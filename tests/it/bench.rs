@@ -1,0 +1,149 @@
+//! `perfkit bench`
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::support::cli::perfkit;
+use crate::support::pg::Database;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Report {
+    schema_version: u32,
+    valid: bool,
+    invalid_reason: Option<String>,
+    environment: Value,
+    statements: Vec<Statement>,
+    thresholds: Vec<Threshold>,
+    interrupted: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Statement {
+    name: String,
+    count: u64,
+    errors: u64,
+    rate_per_s: f64,
+    mean_ms: f64,
+    p50_ms: f64,
+    p75_ms: f64,
+    p90_ms: f64,
+    p95_ms: f64,
+    p99_ms: f64,
+    p999_ms: f64,
+    max_ms: f64,
+    response: Value,
+    hdr: String,
+    errors_by_sqlstate: BTreeMap<String, u64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Threshold {
+    expression: String,
+    actual: Option<f64>,
+    passed: bool,
+}
+
+const CONFIG: &str = "workload:\n  statements:\n    - {name: one, sql: SELECT 1}\n    - {name: sum, sql: SELECT 1 + $1::int, params: [{uniform: {min: 1, max: 9}}], weight: 3}\n";
+
+fn bench(args: &[&str], config: &str) -> crate::support::cli::Perfkit {
+    let args = [&["bench", "--duration", "1s", "--connections", "2"], args].concat();
+    perfkit(&args).file("perfkit.yaml", config)
+}
+
+#[test]
+fn measures_every_statement() {
+    let database = Database::create();
+    let report: Report = bench(&["--json"], CONFIG).on(&database).succeeds().json_as();
+    assert_eq!((report.schema_version, report.valid, report.interrupted), (1, true, false));
+    assert!(report.invalid_reason.is_none() && report.environment["connections"] == 2);
+    let [one, sum] = report.statements.as_slice() else { panic!("two statements") };
+    assert_eq!((one.name.as_str(), sum.name.as_str()), ("one", "sum"));
+    let share = sum.count as f64 / (one.count + sum.count) as f64;
+    assert!((0.7..0.8).contains(&share), "weights 1 and 3: {share}");
+    for statement in &report.statements {
+        assert!(statement.errors == 0 && statement.rate_per_s > 0.0);
+        let s = statement;
+        let figures = [s.p50_ms, s.p75_ms, s.p90_ms, s.p95_ms, s.p99_ms, s.p999_ms, s.max_ms];
+        assert!(figures.is_sorted() && figures[0] > 0.0 && s.mean_ms > 0.0);
+        assert!(s.response["p99_ms"].as_f64().unwrap() > 0.0);
+        assert!(s.hdr.len() > 20 && s.errors_by_sqlstate.is_empty());
+    }
+}
+
+#[test]
+fn thresholds_decide_the_exit_status() {
+    let database = Database::create();
+    let report: Report = bench(&["--json", "--threshold", "p50 < 1h", "--threshold", "errors < 1%"], CONFIG)
+        .on(&database)
+        .succeeds()
+        .json_as();
+    assert!(report.thresholds.iter().all(|threshold| threshold.passed && threshold.actual.is_some()));
+    let config = format!("{CONFIG}bench: {{thresholds: ['p50 < 1ns']}}\n");
+    let run = bench(&["--json"], &config).on(&database).exits(1);
+    let report: Report = run.json_as();
+    assert_eq!(report.thresholds[0].expression, "p50 < 1ns");
+    assert!(!report.thresholds[0].passed);
+    bench(&["--threshold", "p50 < soon"], CONFIG).on(&database).fails(2, &["p50 < soon"]);
+    let config = format!("{CONFIG}bench: {{thresholds: ['p51']}}\n");
+    bench(&[], &config).on(&database).fails(2, &["perfkit.yaml:5", "p51"]);
+}
+
+#[test]
+fn keeps_a_rate() {
+    let database = Database::create();
+    let report: Report = bench(&["--json", "--rate", "200"], CONFIG).on(&database).succeeds().json_as();
+    let count: u64 = report.statements.iter().map(|statement| statement.count).sum();
+    assert!((190..=200).contains(&count), "{count} of 200");
+    assert_eq!(report.environment["open_loop"], true);
+}
+
+#[test]
+fn an_unreachable_rate_is_invalid() {
+    let database = Database::create();
+    let config = "workload: {statements: [{name: slow, sql: SELECT pg_sleep(0.1)}]}\n";
+    let run = bench(&["--json", "--rate", "1000"], config).on(&database).exits(4);
+    let report: Report = run.json_as();
+    assert!(!report.valid && report.invalid_reason.unwrap().contains("could not be sent in time"));
+}
+
+#[test]
+fn writes_only_when_allowed() {
+    let database = Database::create();
+    database.execute("CREATE TABLE t (i int)");
+    let config = "workload: {statements: [{name: w, sql: INSERT INTO t VALUES (1)}]}\n";
+    bench(&[], config).on(&database).fails(2, &["no statement to run", "--allow-writes"]);
+    assert_eq!(database.value("SELECT count(*) FROM t"), "0");
+    bench(&["--allow-writes"], config).on(&database).succeeds();
+    assert_ne!(database.value("SELECT count(*) FROM t"), "0");
+}
+
+#[test]
+fn a_statement_that_cannot_run_is_reported_at_the_start() {
+    let database = Database::create();
+    let config = "workload: {statements: [{name: bad, sql: SELECT * FROM nowhere}]}\n";
+    bench(&[], config).on(&database).fails(2, &["statement \"bad\" cannot be run", "nowhere"]);
+    let config = "workload: {statements: [{name: bad, sql: SELECT 1 / 0}]}\n";
+    bench(&["--json"], config).on(&database).exits(2);
+}
+
+#[test]
+fn ctrl_c_still_prints_what_was_measured() {
+    let database = Database::create();
+    let (child, _folder) = perfkit(&["bench", "--duration", "60s", "--json", "-c", "2"])
+        .file("perfkit.yaml", CONFIG)
+        .on(&database)
+        .spawn();
+    std::thread::sleep(std::time::Duration::from_millis(2500));
+    let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).unwrap());
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let finished = crate::support::cli::finished(&output);
+    assert_eq!(finished.status, 130, "{}", finished.stderr);
+    let report: Report = finished.json_as();
+    assert!(report.interrupted && report.statements[0].count > 0);
+}

@@ -1,0 +1,287 @@
+//! `perfkit index suggest`
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::support::cli::perfkit;
+use crate::support::pg::Database;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Report {
+    schema_version: u32,
+    suggestions: Vec<Suggestion>,
+    drops: Vec<Value>,
+    workload: Workload,
+    what_if: WhatIf,
+    elapsed_ms: f64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Suggestion {
+    ddl: String,
+    name: String,
+    schema: String,
+    table: String,
+    columns: Vec<String>,
+    keys: Vec<Value>,
+    predicate: Option<Value>,
+    method: String,
+    size_bytes: u64,
+    write_cost: f64,
+    helps: Vec<Help>,
+    reason: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Help {
+    statement: String,
+    cost_before: f64,
+    cost_after: f64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Workload {
+    statements: usize,
+    cost_before: f64,
+    cost_after: f64,
+    skipped: Vec<Skipped>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Skipped {
+    sql: String,
+    reason: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WhatIf {
+    engine: String,
+    calls: u64,
+    candidates: usize,
+    missing: Vec<String>,
+}
+
+/// Suggests for one SQL script.
+fn suggest(database: &Database, script: &str, args: &[&str]) -> Report {
+    let args = [&["index", "suggest", "--json", "-w", "w.sql"], args].concat();
+    perfkit(&args).file("w.sql", script).on(database).succeeds().json_as()
+}
+
+fn definitions(report: &Report) -> Vec<String> {
+    report
+        .suggestions
+        .iter()
+        .map(|suggestion| suggestion.ddl.split_once(" ON ").expect("it names a table").1.to_owned())
+        .collect()
+}
+
+fn events() -> Database {
+    let database = Database::create();
+    database.execute(
+        "CREATE TABLE events (id bigint PRIMARY KEY, user_id int, at timestamptz, kind text, score int, closed_at timestamptz);
+         INSERT INTO events SELECT i, i % 5000, timestamptz '2026-01-01' + i * interval '1 minute', 'k' || i % 7, i % 1000,
+                CASE WHEN i % 200 > 0 THEN now() END FROM generate_series(1, 200000) AS i;
+         VACUUM ANALYZE events",
+    );
+    database
+}
+
+#[test]
+fn designs_the_bedtime_indexes_and_creates_nothing() {
+    let database = Database::create();
+    perfkit(&["seed", "--users", "1000", "--as-of", "2026-01-31"]).on(&database).succeeds();
+    let indexes = "SELECT indexrelid::regclass FROM pg_index JOIN pg_class ON pg_class.oid = indrelid \
+                   WHERE relnamespace = 'public'::regnamespace AND NOT indisprimary";
+    for index in database.query(indexes) {
+        database.execute(&format!("DROP INDEX {index}"));
+    }
+    let objects = "SELECT string_agg(relname, ' ' ORDER BY relname) FROM pg_class WHERE relnamespace = 'public'::regnamespace";
+    let before = database.value(objects);
+    let run = perfkit(&["index", "suggest", "--json"]).on(&database).succeeds();
+    assert_eq!(before, database.value(objects));
+    let report: Report = run.json_as();
+    assert_eq!((report.schema_version, report.what_if.engine.as_str()), (1, "shadow"));
+    assert!(
+        report.drops.is_empty() && report.what_if.missing.is_empty() && report.workload.skipped.is_empty()
+    );
+    assert_eq!(report.workload.statements, 15);
+    assert!(report.workload.cost_after < report.workload.cost_before / 10.0);
+    assert!(report.what_if.calls > 0 && report.what_if.candidates > 10 && report.elapsed_ms > 0.0);
+    let found = definitions(&report);
+    assert!(found.len() <= 8, "{found:?}");
+    for wanted in ["public.sleep_records (user_id, bedtime);", "public.users (name);"] {
+        assert!(found.iter().any(|found| found == wanted), "no {wanted} in {found:?}");
+    }
+    for suggestion in &report.suggestions {
+        assert!(suggestion.size_bytes > 0 && suggestion.write_cost > 0.0 && !suggestion.reason.is_empty());
+        assert_eq!(suggestion.keys.len(), suggestion.columns.len());
+        assert_eq!((suggestion.method.as_str(), suggestion.schema.as_str()), ("btree", "public"));
+        assert!(suggestion.name.starts_with(&suggestion.table));
+        assert!(!suggestion.helps.is_empty());
+        for help in &suggestion.helps {
+            assert!(help.cost_after < help.cost_before, "{}", help.statement);
+        }
+    }
+}
+
+#[test]
+fn the_same_input_gives_the_same_answer() {
+    let database = Database::with_bedtime();
+    let run = || perfkit(&["index", "suggest", "-o", "out.sql"]).on(&database);
+    let text = |run: crate::support::cli::Perfkit| {
+        let path = run.folder().join("out.sql");
+        // The folder lives as long as the run.
+        let (child, _folder) = run.spawn();
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        std::fs::read_to_string(path).unwrap()
+    };
+    assert_eq!(text(run()), text(run()));
+}
+
+#[test]
+fn equality_sort_and_range() {
+    let database = events();
+    let cases = [
+        ("SELECT * FROM events WHERE user_id = 7 ORDER BY at DESC LIMIT 10", "public.events (user_id, at);"),
+        ("SELECT * FROM events WHERE at > '2026-05-19' AND user_id = 7", "public.events (user_id, at);"),
+        ("SELECT * FROM events ORDER BY score DESC, at LIMIT 10", "public.events (score, at DESC);"),
+        ("SELECT * FROM events WHERE user_id IN (7, 8)", "public.events (user_id);"),
+        ("DELETE FROM events WHERE user_id = 7", "public.events (user_id);"),
+    ];
+    for (sql, expected) in cases {
+        assert_eq!(definitions(&suggest(&database, sql, &[])), [expected], "{sql}");
+    }
+}
+
+#[test]
+fn partial_where_few_rows_are_null() {
+    let database = events();
+    let report = suggest(&database, "SELECT * FROM events WHERE closed_at IS NULL ORDER BY at LIMIT 50", &[]);
+    let found = definitions(&report);
+    assert!(found[0].ends_with("WHERE closed_at IS NULL;"), "{found:?}");
+    assert!(report.suggestions[0].predicate.is_some());
+}
+
+#[test]
+fn what_exists_is_not_suggested() {
+    let database = events();
+    database.execute("CREATE INDEX ON events (user_id, at)");
+    let report = suggest(&database, "SELECT * FROM events WHERE user_id = 7 ORDER BY at DESC LIMIT 10", &[]);
+    assert!(report.suggestions.is_empty());
+}
+
+#[test]
+fn limits_hold() {
+    let database = events();
+    let script = "SELECT * FROM events WHERE user_id = 7; SELECT * FROM events WHERE score = 5; \
+                  SELECT * FROM events WHERE at > '2026-05-19'";
+    assert_eq!(suggest(&database, script, &[]).suggestions.len(), 3);
+    assert_eq!(suggest(&database, script, &["--max-indexes", "1"]).suggestions.len(), 1);
+    let report = suggest(&database, script, &["--storage-budget", "4MB"]);
+    let size: u64 = report.suggestions.iter().map(|suggestion| suggestion.size_bytes).sum();
+    assert!(size <= 4 << 20 && !report.suggestions.is_empty());
+    assert!(suggest(&database, script, &["--storage-budget", "8kB"]).suggestions.is_empty());
+}
+
+/// The size that is promised is the size that is built, deduplication included.
+#[test]
+fn sizes_are_those_of_built_indexes() {
+    let database = events();
+    for column in ["user_id", "at", "kind", "score", "id"] {
+        let script = format!(
+            "SELECT * FROM events WHERE {column} IN (SELECT max({column}) FROM events); \
+                              SELECT * FROM events ORDER BY {column} LIMIT 1"
+        );
+        let report = suggest(&database, &script, &["--max-columns", "1"]);
+        let Some(suggestion) = report.suggestions.iter().find(|suggestion| suggestion.columns == [column])
+        else {
+            continue;
+        };
+        database.execute(&suggestion.ddl);
+        let built: u64 =
+            database.value(&format!("SELECT pg_relation_size('{}')", suggestion.name)).parse().unwrap();
+        let ratio = suggestion.size_bytes as f64 / built as f64;
+        assert!((0.85..1.15).contains(&ratio), "{column}: {} promised, {built} built", suggestion.size_bytes);
+    }
+}
+
+/// Costs of the shadow are those of the database itself.
+#[test]
+fn the_shadow_costs_what_the_database_costs() {
+    let database = events();
+    database.execute(
+        "CREATE TYPE mood AS ENUM ('sad', 'ok', 'happy');
+         CREATE TABLE \"Mixed Case\" (\"Id\" int PRIMARY KEY, mood mood, tags text[], price numeric(10, 2), name varchar(20), r int4range);
+         INSERT INTO \"Mixed Case\" SELECT i, (ARRAY['sad', 'ok', 'happy']::mood[])[1 + i % 3], ARRAY['t' || i % 9, 'x'],
+                i * 0.25, 'n' || i % 100, int4range(i, i + 10) FROM generate_series(1, 20000) AS i;
+         CREATE INDEX ON \"Mixed Case\" (name); CREATE VIEW happy AS SELECT * FROM \"Mixed Case\" WHERE mood = 'happy';
+         VACUUM ANALYZE",
+    );
+    for sql in [
+        "SELECT count(*) FROM events",
+        "SELECT * FROM events WHERE kind || '' = 'k3'",
+        "SELECT count(*) FROM \"Mixed Case\" WHERE name = 'n5'",
+        "SELECT count(*) FROM happy WHERE tags @> ARRAY['t3']",
+        "SELECT * FROM events e JOIN \"Mixed Case\" m ON m.\"Id\" + 0 = e.user_id + 0",
+        "SELECT mood, avg(price) FROM \"Mixed Case\" GROUP BY mood",
+    ] {
+        let report = suggest(&database, sql, &[]);
+        let plan: Value =
+            serde_json::from_str(&database.value(&format!("SET jit = off; EXPLAIN (FORMAT JSON) {sql}")))
+                .unwrap();
+        let expected = plan.pointer("/0/Plan/Total Cost").and_then(Value::as_f64).unwrap();
+        let difference = (report.workload.cost_before - expected).abs();
+        assert!(
+            difference <= (0.01 * expected).max(1.0),
+            "{sql}: {} instead of {expected}",
+            report.workload.cost_before
+        );
+    }
+}
+
+#[test]
+fn skipped_statements_are_listed_with_their_reason() {
+    let database = events();
+    let report = suggest(
+        &database,
+        "SELECT * FROM events WHERE user_id = 7; VACUUM events; SELECT * FROM nowhere",
+        &[],
+    );
+    assert_eq!(report.workload.statements, 1);
+    let reasons: Vec<&str> = report.workload.skipped.iter().map(|skipped| skipped.reason.as_str()).collect();
+    assert_eq!(reasons.len(), 2, "{reasons:?}");
+    assert!(reasons.iter().any(|reason| reason.contains("nowhere")), "{reasons:?}");
+    assert!(report.workload.skipped.iter().any(|skipped| skipped.sql == "VACUUM events"));
+}
+
+#[test]
+fn needs_a_workload() {
+    let database = Database::create();
+    database.execute("CREATE TABLE t (score int)");
+    perfkit(&["index", "suggest"]).on(&database).fails(2, &["there is no workload", "perfkit init"]);
+    perfkit(&["index", "suggest", "-w", "absent.sql"]).on(&database).fails(2, &["absent.sql"]);
+    perfkit(&["index", "suggest", "-w", "w.sql"]).file("w.sql", "").on(&database).fails(2, &["no statement"]);
+    perfkit(&["index", "suggest"])
+        .file("perfkit.yaml", "workload:\n  statements:\n    - sql: SELECT * FROM t WHERE score = $1\n      params: [{from: t.scores}]\n")
+        .on(&database)
+        .fails(2, &["perfkit.yaml:4:23", "column \"scores\" of table \"t\"", "Did you mean `score`"]);
+}
+
+#[test]
+fn reading_rights_are_enough() {
+    let database = events();
+    database.execute("GRANT SELECT ON events TO nobody_special");
+    let run = perfkit(&["index", "suggest", "--json", "-w", "w.sql"])
+        .file("w.sql", "SELECT * FROM events WHERE user_id = 7")
+        .env("DATABASE_URL", database.url_for("nobody_special"))
+        .succeeds();
+    let report: Report = run.json_as();
+    assert_eq!(definitions(&report), ["public.events (user_id);"]);
+}

@@ -1,0 +1,114 @@
+//! Runs the perfkit program in a clean environment and an empty folder.
+
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+use super::pg::{Database, bin};
+
+/// A perfkit command to run.
+pub(crate) struct Perfkit {
+    command: Command,
+    folder: tempfile::TempDir,
+}
+
+/// What a run printed and returned.
+pub(crate) struct Finished {
+    pub(crate) status: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+pub(crate) fn perfkit(args: &[&str]) -> Perfkit {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_perfkit"));
+    command
+        .args(args)
+        .env_clear()
+        .env("PATH", "/usr/bin:/bin")
+        .env("HOME", folder.path())
+        .env("COLUMNS", "100")
+        .env("TZ", "UTC")
+        .env("PERFKIT_PG_BIN", bin())
+        // No test finds a sandbox that the developer has running.
+        .env("PERFKIT_SANDBOX_DIR", folder.path().join("no-sandbox"))
+        .current_dir(folder.path())
+        .stdin(Stdio::null());
+    Perfkit { command, folder }
+}
+
+impl Perfkit {
+    pub(crate) fn on(self, database: &Database) -> Self {
+        self.env("DATABASE_URL", &database.url)
+    }
+
+    pub(crate) fn env(mut self, name: &str, value: impl AsRef<std::ffi::OsStr>) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    /// Writes a file into the folder that the command runs in.
+    pub(crate) fn file(self, name: &str, content: &str) -> Self {
+        std::fs::write(self.folder.path().join(name), content).expect("the folder can be written");
+        self
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) fn run(mut self) -> Finished {
+        finished(&self.command.output().expect("perfkit starts"))
+    }
+
+    /// Starts the command and leaves it running; the folder stays until both are dropped.
+    pub(crate) fn spawn(mut self) -> (std::process::Child, tempfile::TempDir) {
+        let child =
+            self.command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("perfkit starts");
+        (child, self.folder)
+    }
+
+    /// Runs and requires exit status 0.
+    pub(crate) fn succeeds(self) -> Finished {
+        self.exits(0)
+    }
+
+    pub(crate) fn exits(self, status: i32) -> Finished {
+        let finished = self.run();
+        assert_eq!(finished.status, status, "stdout:\n{}\nstderr:\n{}", finished.stdout, finished.stderr);
+        finished
+    }
+
+    /// Requires a failure with this status whose error output holds all of these.
+    pub(crate) fn fails(self, status: i32, expected: &[&str]) -> Finished {
+        let finished = self.exits(status);
+        for part in expected {
+            assert!(finished.stderr.contains(part), "no {part:?} in:\n{}", finished.stderr);
+        }
+        assert!(finished.stderr.contains("error: "), "{}", finished.stderr);
+        assert!(finished.stderr.lines().count() <= 24, "an error fits on a screen:\n{}", finished.stderr);
+        finished
+    }
+}
+
+impl Finished {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}:\n{}", self.stdout))
+    }
+
+    /// Reads the output back through a strict mirror of its documented form.
+    pub(crate) fn json_as<T: serde::de::DeserializeOwned>(&self) -> T {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}:\n{}", self.stdout))
+    }
+}
+
+pub(crate) fn finished(output: &Output) -> Finished {
+    use std::os::unix::process::ExitStatusExt as _;
+    let status = output.status.code().or(output.status.signal().map(|signal| -signal)).expect("it ended");
+    Finished {
+        status,
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}

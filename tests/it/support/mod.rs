@@ -1,0 +1,4 @@
+//! What tests stand on: real servers, databases of their own, and the perfkit program.
+
+pub(crate) mod cli;
+pub(crate) mod pg;
