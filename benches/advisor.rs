@@ -1,1 +1,48 @@
-fn main() {}
+//! Time and planner calls of `perfkit index suggest` for the bedtime workload without indexes.
+
+#![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
+
+mod support;
+
+use std::time::{Duration, Instant};
+
+use support::{Sandbox, median_ms};
+
+const ROUNDS: usize = 5;
+
+fn main() {
+    let sandbox = Sandbox::start();
+    sandbox.perfkit(&["seed", "--users", "2000", "--quiet"]);
+    sandbox.session(async |client| {
+        let indexes = client
+            .query(
+                "SELECT indexrelid::regclass::text FROM pg_index JOIN pg_class ON pg_class.oid = indrelid
+                 WHERE relnamespace = 'public'::regnamespace AND NOT indisprimary",
+                &[],
+            )
+            .await
+            .expect("the indexes are listed");
+        for index in indexes {
+            let name: String = index.get(0);
+            client.batch_execute(&format!("DROP INDEX {name}")).await.expect("the index goes");
+        }
+    });
+    let mut times: Vec<Duration> = Vec::new();
+    let mut last = serde_json::Value::Null;
+    for _ in 0..ROUNDS {
+        let start = Instant::now();
+        let report = sandbox.perfkit(&["index", "suggest", "--json", "--quiet"]);
+        times.push(start.elapsed());
+        last = serde_json::from_str(&report).expect("suggest prints JSON");
+    }
+    println!(
+        "advisor: {:.0} ms in all, {} planner calls for {} statements and {} candidates; {} indexes, cost {:.0} -> {:.0}",
+        median_ms(times),
+        last["what_if"]["calls"],
+        last["workload"]["statements"],
+        last["what_if"]["candidates"],
+        last["suggestions"].as_array().map_or(0, Vec::len),
+        last["workload"]["cost_before"].as_f64().unwrap_or(0.0),
+        last["workload"]["cost_after"].as_f64().unwrap_or(0.0),
+    );
+}
