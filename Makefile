@@ -1,7 +1,7 @@
 # The commands that people and CI type. `make help` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint matrix completions bench-startup bench-seed bench-advisor
+.PHONY: help demo test test-newest lint matrix completions bench-startup bench-seed bench-advisor
 
 MAJORS := 14 15 16 17 18
 
@@ -12,10 +12,12 @@ demo: ## Show the whole loop on a throw-away server
 	@scripts/ensure-postgres >/dev/null
 	cargo run --release --quiet -- demo
 
-test: ## Run all tests, on the installed PostgreSQL and on the newest
+test: ## Run all tests
 	@scripts/ensure-postgres >/dev/null
 	cargo test --quiet
-	@bin=$$(scripts/ensure-postgres --major 18) && PERFKIT_PG_BIN=$$bin cargo test --quiet --test it
+
+test-newest: ## Run the integration tests on the newest PostgreSQL
+	bin=$$(scripts/ensure-postgres --major $(lastword $(MAJORS))) && PERFKIT_PG_BIN=$$bin cargo test --quiet --test it
 
 lint: ## Check format and style
 	cargo fmt --check

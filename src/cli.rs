@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::command::index::{apply, suggest};
 use crate::command::{bench, completions, demo, explain, init, man, sandbox, seed};
+use crate::config;
 
 /// Make PostgreSQL-backed applications fast and keep them fast
 ///
@@ -82,10 +83,10 @@ pub(crate) struct ConnectArgs {
     #[arg(short, long, value_name = "URL")]
     pub(crate) database_url: Option<String>,
     /// Cancel a statement after this time [default: 30s]
-    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    #[arg(long, value_name = "TIME", value_parser = parse_timeout)]
     pub(crate) statement_timeout: Option<Duration>,
     /// Give up waiting for a lock after this time [default: 2s]
-    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    #[arg(long, value_name = "TIME", value_parser = parse_timeout)]
     pub(crate) lock_timeout: Option<Duration>,
 }
 
@@ -114,6 +115,11 @@ pub(crate) struct WorkloadArgs {
 /// Reads a duration with its unit, as in `200ms`, `30s` or `5m`.
 pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|error| format!("{error}; write it as in 200ms, 30s or 5m"))
+}
+
+/// Reads a timeout; to the server, 0 would mean none.
+fn parse_timeout(text: &str) -> Result<Duration, String> {
+    parse_duration(text).and_then(|timeout| config::checked_timeout(timeout).map_err(str::to_owned))
 }
 
 /// Reads a size with its unit, as in `500MB` or `2GB`.

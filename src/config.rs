@@ -131,6 +131,17 @@ impl ConfigFile {
 
     pub(crate) fn parse(path: &Path, text: String) -> Result<Self> {
         let config: Config = yaml::parse(path, &text)?;
+        let fail = |word: &str, reason: &str| yaml::error_at(path, &text, word, format!("{word} {reason}"));
+        for (word, timeout) in
+            [("statement_timeout", config.database.statement_timeout), ("lock_timeout", config.database.lock_timeout)]
+        {
+            if let Some(Err(reason)) = timeout.map(checked_timeout) {
+                return Err(fail(word, reason).into());
+            }
+        }
+        if let Err((word, reason)) = config.bench.check() {
+            return Err(fail(word, reason).into());
+        }
         for statement in &config.workload.statements {
             if !(statement.weight > 0.0 && statement.weight.is_finite()) {
                 let name = statement.name.as_deref().unwrap_or(&statement.sql);
@@ -223,6 +234,16 @@ fn expand(text: &str, environment: &Environment) -> Result<String, String> {
     Ok(expanded + rest)
 }
 
+/// Refuses timeouts that the server would take for none, or not at all.
+pub(crate) fn checked_timeout(timeout: Duration) -> Result<Duration, &'static str> {
+    const LONGEST: Duration = Duration::from_hours(24 * 24);
+    if (Duration::from_millis(1)..=LONGEST).contains(&timeout) {
+        Ok(timeout)
+    } else {
+        Err("must be from 1 ms to 24 days")
+    }
+}
+
 /// How long statements and lock waits may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Timeouts {
@@ -292,6 +313,18 @@ mod tests {
         );
         assert_eq!(source(&none, &Environment::default(), None), None);
         assert!(conninfo(&none, &Environment::default(), Some(&file)).is_err());
+    }
+
+    #[test]
+    fn values_out_of_range_are_refused() {
+        for (text, expected) in [
+            ("bench: {connections: 18446744073709551615}", "perfkit.yaml:1:9: connections must be from 1 to 10000"),
+            ("bench:\n  rate: .nan", "perfkit.yaml:2:3: rate must be above 0, up to 10 million a second"),
+            ("bench: {stages: [{duration: 584000000y}]}", "perfkit.yaml:1:19: duration must be above 0, up to 30 days"),
+            ("database: {lock_timeout: 0s}", "perfkit.yaml:1:12: lock_timeout must be from 1 ms to 24 days"),
+        ] {
+            assert_eq!(parse(text).unwrap_err().message(), expected, "{text}");
+        }
     }
 
     #[test]

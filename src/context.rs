@@ -6,7 +6,7 @@ use crate::cli::{ConnectArgs, ProgramsArgs};
 use crate::config::{self, ConfigFile, ConnectSource, Environment, Timeouts};
 use crate::error::{Error, Result};
 use crate::pg::server::{Programs, Sandbox, State};
-use crate::pg::{Access, Connection, Interrupt, Target};
+use crate::pg::{self, Access, Connection, Interrupt, Target};
 use crate::ui::Ui;
 
 /// Building and loading take as long as they take; this keeps a forgotten run from lasting for ever.
@@ -55,6 +55,18 @@ impl Context {
             self.ui.warn(warning);
         }
         Ok(target)
+    }
+
+    /// Asks before a change, unless `--yes` was given. Ctrl-C is a no.
+    pub(crate) async fn confirm(&self, question: &str, yes: bool) -> Result<bool> {
+        if yes {
+            return Ok(true);
+        }
+        let answer = self.ui.ask(question)?;
+        tokio::select! {
+            answer = answer => Ok(answer.unwrap_or(false)),
+            () = self.interrupt.raised() => Err(pg::Error::Interrupted.into()),
+        }
     }
 
     pub(crate) async fn connect(&self, args: &ConnectArgs, access: Access) -> Result<Connection> {

@@ -68,6 +68,8 @@ use crate::ui::Ui;
 
 /// How long a command may take to clean up after its queries were cancelled.
 const CLEAN_UP_TIMEOUT: Duration = Duration::from_secs(15);
+/// How often servers are asked to cancel while a command ends.
+const CANCEL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Parses the command line, runs the command and returns what to tell the caller.
 pub fn run() -> ExitStatus {
@@ -95,6 +97,8 @@ pub fn run() -> ExitStatus {
     }
     let config = match ConfigFile::load(cli.global.config.as_deref()) {
         Ok(config) => config,
+        // A broken file must not keep its own replacement from being written.
+        Err(_) if !command::needs_config(&cli.command) => None,
         Err(error) => return finish(&ui, Err(error)),
     };
     let context = Context::new(ui, environment, config);
@@ -123,16 +127,29 @@ async fn run_command(context: &Context, command: &cli::Command) -> Result<ExitSt
         result = &mut running => return result,
         () = stop_signal() => {}
     }
-    context.interrupt.raise().await;
-    let ended = tokio::select! {
-        ended = tokio::time::timeout(CLEAN_UP_TIMEOUT, &mut running) => ended,
-        () = stop_signal() => return Err(Error::new(ExitStatus::Interrupted, "interrupted twice; the clean-up was cut short")),
+    context.interrupt.raise();
+    let deadline = tokio::time::Instant::now() + CLEAN_UP_TIMEOUT;
+    let second_signal = stop_signal();
+    futures_util::pin_mut!(second_signal);
+    let ended = loop {
+        // Again and again: a statement may just have been on its way to the server.
+        context.interrupt.cancel_all().await;
+        tokio::select! {
+            result = &mut running => break Some(result),
+            () = &mut second_signal => {
+                return Err(Error::new(ExitStatus::Interrupted, "interrupted twice; the clean-up was cut short"));
+            }
+            () = tokio::time::sleep(CANCEL_INTERVAL) => {}
+        }
+        if tokio::time::Instant::now() > deadline {
+            break None;
+        }
     };
     match ended {
         // A command that has a result in spite of the interrupt has printed it.
-        Ok(Ok(_)) => Ok(ExitStatus::Interrupted),
-        Ok(Err(error)) => Err(command::interrupted(&error)),
-        Err(_) => Err(Error::new(ExitStatus::Interrupted, "interrupted; the command did not end in time")),
+        Some(Ok(_)) => Ok(ExitStatus::Interrupted),
+        Some(Err(error)) => Err(command::interrupted(&error)),
+        None => Err(Error::new(ExitStatus::Interrupted, "interrupted; the command did not end in time")),
     }
 }
 

@@ -7,7 +7,7 @@
 use std::fmt;
 use std::fs;
 use std::io::{self, BufRead, IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -38,6 +38,11 @@ impl Ui {
     pub(crate) fn new(args: &GlobalArgs, environment: &Environment) -> Result<Self> {
         // `colored` would look at stdout alone, for both streams. Each `Style` decides for itself instead.
         colored::control::set_override(true);
+        if let Some(folder) = args.output.as_deref().and_then(Path::parent).filter(|folder| *folder != Path::new(""))
+            && !folder.is_dir()
+        {
+            return Err(Error::usage(format!("folder {:?} of the output file does not exist", folder.display())));
+        }
         let stdout_is_terminal = io::stdout().is_terminal();
         let stderr_is_terminal = io::stderr().is_terminal();
         let width = terminal_width(environment);
@@ -73,16 +78,19 @@ impl Ui {
 
     /// Prints a command's result in the chosen format to stdout or to the output file.
     pub(crate) fn publish(&self, document: &Document) -> Result<()> {
-        let text = document.render(self.format, &self.stdout).map_err(Error::usage)?;
-        match &self.output {
-            Some(path) => {
-                fs::write(path, text)
-                    .map_err(|e| Error::usage(format!("could not write {:?}", path.display())).cause(e))?;
-                self.status(format_args!("wrote {}", path.display()));
-                Ok(())
-            }
-            None => self.print(&text),
+        let written = document.render(self.format, &self.stdout).map_err(Error::usage).and_then(|text| {
+            let Some(path) = &self.output else { return self.print(&text) };
+            fs::write(path, text)
+                .map_err(|error| Error::usage(format!("could not write {:?}", path.display())).cause(error))?;
+            self.status(format_args!("wrote {}", path.display()));
+            Ok(())
+        });
+        if written.is_err() && self.output.is_some() {
+            // What took long to find out is not lost because its file cannot be written.
+            let text = document.render(Format::Text, &self.stdout).map_err(Error::usage)?;
+            self.print(&text)?;
         }
+        written
     }
 
     /// Prints text that is a result to stdout, as it is.
@@ -154,21 +162,27 @@ impl Ui {
         Progress { bar }
     }
 
-    /// Asks before a change. Without a terminal to ask on, only `--yes` goes on.
-    pub(crate) fn confirm(&self, question: &str, yes: bool) -> Result<bool> {
-        if yes {
-            return Ok(true);
-        }
+    /// Asks before a change; the answer comes through the returned receiver, so that Ctrl-C is heard meanwhile.
+    ///
+    /// Without a terminal to ask on there is an error.
+    pub(crate) fn ask(&self, question: &str) -> Result<tokio::sync::oneshot::Receiver<bool>> {
         if !self.stdin_is_terminal || !self.stderr_is_terminal {
             return Err(Error::usage("cannot ask for confirmation without a terminal")
-                .hint("Add `--yes` to go ahead, or `--dry-run` to see the plan alone."));
+                .hint("Add `--yes` to go ahead without being asked."));
         }
         let mut stderr = io::stderr().lock();
         write!(stderr, "{question} [y/N] ")?;
         stderr.flush()?;
-        let mut answer = String::new();
-        io::stdin().lock().read_line(&mut answer)?;
-        Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+        let (sender, receiver) = tokio::sync::oneshot::channel();
+        // A thread of its own: nothing can interrupt a read, and the process need not wait for this one.
+        std::thread::spawn(move || {
+            let mut answer = String::new();
+            let read = io::stdin().lock().read_line(&mut answer);
+            let yes = read.is_ok() && matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes");
+            // Whoever asked may be gone.
+            let _ = sender.send(yes);
+        });
+        Ok(receiver)
     }
 }
 

@@ -39,7 +39,7 @@ impl std::error::Error for Error {}
 pub(crate) fn parse<T: DeserializeOwned>(path: &Path, text: &str) -> Result<T, Error> {
     serde_yaml::from_str(text).map_err(|error| {
         let located = error.location().map(|location| (location.line(), location.column()));
-        let message = without_location(&error.to_string());
+        let message = without_url(&without_location(&error.to_string()));
         let unknown = unknown_name(&message);
         // serde_yaml points at the mapping that holds an unknown key; the reader wants the key itself.
         let location = match (&unknown, located) {
@@ -91,6 +91,17 @@ fn unknown_name(message: &str) -> Option<(String, Vec<String>)> {
     Some((name.to_owned(), known))
 }
 
+/// Hides a quoted value that is a URL, which may hold a password.
+fn without_url(message: &str) -> String {
+    match (message.find("string \""), message.contains("://")) {
+        (Some(start), true) => {
+            let end = message[start + 8..].find("\", ").map_or(message.len(), |at| start + 8 + at + 1);
+            format!("{}a URL{}", &message[..start], &message[end..])
+        }
+        _ => message.to_owned(),
+    }
+}
+
 fn without_location(message: &str) -> String {
     message.rfind(" at line ").map_or(message, |end| &message[..end]).to_owned()
 }
@@ -136,6 +147,15 @@ mod tests {
         check(
             "database:\n  statement_timeout: soon\n",
             "perfkit.yaml:2:22: database.statement_timeout: invalid type: string \"soon\", expected u32",
+            None,
+        );
+    }
+
+    #[test]
+    fn hides_urls() {
+        check(
+            "database: {statement_timeout: 'postgres://u:hush@h/d'}\n",
+            "perfkit.yaml:1:31: database.statement_timeout: invalid type: a URL, expected u32",
             None,
         );
     }

@@ -23,6 +23,8 @@ pub(crate) struct BenchReport {
     pub(crate) elapsed: Duration,
     pub(crate) outcomes: Vec<Outcome>,
     pub(crate) interrupted: bool,
+    /// Whether no connection lasted to the end.
+    pub(crate) all_lost: bool,
     /// Whether latency was also counted from a schedule.
     pub(crate) is_open_loop: bool,
 }

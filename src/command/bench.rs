@@ -38,7 +38,7 @@ pub(crate) struct BenchArgs {
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=10_000))]
     connections: Option<u16>,
     /// Send this many statements per second, over all connections
-    #[arg(long, value_name = "N", value_parser = parse_rate)]
+    #[arg(long, value_name = "N")]
     rate: Option<f64>,
     /// Require this, as in "p95 < 50ms" (can be repeated; replaces those of perfkit.yaml)
     #[arg(long = "threshold", value_name = "CONDITION")]
@@ -53,15 +53,6 @@ pub(crate) struct BenchArgs {
     connect: ConnectArgs,
     #[command(flatten)]
     workload: WorkloadArgs,
-}
-
-fn parse_rate(text: &str) -> Result<f64, String> {
-    let rate: f64 = text.parse().map_err(|_| format!("{text:?} is not a number of statements per second"))?;
-    if rate > 0.0 && rate <= 1e7 {
-        Ok(rate)
-    } else {
-        Err("the rate must be above 0, up to 10 million".to_owned())
-    }
 }
 
 /// How to measure.
@@ -104,6 +95,10 @@ pub(crate) async fn run(context: &Context, args: &BenchArgs) -> Result<ExitStatu
     context.ui.publish(&report::bench::document(&report, context.ui.style()))?;
     if let Some(reason) = &report.invalid_reason {
         context.ui.warn(format_args!("the measurement is invalid: {reason}"));
+        if report.all_lost {
+            return Err(Error::server("the server closed every connection during the run")
+                .hint("Look into the server's log for the reason; what was measured until then is printed."));
+        }
         return Ok(ExitStatus::InvalidMeasurement);
     }
     let missed = report.outcomes.iter().any(|outcome| !outcome.passed);
@@ -117,10 +112,9 @@ fn plan(args: &BenchArgs, config: &BenchConfig) -> Result<Plan> {
         let duration = args.duration.or(config.duration).unwrap_or(DEFAULT_DURATION);
         vec![Stage { duration, rate: args.rate.or(config.rate) }]
     };
-    if stages.iter().any(|stage| stage.duration.is_zero() || stage.rate.is_some_and(|rate| rate <= 0.0)) {
-        return Err(Error::usage("a stage needs a duration and a rate above 0")
-            .hint("Write stages as {duration: 10s, rate: 200}."));
-    }
+    BenchConfig { stages: stages.clone(), ..BenchConfig::default() }
+        .check()
+        .map_err(|(key, reason)| Error::usage(format!("{key} {reason}")))?;
     let thresholds = if args.thresholds.is_empty() { &config.thresholds } else { &args.thresholds };
     Ok(Plan {
         stages,
@@ -128,8 +122,7 @@ fn plan(args: &BenchArgs, config: &BenchConfig) -> Result<Plan> {
             .connections
             .map(usize::from)
             .or(config.connections)
-            .unwrap_or(DEFAULT_CONNECTIONS)
-            .max(1),
+            .unwrap_or(DEFAULT_CONNECTIONS),
         thresholds: thresholds.clone(),
         allow_writes: args.allow_writes,
         seed: args.seed,
@@ -154,7 +147,7 @@ pub(crate) async fn measure(
         })?;
     }
     let access = if plan.allow_writes { Access::ReadWrite } else { Access::ReadOnly };
-    let pool = Pool::new(target, plan.connections, access)?;
+    let pool = Pool::new(target, connection, plan.connections, access)?;
     let load = Load {
         statements: statements
             .iter()
@@ -187,7 +180,12 @@ pub(crate) async fn measure(
             .hint("Measure longer with `--duration`."));
     }
     let mut report = BenchReport {
-        invalid_reason: invalid_reason(&total, n_done, measured.n_unsent),
+        invalid_reason: if measured.interrupted {
+            None
+        } else {
+            invalid_reason(&total, n_done, &measured, plan.connections)
+        },
+        all_lost: measured.n_lost == plan.connections,
         environment: Environment {
             server_version: connection.version,
             perfkit_version: env!("CARGO_PKG_VERSION"),
@@ -207,7 +205,16 @@ pub(crate) async fn measure(
 }
 
 /// Says why the figures are not those of the load that was asked for.
-fn invalid_reason(total: &StatementStats, n_done: u64, n_unsent: u64) -> Option<String> {
+fn invalid_reason(
+    total: &StatementStats,
+    n_done: u64,
+    measured: &load::Measured,
+    connections: usize,
+) -> Option<String> {
+    let n_unsent = measured.n_unsent;
+    if measured.n_lost > 0 {
+        return Some(format!("{} of {connections} connections were lost", measured.n_lost));
+    }
     #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
     let share = n_done as f64 / (n_done + n_unsent) as f64;
     if total.service.count() == 0 {

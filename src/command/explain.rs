@@ -167,6 +167,12 @@ async fn explain(
     parameters: &[TextValue],
     allow_writes: bool,
 ) -> Result<Explained> {
+    // The server refuses most of it by itself, but EXPLAIN lets CREATE TABLE AS pass in a read-only transaction.
+    if !allow_writes && query::parse(sql).is_ok_and(|parsed| parsed.kind.writes()) {
+        return Err(Error::usage("the statement changes data")
+            .cause(sources::one_line(sql))
+            .hint("Add `--allow-writes` to run it; what it does is rolled back."));
+    }
     let json = pg::explain::analyze(connection, sql, parameters, allow_writes).await?;
     judged(json, name, Some(sql))
 }

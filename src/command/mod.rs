@@ -24,6 +24,11 @@ pub(crate) fn run_offline(ui: &Ui, command: &Command) -> Option<Result<ExitStatu
     }
 }
 
+/// Whether a broken configuration file is the command's business.
+pub(crate) fn needs_config(command: &Command) -> bool {
+    !matches!(command, Command::Init(_) | Command::Sandbox(_))
+}
+
 /// Runs a command.
 pub(crate) async fn run(context: &Context, command: &Command) -> Result<ExitStatus> {
     match command {
@@ -42,9 +47,11 @@ pub(crate) async fn run(context: &Context, command: &Command) -> Result<ExitStat
 
 /// Returns the error of a command that Ctrl-C ended: its cancelled query is no failure, what it left behind matters.
 pub(crate) fn interrupted(error: &Error) -> Error {
+    let message = "interrupted; running statements were cancelled on the server";
+    let mut interrupted = Error::new(ExitStatus::Interrupted, message);
+    if error.message().contains("INVALID") {
+        interrupted = interrupted.cause(error.message());
+    }
     let hints = error.hints().iter().filter(|hint| !hint.contains("--statement-timeout")).cloned();
-    hints.fold(
-        Error::new(ExitStatus::Interrupted, "interrupted; running queries were cancelled on the server"),
-        Error::hint,
-    )
+    hints.fold(interrupted, Error::hint)
 }

@@ -63,7 +63,7 @@ pub(crate) async fn run(context: &Context, args: &SandboxArgs) -> Result<ExitSta
             }
             _ => context.ui.status("no sandbox is running"),
         },
-        SandboxCommand::Destroy { yes, programs } => destroy(context, &sandbox, programs, *yes)?,
+        SandboxCommand::Destroy { yes, programs } => destroy(context, &sandbox, programs, *yes).await?,
     }
     Ok(ExitStatus::Success)
 }
@@ -108,13 +108,13 @@ fn stop(context: &Context, sandbox: &Sandbox, programs: &ProgramsArgs) -> Result
     Ok(sandbox.stop(&programs)?)
 }
 
-fn destroy(context: &Context, sandbox: &Sandbox, programs: &ProgramsArgs, yes: bool) -> Result<()> {
+async fn destroy(context: &Context, sandbox: &Sandbox, programs: &ProgramsArgs, yes: bool) -> Result<()> {
     let state = sandbox.state();
     if state == State::Absent {
         context.ui.status("there is no sandbox");
         return Ok(());
     }
-    if !context.ui.confirm("Remove the sandbox with all its data?", yes)? {
+    if !context.confirm("Remove the sandbox with all its data?", yes).await? {
         context.ui.status("nothing was removed");
         return Ok(());
     }

@@ -8,6 +8,7 @@ use clap::Args;
 
 use crate::catalog::{Catalog, TableKind};
 use crate::cli::ConnectArgs;
+use crate::config::ConfigFile;
 use crate::context::{Context, LONG_STATEMENT_TIMEOUT};
 use crate::error::{Error, ExitStatus, Result};
 use crate::pg::{self, Access, Connection, Transaction, sql};
@@ -60,6 +61,8 @@ pub(crate) struct Request {
     pub(crate) seed: u64,
     pub(crate) append: bool,
     pub(crate) as_of: Option<NaiveDate>,
+    /// The file that says what to seed, for errors that name the place.
+    pub(crate) file: Option<ConfigFile>,
 }
 
 pub(crate) async fn run(context: &Context, args: &SeedArgs) -> Result<ExitStatus> {
@@ -71,12 +74,20 @@ pub(crate) async fn run(context: &Context, args: &SeedArgs) -> Result<ExitStatus
     connection.require_primary()?;
     let catalog = pg::catalog::load(&mut connection).await?;
     let (config, schema) = choose(context, &catalog, args.scenario)?;
-    let request = Request { n_users: args.users, seed: args.seed, append: args.append, as_of: args.as_of };
+    let is_from_file = schema.is_none() && context.config.as_ref().is_some_and(|file| !file.config.seed.tables.is_empty());
+    let request = Request {
+        n_users: args.users,
+        seed: args.seed,
+        append: args.append,
+        as_of: args.as_of,
+        file: context.config.clone().filter(|_| is_from_file),
+    };
 
     if args.dry_run {
         return dry_run(context, &catalog, &config, schema, &request);
     }
-    let report = seed(&context.ui, &mut connection, &config, schema, &request).await?;
+    let report = seed(&context.ui, &mut connection, &config, schema, &request)
+        .await?;
 
     context.ui.publish(&report::seed::document(&report))?;
     Ok(ExitStatus::Success)
@@ -151,16 +162,16 @@ fn dry_run(
     request: &Request,
 ) -> Result<ExitStatus> {
     let mut table = report::Table::new([("table", report::Align::Left), ("rows", report::Align::Right)]);
+    let mut tables = Vec::new();
     if let Some(scenario) = schema {
         context.ui.status(format_args!("dry run: scenario {} would be created", scenario.name));
     }
-    let rows = rows(request);
-    for (name, n_rows) in seed::row_counts(config, &rows).map_err(|error| plan_error(&error))? {
-        let state =
-            find(catalog, &name).map_or("", |found| if found.n_pages > 0 { " (not empty)" } else { "" });
-        table.row([format!("{name}{state}"), crate::unit::count(n_rows)]);
+    for (name, n_rows) in seed::row_counts(config, &rows(request)).map_err(|error| plan_error(&error, request))? {
+        let is_filled = find(catalog, &name).is_some_and(|found| found.n_pages > 0);
+        table.row([format!("{name}{}", if is_filled { " (not empty)" } else { "" }), crate::unit::count(n_rows)]);
+        tables.push(serde_json::json!({ "table": name, "rows": n_rows, "is_empty": !is_filled }));
     }
-    let json = serde_json::json!({ "schema_version": report::SCHEMA_VERSION, "dry_run": true });
+    let json = serde_json::json!({ "schema_version": report::SCHEMA_VERSION, "dry_run": true, "tables": tables });
     context.ui.publish(&report::Document::new(json).table(table))?;
     Ok(ExitStatus::Success)
 }
@@ -229,7 +240,7 @@ async fn load(
     let key_bases = key_bases(&transaction, config, &catalog, request.append).await?;
     let as_of_us = as_of(request).timestamp_micros();
     let plan = SeedPlan::new(config, &catalog, &rows(request), &key_bases, request.seed, as_of_us)
-        .map_err(|error| plan_error(&error))?;
+        .map_err(|error| plan_error(&error, request))?;
     let mut tables = Vec::new();
     for table in &plan.tables {
         let start = Instant::now();
@@ -326,8 +337,10 @@ fn as_of(request: &Request) -> DateTime<Utc> {
     date.and_time(chrono::NaiveTime::MIN).and_utc()
 }
 
-fn plan_error(error: &seed::PlanError) -> Error {
-    Error::usage("cannot seed this schema")
-        .cause(error)
-        .hint("Describe the table's columns under `seed` in perfkit.yaml, or give the column a default.")
+fn plan_error(error: &seed::PlanError, request: &Request) -> Error {
+    let failed = match &request.file {
+        Some(file) => file.error_at(error.word(), error.to_string()),
+        None => Error::usage("cannot seed this schema").cause(error),
+    };
+    failed.hint("Describe the table's columns under `seed` in perfkit.yaml, or give the column a default.")
 }

@@ -90,6 +90,13 @@ impl Definition {
         self.create("CREATE INDEX")
     }
 
+    /// Returns the definition in the manner of `pg_get_indexdef`.
+    pub(crate) fn ddl_using_btree(&self) -> String {
+        let keys = self.keys_and_predicate();
+        let table = format!("{}.{}", quote::identifier(&self.schema), quote::identifier(&self.table));
+        format!("CREATE INDEX {} ON {table} USING btree {keys}", quote::identifier(&self.name()))
+    }
+
     fn create(&self, command: &str) -> String {
         format!(
             "{command} {} ON {}.{} {}",
@@ -100,7 +107,7 @@ impl Definition {
         )
     }
 
-    pub(crate) fn keys_and_predicate(&self) -> String {
+    fn keys_and_predicate(&self) -> String {
         let keys: Vec<String> = self.keys.iter().map(Key::sql).collect();
         let predicate = self.predicate.as_ref().map(|predicate| format!(" WHERE {}", predicate.sql()));
         format!("({}){}", keys.join(", "), predicate.unwrap_or_default())

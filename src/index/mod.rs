@@ -29,6 +29,8 @@ pub(crate) struct Advice {
     /// What of the target the shadow lacks.
     pub(crate) missing: Vec<String>,
     pub(crate) n_candidates: usize,
+    /// Whether a budget or a number of indexes was set.
+    pub(crate) is_limited: bool,
     /// How often the planner was asked.
     pub(crate) n_calls: u64,
     pub(crate) elapsed: Duration,

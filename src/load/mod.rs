@@ -35,6 +35,8 @@ pub(crate) struct Measured {
     /// How long latencies were recorded.
     pub(crate) elapsed: Duration,
     pub(crate) interrupted: bool,
+    /// Connections that the server closed before the end.
+    pub(crate) n_lost: usize,
     /// Due times of an open loop that no connection was free for before the end.
     pub(crate) n_unsent: u64,
 }
@@ -70,11 +72,13 @@ pub(crate) async fn run(
     }
     let mut totals: Vec<StatementStats> =
         load.statements.iter().map(|statement| StatementStats::new(&statement.name)).collect();
+    let mut n_lost = 0;
     let mut ticks = tokio::time::interval(Duration::from_millis(100));
     loop {
         tokio::select! {
             finished = workers.join_next() => match finished {
-                Some(Ok(stats)) => {
+                Some(Ok((stats, is_lost))) => {
+                    n_lost += usize::from(is_lost);
                     for (total, stats) in totals.iter_mut().zip(&stats) {
                         total.merge(stats);
                     }
@@ -88,7 +92,7 @@ pub(crate) async fn run(
     let elapsed = Instant::now().saturating_duration_since(start).min(load.schedule.duration());
     let n_unsent =
         load.schedule.n_due(elapsed).saturating_sub(next_due.iter().map(|n| n.load(Ordering::Relaxed)).sum());
-    Ok(Measured { statements: totals, elapsed, interrupted: stop.is_raised(), n_unsent })
+    Ok(Measured { statements: totals, elapsed, interrupted: stop.is_raised(), n_lost, n_unsent })
 }
 
 /// One connection with what it measures; nothing is shared but the next due time.
@@ -102,7 +106,8 @@ struct Worker {
 }
 
 impl Worker {
-    async fn run(self, interrupt: &Interrupt) -> Vec<StatementStats> {
+    /// Returns what was measured, and whether the server closed the connection.
+    async fn run(self, interrupt: &Interrupt) -> (Vec<StatementStats>, bool) {
         let load = &*self.load;
         let mut stats: Vec<StatementStats> =
             load.statements.iter().map(|statement| StatementStats::new(&statement.name)).collect();
@@ -147,7 +152,8 @@ impl Worker {
                 }
             }
         }
-        stats
+        let is_lost = self.client.is_closed();
+        (stats, is_lost)
     }
 
     /// Waits for the next due time and returns it; `None` at the end of the run.

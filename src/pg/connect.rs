@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use tokio_postgres::config::SslMode as DriverSslMode;
+use tokio_postgres::config::{ChannelBinding, SslMode as DriverSslMode, TargetSessionAttrs};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Config, NoTls};
 
@@ -59,7 +59,16 @@ pub(crate) struct Connection {
     pub(crate) is_standby: bool,
     /// Host, port and database, without secrets.
     pub(crate) label: String,
-    _registration: Registration,
+    /// The way that led to the server, for more sessions of the same kind.
+    pub(super) route: Route,
+    registration: Registration,
+}
+
+/// A way to a server that has worked.
+#[derive(Clone)]
+pub(super) struct Route {
+    pub(super) config: Config,
+    pub(super) tls: Option<Tls>,
 }
 
 impl Deref for Connection {
@@ -74,6 +83,11 @@ impl Connection {
     /// The client itself, where a transaction object is needed.
     pub(crate) fn client_mut(&mut self) -> &mut Client {
         &mut self.client
+    }
+
+    /// Lets what this session runs from now on end by itself when the user interrupts, as a clean-up must.
+    pub(crate) fn shield(&self) {
+        self.registration.shield();
     }
 
     /// The major version, as in 15.
@@ -128,8 +142,11 @@ impl Target {
     pub(crate) async fn connect(&self, access: Access, interrupt: &Interrupt) -> Result<Connection> {
         let mut last = None;
         for host in &self.hosts {
+            if interrupt.is_raised() {
+                return Err(Error::Interrupted);
+            }
             match self.connect_host(host).await {
-                Ok((client, tls)) => return self.session(client, tls, host, access, interrupt).await,
+                Ok((client, route)) => return self.session(client, route, host, access, interrupt).await,
                 Err(error) => last = Some(error),
             }
         }
@@ -139,12 +156,12 @@ impl Target {
     async fn session(
         &self,
         client: Client,
-        tls: Option<Tls>,
+        route: Route,
         host: &Host,
         access: Access,
         interrupt: &Interrupt,
     ) -> Result<Connection> {
-        let registration = interrupt.register(client.cancel_token(), tls);
+        let registration = interrupt.register(client.cancel_token(), route.tls.clone());
         let doing = || "set up the session".to_owned();
         set_up(&client, access, self.timeouts).await.map_err(Error::query(doing()))?;
         let row = client.query_one(sql::SERVER, &[]).await.map_err(Error::query(doing()))?;
@@ -160,26 +177,13 @@ impl Target {
             version,
             is_standby: row.try_get("is_standby").map_err(read)?,
             label: host.label.clone(),
-            _registration: registration,
+            route,
+            registration,
         })
     }
 
-    /// Returns the driver's configuration of the first host, for a pool.
-    pub(super) fn pool_config(&self) -> (Config, Option<Tls>) {
-        let host = &self.hosts[0];
-        let mut config = host.config.clone();
-        config.connect_timeout(self.connect_timeout);
-        let tls = self.tls.clone().filter(|_| self.mode > SslMode::Allow && !is_socket(host));
-        config.ssl_mode(match (&tls, self.mode) {
-            (None, _) => DriverSslMode::Disable,
-            (Some(_), SslMode::Prefer) => DriverSslMode::Prefer,
-            (Some(_), _) => DriverSslMode::Require,
-        });
-        (config, tls)
-    }
-
     /// Tries the ways that `sslmode` allows, in libpq's order.
-    async fn connect_host(&self, host: &Host) -> Result<(Client, Option<Tls>)> {
+    async fn connect_host(&self, host: &Host) -> Result<(Client, Route)> {
         let with_tls = |mode| (mode, self.tls.clone());
         let attempts = match (self.mode, is_socket(host)) {
             (_, true) | (SslMode::Disable, _) => vec![(DriverSslMode::Disable, None)],
@@ -193,7 +197,7 @@ impl Target {
             config.ssl_mode(mode);
             let connected = tokio::time::timeout(self.connect_timeout, open(&config, tls.clone())).await;
             match connected {
-                Ok(Ok(client)) => return Ok((client, tls)),
+                Ok(Ok(client)) => return Ok((client, Route { config, tls })),
                 Ok(Err(error)) if i < last && may_work_otherwise(&error) => {}
                 Ok(Err(source)) => return Err(Error::Connect { target: host.label.clone(), source }),
                 Err(_) => {
@@ -277,7 +281,8 @@ fn hosts(conninfo: &Conninfo, environment: &Environment, warnings: &mut Vec<Stri
     for (i, name) in names.iter().enumerate() {
         let port = match ports.get(i).or(ports.last()) {
             None | Some(&"") => DEFAULT_PORT,
-            Some(port) => port.parse().map_err(|_| invalid("port", port))?,
+            // A port that is no number is often a piece of a password; it is not shown.
+            Some(port) => port.parse().map_err(|_| invalid("port", "…"))?,
         };
         let address = addresses.get(i).copied().filter(|address| !address.is_empty());
         let name = match (*name, address) {
@@ -288,7 +293,7 @@ fn hosts(conninfo: &Conninfo, environment: &Environment, warnings: &mut Vec<Stri
         let mut config = Config::new();
         config.host(&name).port(port).user(&user).dbname(&dbname);
         if let Some(address) = address {
-            config.hostaddr(address.parse().map_err(|_| invalid("hostaddr", address))?);
+            config.hostaddr(address.parse().map_err(|_| invalid("hostaddr", "…"))?);
         }
         config.application_name(
             conninfo
@@ -299,15 +304,18 @@ fn hosts(conninfo: &Conninfo, environment: &Environment, warnings: &mut Vec<Stri
         if let Some(options) = conninfo.get("options") {
             config.options(options);
         }
-        match conninfo.get("target_session_attrs") {
-            Some("read-write" | "primary") => {
-                config.target_session_attrs(tokio_postgres::config::TargetSessionAttrs::ReadWrite);
-            }
-            Some("read-only" | "standby") => {
-                config.target_session_attrs(tokio_postgres::config::TargetSessionAttrs::ReadOnly);
-            }
-            _ => {}
-        }
+        config.target_session_attrs(match conninfo.get("target_session_attrs") {
+            None | Some("any" | "prefer-standby") => TargetSessionAttrs::Any,
+            Some("read-write" | "primary") => TargetSessionAttrs::ReadWrite,
+            Some("read-only" | "standby") => TargetSessionAttrs::ReadOnly,
+            Some(other) => return Err(invalid("target_session_attrs", other)),
+        });
+        config.channel_binding(match conninfo.get("channel_binding") {
+            None | Some("prefer") => ChannelBinding::Prefer,
+            Some("require") => ChannelBinding::Require,
+            Some("disable") => ChannelBinding::Disable,
+            Some(other) => return Err(invalid("channel_binding", other)),
+        });
         let file_host = if SOCKET_DIRECTORIES.contains(&name.as_str()) { "localhost" } else { &name };
         let password = conninfo
             .get("password")

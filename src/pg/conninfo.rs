@@ -43,8 +43,10 @@ const KEYWORDS: [(&str, Option<&str>); 26] = [
 pub(crate) enum Error {
     #[error("unknown parameter \"{name}\"{}", suggestion(.nearest.as_deref()))]
     UnknownKeyword { name: String, nearest: Option<String> },
-    #[error("missing \"=\" after \"{0}\"")]
-    MissingEquals(String),
+    #[error("a parameter has no \"=\"")]
+    MissingEquals,
+    #[error("unknown URL scheme; known are postgresql:// and postgres://")]
+    UnknownScheme,
     #[error("unterminated quote")]
     UnterminatedQuote,
     #[error("invalid percent-encoding")]
@@ -75,8 +77,15 @@ impl Conninfo {
     /// Reads a URL, a keyword/value string, or the bare name of a database.
     pub(crate) fn parse(text: &str) -> Result<Self, Error> {
         let text = text.trim();
-        if let Some(rest) = text.strip_prefix("postgresql://").or_else(|| text.strip_prefix("postgres://")) {
+        if let Some((scheme, rest)) = text.split_once("://")
+            // Frameworks name their driver behind a plus sign.
+            && matches!(scheme.split('+').next(), Some("postgresql" | "postgres"))
+        {
             return Self::parse_url(rest);
+        }
+        // What looks like a URL may hold a password: it is neither taken for a name nor shown.
+        if !text.contains('=') && text.contains(['@', ':', '/']) || text.contains("://") {
+            return Err(Error::UnknownScheme);
         }
         if !text.is_empty() && !text.contains('=') {
             return Ok(Self { parameters: BTreeMap::from([("dbname".to_owned(), text.to_owned())]) });
@@ -118,8 +127,10 @@ impl Conninfo {
             return Ok(());
         }
         if !KEYWORDS.iter().any(|(known, _)| *known == keyword) {
+            // A piece of a password with a question mark in it would stand here.
+            let is_word = keyword.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
             return Err(Error::UnknownKeyword {
-                name: keyword.to_owned(),
+                name: if is_word { keyword.to_owned() } else { "…".to_owned() },
                 nearest: nearest(keyword, KEYWORDS.iter().map(|(known, _)| *known)),
             });
         }
@@ -159,7 +170,7 @@ impl Conninfo {
         }
         for pair in query.iter().flat_map(|query| query.split('&')).filter(|pair| !pair.is_empty()) {
             let (keyword, value) =
-                pair.split_once('=').ok_or_else(|| Error::MissingEquals(pair.to_owned()))?;
+                pair.split_once('=').ok_or(Error::MissingEquals)?;
             conninfo.insert(&percent_decode(keyword)?, percent_decode(value)?)?;
         }
         Ok(conninfo)
@@ -169,9 +180,7 @@ impl Conninfo {
         let mut conninfo = Self::default();
         let mut rest = text.trim_start();
         while !rest.is_empty() {
-            let (keyword, after) = rest.split_once('=').ok_or_else(|| {
-                Error::MissingEquals(rest.split_whitespace().next().unwrap_or_default().to_owned())
-            })?;
+            let (keyword, after) = rest.split_once('=').ok_or(Error::MissingEquals)?;
             let after = after.trim_start();
             let (value, after) = match after.strip_prefix('\'') {
                 Some(quoted) => unquote(quoted, |c| c == '\'').ok_or(Error::UnterminatedQuote)?,
@@ -343,6 +352,7 @@ mod tests {
     fn reads_urls() {
         check("postgresql://", &[]);
         check("postgres://localhost", &[("host", "localhost")]);
+        check("postgresql+asyncpg://localhost", &[("host", "localhost")]);
         check(
             "postgresql://u%40x:p%3A@h:5433/d%2Fb?sslmode=verify-full&connect_timeout=3",
             &[
@@ -376,7 +386,10 @@ mod tests {
     fn refuses_what_libpq_refuses() {
         for (text, expected) in [
             ("hots=h", "unknown parameter \"hots\"; did you mean \"host\"?"),
-            ("host=h dbname", "missing \"=\" after \"dbname\""),
+            ("host=h dbname", "a parameter has no \"=\""),
+            ("mysql://u:hush@h/d", "unknown URL scheme; known are postgresql:// and postgres://"),
+            ("u:hush@h/d", "unknown URL scheme; known are postgresql:// and postgres://"),
+            ("password=my hush word", "a parameter has no \"=\""),
             ("host='h", "unterminated quote"),
             ("postgresql://%zz", "invalid percent-encoding"),
             ("postgresql://[::1/d", "the host in brackets is not closed"),

@@ -53,9 +53,6 @@ pub(crate) async fn copy_table(
     if n_rows == table.n_rows {
         Ok(n_bytes)
     } else {
-        Err(Error::Answer {
-            what: format!("COPY into table \"{}\"", table.name),
-            reason: format!("{n_rows} rows arrived of {}", table.n_rows),
-        })
+        Err(Error::RowsLost { table: table.name.clone(), arrived: n_rows, sent: table.n_rows })
     }
 }

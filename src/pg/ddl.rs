@@ -11,6 +11,8 @@ use crate::index::Definition;
 
 /// How often a build's progress is asked for.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(500);
+/// Dropping waits for older transactions as building does; nobody who pressed Ctrl-C waits for long.
+const DROP_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// What is under the name of a wanted index.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,18 +87,24 @@ pub(crate) async fn build_concurrently(
     let row = connection.query_one("SELECT pg_catalog.pg_backend_pid() AS pid", &[]).await.map_err(doing())?;
     let pid: i32 = get(&row, "pid")?;
     let built = watch(connection.batch_execute(&ddl), observer, pid, observe).await;
-    if let Err(error) = built {
-        let leftover = drop_invalid(connection, definition).await;
-        let error = doing()(error);
-        return match leftover {
-            Ok(()) => Err(error),
-            Err(_) => Err(Error::LocalServer {
-                message: format!("{error}, and its invalid leftover could not be dropped"),
-                hint: "Run the command again: it finds the leftover and builds the index anew.".to_owned(),
-            }),
-        };
-    }
-    Ok(())
+    let Err(error) = built else { return Ok(()) };
+    connection.shield();
+    let leftover = clean_up(connection, definition).await;
+    let error = doing()(error);
+    Err(match leftover {
+        Ok(()) => error,
+        Err(_) => Error::Leftover { index: definition.name(), source: Box::new(error) },
+    })
+}
+
+/// Drops the leftover of a failed build, unless an older transaction keeps it for too long.
+async fn clean_up(connection: &Connection, definition: &Definition) -> Result<()> {
+    let timeout = DROP_TIMEOUT.as_millis().to_string();
+    connection
+        .query(sql::SET_CONFIG, &[&"statement_timeout", &timeout])
+        .await
+        .map_err(Error::query("set statement_timeout"))?;
+    drop_invalid(connection, definition).await
 }
 
 /// Drops what an unfinished build left under the index's name.

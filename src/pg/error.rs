@@ -29,10 +29,24 @@ pub(crate) enum Error {
         #[source]
         source: tokio_postgres::Error,
     },
+    #[error("could not explain the statement")]
+    Statement {
+        statement: String,
+        /// Characters that the server saw before the statement.
+        offset: usize,
+        #[source]
+        source: tokio_postgres::Error,
+    },
     #[error("server at {target} is PostgreSQL {version}, older than 14")]
     TooOld { target: String, version: String },
+    #[error("interrupted")]
+    Interrupted,
+    #[error("table \"{table}\" took {arrived} of {sent} rows")]
+    RowsLost { table: String, arrived: u64, sent: u64 },
     #[error("server at {target} is a standby, which cannot be changed")]
     Standby { target: String },
+    #[error("index \"{index}\" is left INVALID: an older transaction kept it from being dropped")]
+    Leftover { index: String, #[source] source: Box<Error> },
     #[error("{message}")]
     LocalServer { message: String, hint: String },
     #[error("could not {doing}")]
@@ -60,7 +74,7 @@ impl Error {
     /// Returns the SQLSTATE of a failed query, if the server gave one.
     pub(crate) fn code(&self) -> Option<&SqlState> {
         match self {
-            Self::Query { source, .. } | Self::Connect { source, .. } => source.code(),
+            Self::Query { source, .. } | Self::Statement { source, .. } | Self::Connect { source, .. } => source.code(),
             _ => None,
         }
     }
@@ -88,8 +102,16 @@ impl From<Error> for RunError {
             Error::Tls { reason, .. } => Self::usage(message)
                 .cause(reason)
                 .hint("Check sslrootcert, sslcert and sslkey, or use another sslmode."),
-            Error::Query { source, .. } => query_error(message, source),
+            Error::Query { source, .. } => query_error(message, source, None),
+            Error::Statement { statement, offset, source } => query_error(message, source, Some((statement.as_str(), *offset))),
             Error::TooOld { .. } => Self::server(message).hint("Use a server of version 14 or newer."),
+            Error::Leftover { source, .. } => Self::server(message)
+                .cause(source)
+                .hint("It is not used, and the next `perfkit index apply` drops it and builds it anew."),
+            Error::Interrupted => Self::new(ExitStatus::Interrupted, message),
+            Error::RowsLost { .. } => {
+                Self::server(message).hint("A trigger or rule keeps rows out; disable it, or seed the table by hand.")
+            }
             Error::Standby { .. } => Self::server(message).hint("Connect to the primary."),
             Error::LocalServer { hint, .. } => Self::server(message).hint(hint.clone()),
             Error::File { source, .. } => Self::server(message).cause(source),
@@ -136,7 +158,15 @@ fn connect_error(message: String, source: &tokio_postgres::Error) -> RunError {
     }
 }
 
-fn query_error(message: String, source: &tokio_postgres::Error) -> RunError {
+/// Returns the line of a statement that holds its `position`-th character (from 1), and which one it is there.
+fn place(statement: &str, position: usize) -> String {
+    let before: String = statement.chars().take(position.saturating_sub(1)).collect();
+    let line = before.matches('\n').count();
+    let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+    format!("line {}, character {column}: {}", line + 1, statement.lines().nth(line).unwrap_or_default().trim_end())
+}
+
+fn query_error(message: String, source: &tokio_postgres::Error, statement: Option<(&str, usize)>) -> RunError {
     let Some(db) = db_error(source) else {
         if source.is_closed() {
             return RunError::server(format!("{message}: the server closed the connection"))
@@ -146,11 +176,13 @@ fn query_error(message: String, source: &tokio_postgres::Error) -> RunError {
     };
     // Wrong SQL and unknown names are the user's input; everything else is the server's doing.
     let class = &db.code().code()[..2];
-    let is_input = class == "42" && *db.code() != SqlState::INSUFFICIENT_PRIVILEGE || class == "22";
+    let is_input = class == "42" && *db.code() != SqlState::INSUFFICIENT_PRIVILEGE
+        || class == "22"
+        || *db.code() == SqlState::READ_ONLY_SQL_TRANSACTION;
     let status = if is_input { ExitStatus::Usage } else { ExitStatus::Server };
     let mut error = with_server_words(status, &message, db);
-    if let Some(ErrorPosition::Original(position)) = db.position() {
-        error = error.cause(format_args!("at character {position}"));
+    if let (Some(ErrorPosition::Original(position)), Some((statement, offset))) = (db.position(), statement) {
+        error = error.cause(place(statement, (*position as usize).saturating_sub(offset)));
     }
     match *db.code() {
         SqlState::INSUFFICIENT_PRIVILEGE => {
@@ -171,5 +203,17 @@ fn query_error(message: String, source: &tokio_postgres::Error) -> RunError {
             error.hint("Give the statement its `$n` values: `params` in perfkit.yaml.")
         }
         _ => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::place;
+
+    #[test]
+    fn names_the_place_in_the_users_own_text() {
+        assert_eq!(place("SELECT *\nFRM t", 14), "line 2, character 5: FRM t");
+        assert_eq!(place("SELEC 1", 1), "line 1, character 1: SELEC 1");
+        assert_eq!(place("", 9), "line 1, character 1: ");
     }
 }

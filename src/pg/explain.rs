@@ -55,10 +55,12 @@ async fn explain(
     parameters: &Parameters,
 ) -> Result<Value> {
     // A prepared statement is one statement, whatever the text holds.
-    let prepared = client
-        .prepare(&format!("EXPLAIN ({options}) {statement}"))
-        .await
-        .map_err(Error::query("explain the statement"))?;
+    let prefix = format!("EXPLAIN ({options}) ");
+    let prepared = client.prepare(&format!("{prefix}{statement}")).await.map_err(|source| Error::Statement {
+        statement: statement.to_owned(),
+        offset: prefix.len(),
+        source,
+    })?;
     run_prepared(client, &prepared, parameters).await
 }
 

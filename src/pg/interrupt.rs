@@ -41,9 +41,13 @@ impl Interrupt {
         let _ = raised.wait_for(|raised| *raised).await;
     }
 
-    /// Marks the run as interrupted and asks every server to cancel what it runs for us.
-    pub(crate) async fn raise(&self) {
+    /// Marks the run as interrupted, so that no new session is opened.
+    pub(crate) fn raise(&self) {
         self.raised.send_replace(true);
+    }
+
+    /// Asks every server to cancel what it runs for us; what is shielded goes on.
+    pub(crate) async fn cancel_all(&self) {
         let tokens: Vec<(CancelToken, Option<Tls>)> =
             self.lock().iter().map(|running| (running.token.clone(), running.tls.clone())).collect();
         let cancels = tokens.into_iter().map(|(token, tls)| async move {
@@ -78,8 +82,15 @@ pub(crate) struct Registration {
     id: u64,
 }
 
+impl Registration {
+    /// Lets what this connection runs from now on end by itself, as a clean-up must.
+    pub(super) fn shield(&self) {
+        self.interrupt.lock().retain(|running| running.id != self.id);
+    }
+}
+
 impl Drop for Registration {
     fn drop(&mut self) {
-        self.interrupt.lock().retain(|running| running.id != self.id);
+        self.shield();
     }
 }

@@ -6,7 +6,7 @@ use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, PoolError, Recy
 use tokio_postgres::NoTls;
 use tokio_postgres::types::ToSql;
 
-use super::connect::{Access, Target, set_up};
+use super::connect::{Access, Connection, Route, Target, set_up};
 use super::error::{Error, Result};
 use super::interrupt::{Interrupt, Registration};
 use super::tls::Tls;
@@ -26,8 +26,9 @@ pub(crate) struct Session {
 }
 
 impl Pool {
-    pub(crate) fn new(target: &Target, size: usize, access: Access) -> Result<Self> {
-        let (config, tls) = target.pool_config();
+    /// Makes a pool of sessions like `connection`, over the way that led it to its server.
+    pub(crate) fn new(target: &Target, connection: &Connection, size: usize, access: Access) -> Result<Self> {
+        let Route { config, tls } = connection.route.clone();
         let manager_config = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let manager = match &tls {
             Some(tls) => Manager::from_config(config, tls.connector.clone(), manager_config),
@@ -44,7 +45,7 @@ impl Pool {
                 message: format!("could not make a connection pool: {error}"),
                 hint: "Use another number of connections.".to_owned(),
             })?;
-        Ok(Self { sessions, tls, label: target.label().to_owned() })
+        Ok(Self { sessions, tls, label: connection.label.clone() })
     }
 
     pub(crate) async fn get(&self, interrupt: &Interrupt) -> Result<Session> {

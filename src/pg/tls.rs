@@ -80,8 +80,10 @@ fn verifier(
     let named = conninfo.get("sslrootcert");
     let default = own_file(environment, "root.crt").filter(|path| path.is_file());
     let (roots, mode) = match named {
-        // libpq accepts `system` only together with verify-full.
-        Some("system") => (system_roots()?, SslMode::VerifyFull),
+        Some("system") if mode != SslMode::VerifyFull => {
+            return Err("sslrootcert=system needs sslmode=verify-full".to_owned());
+        }
+        Some("system") => (system_roots()?, mode),
         Some(path) => (roots_in(&PathBuf::from(path))?, mode),
         None => match (default, mode) {
             (Some(path), _) => (roots_in(&path)?, mode),

@@ -77,42 +77,63 @@ fn participants(plan: &Plan) -> Vec<f64> {
 
 /// Takes the time of an `InitPlan` or CTE off the nodes that waited for it.
 fn charge(plan: &Plan, init_plan: &Node, nodes: &mut [NodeTime]) {
-    let owed = nodes[init_plan.id].total_ms;
     let Some(attached) = init_plan.parent else { return };
-    let users = users(plan, init_plan);
-    let residual = |id: usize, nodes: &[NodeTime]| nodes[id].self_ms.max(0.0);
-    if !users.is_empty() {
-        let available: f64 = users.iter().map(|id| residual(*id, nodes)).sum();
-        if available >= owed * 0.5 && available > 0.0 {
-            for id in users {
-                nodes[id].self_ms -= owed.min(available) * residual(id, nodes) / available;
-            }
-            return;
+    let mut owed = nodes[init_plan.id].total_ms;
+    let mut payers: Vec<usize> =
+        users(plan, init_plan).into_iter().map(|user| gather_above(plan, user, attached).unwrap_or(user)).collect();
+    payers.sort_unstable();
+    payers.dedup();
+    if payers.is_empty() {
+        // Its users are not printed: it ran inside the node of its level that has the most unexplained time.
+        let level = level(plan, init_plan).map(|node| node.id);
+        payers.extend(level.max_by(|a, b| nodes[*a].self_ms.total_cmp(&nodes[*b].self_ms).then(b.cmp(a))));
+    }
+    let available: f64 = payers.iter().map(|payer| nodes[*payer].self_ms.max(0.0)).sum();
+    let paid = owed.min(available);
+    if available > 0.0 {
+        for payer in &payers {
+            nodes[*payer].self_ms -= paid * nodes[*payer].self_ms.max(0.0) / available;
         }
     }
-    // Its users are not printed: it ran inside the node of its level that has the most unexplained time.
-    let payer = std::iter::once(attached)
-        .chain(
-            plan.nodes
-                .iter()
-                .filter(|node| is_below(plan, node.id, attached, init_plan.id))
-                .map(|node| node.id),
-        )
-        .max_by(|a, b| residual(*a, nodes).total_cmp(&residual(*b, nodes)).then(b.cmp(a)));
-    if let Some(payer) = payer {
-        let paid = owed.min(residual(payer, nodes));
+    owed -= paid;
+    // What they cannot have waited for was waited for above them.
+    let mut above = payers.first().and_then(|payer| plan.nodes[*payer].parent).filter(|_| !payers.contains(&attached));
+    while let Some(payer) = above.filter(|_| owed > 0.0) {
+        let paid = owed.min(nodes[payer].self_ms.max(0.0));
         nodes[payer].self_ms -= paid;
+        owed -= paid;
+        above = plan.nodes[payer].parent.filter(|_| payer != attached);
     }
+}
+
+/// Returns the topmost Gather from a node up to where the `InitPlan` is attached: it ran in the leader, before the
+/// workers started.
+fn gather_above(plan: &Plan, user: usize, attached: usize) -> Option<usize> {
+    if user == attached {
+        return None;
+    }
+    let mut gather = None;
+    for ancestor in plan.ancestors(user) {
+        if matches!(ancestor.node_type.as_str(), "Gather" | "Gather Merge") {
+            gather = Some(ancestor.id);
+        }
+        if ancestor.id == attached {
+            break;
+        }
+    }
+    gather
+}
+
+/// Returns the nodes that can have waited for an `InitPlan`: the one it is attached to and those below.
+fn level<'p>(plan: &'p Plan, init_plan: &Node) -> impl Iterator<Item = &'p Node> {
+    let (attached, except) = (init_plan.parent.unwrap_or(0), init_plan.id);
+    plan.nodes.iter().filter(move |node| node.id == attached || is_below(plan, node.id, attached, except))
 }
 
 /// Returns the nodes that mention the `InitPlan` or scan the CTE.
 fn users(plan: &Plan, init_plan: &Node) -> Vec<usize> {
     let Some(name) = init_plan.subplan_name.as_deref() else { return Vec::new() };
-    let attached = init_plan.parent.unwrap_or(0);
-    let level = plan
-        .nodes
-        .iter()
-        .filter(|node| node.id == attached || is_below(plan, node.id, attached, init_plan.id));
+    let level = level(plan, init_plan);
     if let Some(cte) = name.strip_prefix("CTE ") {
         return level.filter(|node| node.text("CTE Name") == Some(cte)).map(|node| node.id).collect();
     }
@@ -196,6 +217,20 @@ mod tests {
         );
         let scan = node("Seq Scan", 9.0, 1.0, &json!({"Filter": "(a > $0)"}), &[]);
         check(&node("Sort", 10.0, 1.0, &json!({}), &[init, scan]), 10.0, &[1.0, 8.0, 1.0], 0.0);
+    }
+
+    #[test]
+    fn an_init_plan_used_by_workers_is_paid_by_their_gather() {
+        let init = node(
+            "Aggregate",
+            20.0,
+            1.0,
+            &json!({"Parent Relationship": "InitPlan", "Subplan Name": "InitPlan 1 (returns $0)"}),
+            &[],
+        );
+        let scan = node("Seq Scan", 30.0, 3.0, &json!({"Filter": "(a > $0)", "Parallel Aware": true}), &[]);
+        let gather = node("Gather", 55.0, 1.0, &json!({}), &[scan]);
+        check(&node("Aggregate", 56.0, 1.0, &json!({}), &[init, gather]), 56.0, &[1.0, 20.0, 5.0, 30.0], 0.0);
     }
 
     #[test]

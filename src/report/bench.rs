@@ -89,7 +89,10 @@ fn errors(report: &BenchReport) -> String {
         .statements
         .iter()
         .flat_map(|stats| stats.errors.iter().map(move |(class, n)| (stats, class, n)))
-        .map(|(stats, class, n)| format!("{}: {} × SQLSTATE {class}", stats.name, unit::count(*n)))
+        .map(|(stats, class, n)| match class.as_str() {
+            "connection" => format!("{}: {} × connection lost", stats.name, unit::count(*n)),
+            class => format!("{}: {} × SQLSTATE {class}", stats.name, unit::count(*n)),
+        })
         .collect();
     lines.join("\n")
 }

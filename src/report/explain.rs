@@ -24,6 +24,10 @@ pub(crate) fn document(explained: &[Explained], single: bool, style: &Style) -> 
             Some(name) => document.heading(name.clone()),
             None => document,
         };
+        let document = match &one.sql {
+            Some(sql) if one.name.is_some() => document.text(style.dim(&fit(&one_line(sql), style, 0))),
+            _ => document,
+        };
         let document = document
             .text(tree(&one.plan, one.times.as_ref(), style))
             .text(summary(&one.plan, one.times.as_ref()));
@@ -32,6 +36,10 @@ pub(crate) fn document(explained: &[Explained], single: bool, style: &Style) -> 
         }
         document.text(findings(&one.findings, style))
     })
+}
+
+fn one_line(sql: &str) -> String {
+    sql.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn merge(into: &mut Value, from: Value) {
@@ -137,11 +145,13 @@ fn tree(plan: &Plan, times: Option<&Times>, style: &Style) -> String {
         let repeated = if loops > 1.0 { format!("  × {}", unit::estimate(loops)) } else { String::new() };
         let subplan = node.subplan_name.as_ref().map(|name| format!("[{name}] ")).unwrap_or_default();
         let (head, below) = &prefixes[node.id];
-        lines.push(format!("{numbers}  {}{subplan}{}{repeated}", style.dim(head), node.title()));
         let indent = if times.is_some() { 38 } else { 25 };
+        let title = format!("{subplan}{}{repeated}", node.title());
+        let title = fit(&title, style, indent + head.chars().count());
+        lines.push(format!("{numbers}  {}{title}", style.dim(head)));
         for detail in details(node) {
             let text = format!("{:indent$}{below}{detail}", "");
-            lines.push(style.dim(&fit(&text, style)));
+            lines.push(style.dim(&fit(&text, style, 0)));
         }
     }
     lines.join("\n")
@@ -200,16 +210,21 @@ fn prefixes(plan: &Plan) -> Vec<(String, String)> {
     prefixes
 }
 
-/// Cuts a line to the terminal; what goes into a pipe or file stays whole.
-fn fit(line: &str, style: &Style) -> String {
-    if !style.terminal || line.chars().count() <= style.width {
-        return line.to_owned();
+/// Cuts text to what `used` columns leave of the terminal's width; what goes into a pipe or file stays whole.
+fn fit(text: &str, style: &Style, used: usize) -> String {
+    let room = style.width.saturating_sub(used).max(8);
+    if !style.terminal || text.chars().count() <= room {
+        return text.to_owned();
     }
-    line.chars().take(style.width - 1).chain(['…']).collect()
+    text.chars().take(room - 1).chain(['…']).collect()
 }
 
 fn summary(plan: &Plan, times: Option<&Times>) -> String {
-    let Some(times) = times else { return "estimates only: the statement was not run".to_owned() };
+    let Some(times) = times else {
+        let was_run = plan.nodes.first().is_some_and(|root| root.actual.is_some());
+        let state = if was_run { "was run without timing" } else { "was not run" };
+        return format!("estimates only: the statement {state}");
+    };
     let part = |label: &str, ms: Option<f64>| ms.map(|ms| format!("{label} {} ms", unit::milliseconds(ms)));
     let inside: f64 = times.nodes.iter().map(|time| time.self_ms).sum();
     [
@@ -221,6 +236,10 @@ fn summary(plan: &Plan, times: Option<&Times>) -> String {
     ]
     .into_iter()
     .flatten()
+    .chain(plan.triggers.iter().map(|trigger| {
+        let calls = unit::estimate(trigger.calls);
+        format!("trigger {} {} ms in {calls} calls", trigger.name, unit::milliseconds(trigger.time_ms))
+    }))
     .collect::<Vec<_>>()
     .join(", ")
 }

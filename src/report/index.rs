@@ -12,9 +12,10 @@ use crate::unit;
 const MAX_NAMED: usize = 4;
 
 pub(crate) fn advice(advice: &Advice, style: &Style) -> Document {
-    let document = Document::new(json(advice)).sql(script(advice));
+    let document = Document::new(json(advice)).sql(script(advice)).csv(csv(advice));
     if advice.suggestions.is_empty() {
-        return document.text("no index would make this workload cheaper");
+        let limits = if advice.is_limited { " within the limits" } else { "" };
+        return document.text(format!("no index{limits} would make this workload cheaper"));
     }
     let mut text = Vec::new();
     for suggestion in &advice.suggestions {
@@ -114,6 +115,24 @@ fn suggestion_json(suggestion: &Suggestion) -> Value {
     })
 }
 
+fn csv(advice: &Advice) -> Table {
+    let mut table = Table::new([
+        ("ddl", Align::Left),
+        ("size_bytes", Align::Right),
+        ("write_cost", Align::Right),
+        ("statements_helped", Align::Right),
+    ]);
+    for suggestion in &advice.suggestions {
+        table.row([
+            suggestion.definition.ddl_concurrently(),
+            suggestion.size_bytes.to_string(),
+            suggestion.write_cost.to_string(),
+            suggestion.helps.len().to_string(),
+        ]);
+    }
+    table
+}
+
 fn script(advice: &Advice) -> String {
     let lines: BTreeSet<String> = advice
         .suggestions
@@ -137,14 +156,14 @@ pub(crate) struct BuiltIndex {
     pub(crate) elapsed_ms: Option<f64>,
 }
 
-pub(crate) fn built(indexes: &[BuiltIndex]) -> Document {
+pub(crate) fn built(built: &[BuiltIndex]) -> Document {
     let mut table = Table::new([
         ("index", Align::Left),
         ("on", Align::Left),
         ("size", Align::Right),
         ("built in", Align::Right),
     ]);
-    for index in indexes {
+    for index in built {
         table.row([
             index.name.clone(),
             index.described.clone(),
@@ -154,7 +173,7 @@ pub(crate) fn built(indexes: &[BuiltIndex]) -> Document {
                 .map_or_else(|| "was there".to_owned(), |ms| format!("{} ms", unit::milliseconds(ms))),
         ]);
     }
-    let indexes: Vec<Value> = indexes
+    let indexes: Vec<Value> = built
         .iter()
         .map(|index| {
             json!({
@@ -166,5 +185,6 @@ pub(crate) fn built(indexes: &[BuiltIndex]) -> Document {
             })
         })
         .collect();
-    Document::new(json!({ "schema_version": SCHEMA_VERSION, "indexes": indexes })).table(table)
+    let document = Document::new(json!({ "schema_version": SCHEMA_VERSION, "indexes": indexes }));
+    if built.is_empty() { document } else { document.table(table) }
 }

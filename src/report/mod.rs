@@ -49,6 +49,7 @@ pub(crate) struct Document {
     blocks: Vec<Block>,
     json: Value,
     sql: Option<String>,
+    csv: Option<Table>,
 }
 
 enum Block {
@@ -60,7 +61,7 @@ enum Block {
 impl Document {
     /// Starts a document from its JSON form.
     pub(crate) fn new(json: Value) -> Self {
-        Self { blocks: Vec::new(), json, sql: None }
+        Self { blocks: Vec::new(), json, sql: None, csv: None }
     }
 
     #[must_use]
@@ -89,6 +90,13 @@ impl Document {
         self
     }
 
+    /// Adds the table for CSV, where the text has none.
+    #[must_use]
+    pub(crate) fn csv(mut self, table: Table) -> Self {
+        self.csv = Some(table);
+        self
+    }
+
     /// Appends the blocks of another document.
     #[must_use]
     pub(crate) fn append(mut self, other: Document) -> Self {
@@ -108,12 +116,14 @@ impl Document {
                 self.sql.clone().ok_or_else(|| "this command has no SQL form; use .json or .md".to_owned())
             }
             Format::Csv => self
-                .blocks
+                .csv
                 .iter()
-                .find_map(|block| match block {
-                    Block::Table(table) => Some(table.to_csv()),
+                .chain(self.blocks.iter().filter_map(|block| match block {
+                    Block::Table(table) => Some(table),
                     _ => None,
-                })
+                }))
+                .next()
+                .map(Table::to_csv)
                 .ok_or_else(|| "this command has no CSV form; use .json or .md".to_owned()),
             Format::Markdown => Ok(self.join(|block| match block {
                 Block::Heading(heading) => format!("## {heading}\n"),

@@ -74,13 +74,19 @@ impl Table {
     }
 
     pub(super) fn to_csv(&self) -> String {
-        let row = |cells: &mut dyn Iterator<Item = &str>| {
-            let cells: Vec<String> = cells.map(csv_field).collect();
-            cells.join(",") + "\n"
-        };
-        let mut text = row(&mut self.columns.iter().map(|(name, _)| name.as_str()));
+        let names: Vec<String> = self.columns.iter().map(|(name, _)| csv_field(name)).collect();
+        let mut text = names.join(",") + "\n";
         for cells in &self.rows {
-            text += &row(&mut cells.iter().map(String::as_str));
+            let cells: Vec<String> = cells
+                .iter()
+                .zip(&self.columns)
+                .map(|(cell, (_, align))| match align {
+                    // Thousands are apart for people, not for programs.
+                    Align::Right => csv_field(&cell.replace(',', "")),
+                    Align::Left => csv_field(cell),
+                })
+                .collect();
+            text += &(cells.join(",") + "\n");
         }
         text
     }

@@ -1,6 +1,6 @@
 //! A seed run: tables in load order, rows, and the value of every cell.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::encode::{self, Encoding};
@@ -27,6 +27,19 @@ pub(crate) enum Error {
     KeyTooGreat { table: String, column: String, type_name: String, key: u64 },
     #[error("table \"{table}\": {reason}")]
     Spec { table: String, reason: String },
+}
+
+impl Error {
+    /// The name in the specification that is wrong.
+    pub(crate) fn word(&self) -> &str {
+        match self {
+            Self::UnknownTable(table) | Self::Spec { table, .. } => table,
+            Self::UnknownColumn { column, .. }
+            | Self::Unfilled { column, .. }
+            | Self::WrongType { column, .. }
+            | Self::KeyTooGreat { column, .. } => column,
+        }
+    }
 }
 
 /// Everything about a run that decides its bytes.
@@ -190,7 +203,14 @@ impl SeedPlan {
                 }
             })
             .collect::<Result<Vec<_>, _>>()?;
-        Ok(TablePlan { schema: table.schema.clone(), name: name(), n_rows, key_base, columns })
+        let planned = TablePlan { schema: table.schema.clone(), name: name(), n_rows, key_base, columns };
+        match planned.column_in_circle() {
+            Some(column) => Err(Error::Spec {
+                table: name(),
+                reason: format!("column \"{column}\" is made from itself, by way of others"),
+            }),
+            None => Ok(planned),
+        }
     }
 
     fn bind(&self, generator: &Generator, columns: &[&str]) -> Result<Bound, String> {
@@ -299,6 +319,27 @@ impl SeedPlan {
 }
 
 impl TablePlan {
+    /// Returns a column whose value would be needed to make it.
+    fn column_in_circle(&self) -> Option<&str> {
+        let made_from = |column: &ColumnPlan| match &column.generator {
+            Bound::After { column, .. } | Bound::Other { than: column, .. } => vec![*column],
+            Bound::MinutesBetween { from, to } => vec![*from, *to],
+            Bound::FirstOf(columns) => columns.clone(),
+            _ => Vec::new(),
+        };
+        // After as many steps as there are columns, only a circle still goes on.
+        let mut reached: Vec<BTreeSet<usize>> =
+            self.columns.iter().map(|column| made_from(column).into_iter().collect()).collect();
+        for _ in &self.columns {
+            reached = reached
+                .iter()
+                .map(|columns| columns.iter().flat_map(|at| made_from(&self.columns[*at])).collect())
+                .collect();
+        }
+        let circle = reached.iter().position(|columns| !columns.is_empty())?;
+        Some(&self.columns[circle].name)
+    }
+
     /// Returns the key column with the greatest key of the run, if there is one and the run has rows.
     pub(crate) fn last_key(&self) -> Option<(&str, i64)> {
         let column = self.columns.iter().find(|column| matches!(column.generator, Bound::Key))?;
@@ -457,4 +498,163 @@ fn parents(config: &TableConfig) -> Vec<&str> {
         _ => None,
     });
     referred.chain(config.per.as_deref()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::{Column, Constraint, TableKind};
+    use proptest::prelude::*;
+    use std::path::Path;
+
+    /// 2026-01-31 00:00 UTC.
+    const AS_OF_US: i64 = 1_769_817_600_000_000;
+
+    fn table(oid: u32, name: &str, columns: &[(&str, &str)]) -> Table {
+        let column = |(name, base_type): &(&str, &str)| Column {
+            name: (*name).to_owned(),
+            type_name: (*base_type).to_owned(),
+            base_type: (*base_type).to_owned(),
+            not_null: *name == "id",
+            has_default: false,
+            collation: None,
+            statistics: None,
+        };
+        Table {
+            oid,
+            schema: "public".into(),
+            name: name.into(),
+            kind: TableKind::Ordinary,
+            columns: columns.iter().map(column).collect(),
+            indexes: vec![],
+            constraints: vec![Constraint {
+                name: "pk".into(),
+                kind: 'p',
+                definition: String::new(),
+                columns: vec!["id".into()],
+            }],
+            n_rows: -1.0,
+            n_pages: 0,
+            n_all_visible_pages: 0,
+            partition_key: None,
+            partition_of: None,
+            view_definition: None,
+        }
+    }
+
+    fn catalog(key_type: &str) -> Catalog {
+        let key = ("id", key_type);
+        let tables = vec![
+            table(1, "users", &[key, ("name", "text")]),
+            table(
+                2,
+                "records",
+                &[key, ("user_id", key_type), ("at", "timestamptz"), ("until", "timestamptz")],
+            ),
+            table(3, "follows", &[key, ("user_id", key_type), ("other_id", key_type)]),
+        ];
+        Catalog { tables, search_path: vec!["public".into()] }
+    }
+
+    const CONFIG: &str = "
+tables:
+  users: {rows: 10, columns: {name: {person_name: {}}}}
+  records:
+    per: users
+    count: 5
+    columns:
+      user_id: {reference: {to: users, skew: 1.5}}
+      at: {time: {within: 30d, from_hour: 18, to_hour: 24}}
+      until: {after: {column: at, min: 1h, max: 9h}}
+  follows:
+    per: users
+    count: 7
+    columns: {user_id: {each: {to: users}}, other_id: {other: {to: users, than: user_id, skew: 2}}}
+";
+
+    fn config(text: &str) -> SeedConfig {
+        crate::yaml::parse(Path::new("seed"), text).unwrap()
+    }
+
+    fn plan(n_users: u64, bases: &[(&str, u64)], key_type: &str) -> Result<SeedPlan, Error> {
+        let rows = BTreeMap::from([("users".to_owned(), n_users)]);
+        let bases = bases.iter().map(|(name, base)| ((*name).to_owned(), *base)).collect();
+        SeedPlan::new(&config(CONFIG), &catalog(key_type), &rows, &bases, 42, AS_OF_US)
+    }
+
+    /// Returns a column's values in all rows of a table.
+    fn values(plan: &SeedPlan, table: &str, column: &str) -> Vec<Value> {
+        let table = plan.tables.iter().find(|planned| planned.name == table).unwrap();
+        let column = table.columns.iter().find(|planned| planned.name == column).unwrap();
+        (0..table.n_rows).map(|row| plan.value(table, column, row)).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn references_are_valid_and_pairs_distinct(n_users in 1u64..60, base in 0u64..1000) {
+            let plan = plan(n_users, &[("users", base)], "int8").unwrap();
+            let first = i64::try_from(base).unwrap() + 1;
+            let keys = first..first + i64::try_from(n_users).unwrap();
+            let is_key = |value: &Value| matches!(value, Value::Int(key) if keys.contains(key));
+            prop_assert!(values(&plan, "records", "user_id").iter().all(is_key));
+            let pairs: Vec<(Value, Value)> =
+                values(&plan, "follows", "user_id").into_iter().zip(values(&plan, "follows", "other_id")).collect();
+            prop_assert_eq!(pairs.len() as u64, n_users * 7.min(n_users - 1));
+            prop_assert!(pairs.iter().all(|(one, other)| is_key(one) && is_key(other) && one != other));
+            let distinct: BTreeSet<String> = pairs.iter().map(|pair| format!("{pair:?}")).collect();
+            prop_assert_eq!(distinct.len(), pairs.len());
+        }
+
+        #[test]
+        fn a_split_run_equals_the_whole(cut in 0u64..50) {
+            let plan = plan(10, &[], "int8").unwrap();
+            let table = plan.tables.iter().find(|table| table.name == "records").unwrap();
+            let bytes = |rows: std::ops::Range<u64>| {
+                let mut buffer = Vec::new();
+                rows.for_each(|row| plan.encode_row(table, row, &mut buffer));
+                buffer
+            };
+            prop_assert_eq!([bytes(0..cut), bytes(cut..50)].concat(), bytes(0..50));
+        }
+    }
+
+    #[test]
+    fn moments_rise_and_end_before_the_end() {
+        let plan = plan(100, &[], "int8").unwrap();
+        let at = values(&plan, "records", "at");
+        let moments: Vec<i64> = at
+            .iter()
+            .map(|value| match value {
+                Value::Timestamp(moment) => *moment,
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert!(moments.is_sorted());
+        assert!(moments.iter().all(|moment| *moment < AS_OF_US && *moment >= AS_OF_US - 30 * DAY_US));
+        assert!(moments.iter().all(|moment| moment.rem_euclid(DAY_US) >= 18 * DAY_US / 24));
+        for (until, moment) in values(&plan, "records", "until").iter().zip(&moments) {
+            match until {
+                Value::Timestamp(until) => assert!(until > moment && *until <= AS_OF_US),
+                other => assert_eq!(*other, Value::Null),
+            }
+        }
+    }
+
+    #[test]
+    fn refuses_what_it_cannot_make() {
+        assert!(matches!(plan(10, &[], "uuid"), Err(Error::WrongType { .. })));
+        assert!(matches!(plan(10, &[("users", 32_760)], "int2"), Err(Error::KeyTooGreat { .. })));
+        let text = CONFIG.replace("at: {time: {within: 30d, from_hour: 18, to_hour: 24}}", "at: {after: {column: until, min: 1h, max: 1h}}");
+        let refused =
+            SeedPlan::new(&config(&text), &catalog("int8"), &BTreeMap::new(), &BTreeMap::new(), 1, 0).unwrap_err();
+        assert!(refused.to_string().contains("is made from itself"), "{refused}");
+        let circle = "tables: {a: {per: b, count: 1}, b: {per: a, count: 1}}";
+        assert!(
+            row_counts(&config(circle), &BTreeMap::new()).unwrap_err().to_string().contains("in a circle")
+        );
+        let unknown = config("tables: {nowhere: {rows: 1}}");
+        let refused =
+            SeedPlan::new(&unknown, &catalog("int8"), &BTreeMap::new(), &BTreeMap::new(), 1, 0).unwrap_err();
+        assert_eq!(refused, Error::UnknownTable("nowhere".to_owned()));
+    }
 }

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use clap::Args;
 use serde::Deserialize;
+use serde_json::json;
 
 use super::suggest::{self, DesignArgs};
 use crate::cli::{ConnectArgs, ProgramsArgs, WorkloadArgs};
@@ -66,15 +67,19 @@ pub(crate) async fn run(context: &Context, args: &ApplyArgs) -> Result<ExitStatu
     };
 
     if wanted.is_empty() {
-        context.ui.status("there is no index to build");
         context.ui.publish(&report::index::built(&[]))?;
+        context.ui.status("there is no index to build");
+        return Ok(ExitStatus::Success);
+    }
+    if args.dry_run {
+        let ddl: Vec<String> = wanted.iter().map(|index| format!("{};", index.definition.ddl_concurrently())).collect();
+        let json = json!({ "schema_version": report::SCHEMA_VERSION, "dry_run": true, "ddl": ddl });
+        let script = ddl.join("\n") + "\n";
+        context.ui.publish(&report::Document::new(json).text(script.clone()).sql(script))?;
         return Ok(ExitStatus::Success);
     }
     print_plan(context, &wanted);
-    if args.dry_run {
-        return Ok(ExitStatus::Success);
-    }
-    if !context.ui.confirm(&format!("Build {} indexes on {}?", wanted.len(), target.label()), args.yes)? {
+    if !context.confirm(&format!("Build {} indexes on {}?", wanted.len(), target.label()), args.yes).await? {
         context.ui.status("nothing was built");
         return Ok(ExitStatus::Success);
     }
@@ -191,9 +196,8 @@ async fn build_one(
 
 /// Whether the server's definition of an index is the wanted one. Names are equal already.
 fn describes_same(existing: &str, wanted: &Definition) -> bool {
-    let after = |text: &str| text.split_once(" USING btree ").map(|(_, keys)| keys.replace(['(', ')'], ""));
-    let own = format!(" USING btree {}", wanted.keys_and_predicate());
-    after(existing) == after(&own)
+    let after_name = |text: &str| text.split_once(" ON ").map(|(_, rest)| rest.replace(['(', ')'], ""));
+    after_name(existing) == after_name(&wanted.ddl_using_btree())
 }
 
 /// The parts of `perfkit index suggest --json` that say what to build.

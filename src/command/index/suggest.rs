@@ -324,6 +324,7 @@ fn advice(
         skipped: workload.skipped,
         missing: shadow.missing.clone(),
         n_candidates: sized.len(),
+        is_limited: problem.limits.storage_bytes.is_some() || problem.limits.max_indexes.is_some(),
         n_calls: shadow.n_calls,
         elapsed,
     }

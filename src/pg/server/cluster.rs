@@ -18,6 +18,8 @@ use crate::pg::interrupt::Interrupt;
 const START_TIMEOUT: Duration = Duration::from_mins(1);
 const START_POLL: Duration = Duration::from_millis(20);
 const PORT: &str = "5432";
+/// The name of the socket of that port.
+pub(super) const SOCKET: &str = ".s.PGSQL.5432";
 
 /// `-c` settings of a server, beside those that every local server has.
 #[derive(Clone, Copy, Debug)]
@@ -177,9 +179,17 @@ fn spawn_guard(
     command.spawn().map_err(Error::file("start a local server"))
 }
 
+/// Encodes what has a meaning in a URL (RFC 3986).
+fn percent_encode(text: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
+    text.bytes()
+        .map(|byte| if is_plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
+}
+
 /// Returns a connection string for a server whose socket is in `folder`.
 pub(super) fn url(folder: &Path, database: &str) -> String {
-    format!("postgresql:///{database}?host={}&port={PORT}&user={SUPERUSER}", folder.display())
+    format!("postgresql:///{database}?host={}&port={PORT}&user={SUPERUSER}", percent_encode(&folder.to_string_lossy()))
 }
 
 pub(super) fn target(folder: &Path, database: &str, timeouts: Timeouts) -> Result<Target> {

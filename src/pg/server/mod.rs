@@ -8,7 +8,7 @@ use std::path::Path;
 
 pub(crate) use cluster::{Cluster, Settings};
 pub(crate) use programs::Programs;
-pub(crate) use sandbox::{Sandbox, State};
+pub(crate) use sandbox::{DATABASE as SANDBOX_DATABASE, Sandbox, State};
 
 use super::Error;
 

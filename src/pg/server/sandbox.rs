@@ -4,9 +4,11 @@ use std::ffi::OsStr;
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use super::cluster::{self, COMMON_SETTINGS, Settings};
 use super::{Account, Programs, SUPERUSER, hand_over, unprivileged_account};
@@ -17,7 +19,7 @@ use crate::pg::interrupt::Interrupt;
 use crate::pg::sql;
 
 /// The database that a new sandbox has.
-const DATABASE: &str = "perfkit";
+pub(crate) const DATABASE: &str = "perfkit";
 /// Longer paths of sockets are cut off by the operating system (107 bytes with the file's name).
 const MAX_SOCKET_FOLDER: usize = 90;
 
@@ -40,7 +42,7 @@ impl Sandbox {
     pub(crate) fn of_user(environment: &Environment) -> Result<Self> {
         let account = unprivileged_account()?;
         let folder = if let Some(folder) = environment.set("PERFKIT_SANDBOX_DIR") {
-            PathBuf::from(folder)
+            std::path::absolute(folder).map_err(Error::file(format!("find the sandbox's folder {folder:?}")))?
         } else if account.is_some() {
             // Root's home is closed to the account that the server runs as.
             PathBuf::from("/var/lib/perfkit/sandbox")
@@ -67,7 +69,8 @@ impl Sandbox {
     pub(crate) fn state(&self) -> State {
         if !self.data().join("PG_VERSION").is_file() {
             State::Absent
-        } else if self.server_pid().is_some() {
+        } else if UnixStream::connect(self.folder.join(cluster::SOCKET)).is_ok() {
+            // Whoever listens in this private folder is our server; a process number proves nothing.
             State::Running
         } else {
             State::Stopped
@@ -137,22 +140,12 @@ impl Sandbox {
         self.folder.join("data")
     }
 
-    /// Returns the server's process, if it is alive.
-    fn server_pid(&self) -> Option<i32> {
-        let text = fs::read_to_string(self.data().join("postmaster.pid")).ok()?;
-        let pid = text.lines().next()?.trim().parse().ok()?;
-        let alive = match nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), None) {
-            Ok(()) | Err(nix::errno::Errno::EPERM) => true,
-            Err(_) => false,
-        };
-        alive.then_some(pid)
-    }
-
     /// Makes the cluster beside its place and moves it there whole, so that a kill leaves no half of one.
     fn create(&self, programs: &Programs) -> Result<()> {
         let parent = self.folder.parent().unwrap_or(Path::new("/"));
         let doing = || Error::file(format!("make the sandbox's folder {:?}", self.folder));
         fs::create_dir_all(parent).map_err(doing())?;
+        remove_abandoned(parent);
         let new = nix::unistd::mkdtemp(&parent.join("new-sandbox-XXXXXX"))
             .map_err(std::io::Error::from)
             .map_err(doing())?;
@@ -163,7 +156,8 @@ impl Sandbox {
         if created.is_err() {
             let _ = fs::remove_dir_all(&new);
         }
-        created
+        // Another perfkit may have made it in the same moment; then its cluster is as good.
+        if self.state() == State::Absent { created } else { Ok(()) }
     }
 
     fn create_at(&self, folder: &Path, programs: &Programs) -> Result<()> {
@@ -196,7 +190,7 @@ impl Sandbox {
                 format!("{name} = '{value}'\n")
             })
             .collect();
-        settings.push(format!("unix_socket_directories = '{}'\n", self.folder.display()));
+        settings.push(format!("unix_socket_directories = {}\n", sql::quote_literal(&self.folder.to_string_lossy())));
         if programs.has_library("pg_stat_statements") {
             settings.push("shared_preload_libraries = 'pg_stat_statements'\n".to_owned());
         }
@@ -209,6 +203,19 @@ impl Sandbox {
         let data = self.data();
         let arguments = [&[OsStr::new("-D"), data.as_os_str()], arguments].concat();
         run_as(self.account.as_ref(), &self.folder, &programs.path(program), &arguments)
+    }
+}
+
+/// Removes what killed runs were making, once nobody can still be at it.
+fn remove_abandoned(parent: &Path) {
+    const OLD: Duration = Duration::from_mins(10);
+    let Ok(entries) = fs::read_dir(parent) else { return };
+    for entry in entries.flatten() {
+        let is_ours = entry.file_name().to_string_lossy().starts_with("new-sandbox-");
+        let age = entry.metadata().and_then(|found| found.modified()).ok().and_then(|at| at.elapsed().ok());
+        if is_ours && age.is_some_and(|age| age > OLD) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
     }
 }
 
