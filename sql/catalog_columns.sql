@@ -14,6 +14,7 @@ SELECT a.attrelid AS table,
        bt.typname AS base_type,
        a.attnotnull AS not_null,
        a.atthasdef OR a.attidentity <> '' AS has_default,
+       a.attgenerated = 'v' AS is_virtual,
        CASE WHEN a.attcollation <> t.typcollation AND a.attcollation <> 0
             THEN pg_catalog.quote_ident(cn.nspname) || '.' || pg_catalog.quote_ident(co.collname) END AS collation
 FROM pg_catalog.pg_attribute AS a

@@ -13,8 +13,7 @@ SELECT i.indrelid AS table,
            WHERE con.conindid = i.indexrelid AND con.contype IN ('p', 'u', 'x')
        ) AS is_constraint,
        c.reltuples AS n_rows,
-       pg_catalog.pg_relation_size(c.oid) AS size_bytes,
-       c.relispartition AS is_partition
+       pg_catalog.pg_relation_size(c.oid) AS size_bytes
 FROM pg_catalog.pg_index AS i
 JOIN pg_catalog.pg_class AS c ON c.oid = i.indexrelid
 JOIN pg_catalog.pg_am AS am ON am.oid = c.relam

@@ -10,6 +10,10 @@ SELECT c.oid,
        c.relallvisible AS n_all_visible_pages,
        CASE WHEN c.relkind = 'p' THEN pg_catalog.pg_get_partkeydef(c.oid) END AS partition_key,
        CASE WHEN c.relispartition THEN i.inhparent END AS parent,
+       ARRAY(
+           SELECT h.inhparent FROM pg_catalog.pg_inherits AS h
+           WHERE h.inhrelid = c.oid AND NOT c.relispartition ORDER BY h.inhseqno
+       ) AS inherits,
        CASE WHEN c.relispartition THEN pg_catalog.pg_get_expr(c.relpartbound, c.oid) END AS partition_bound,
        CASE WHEN c.relkind IN ('v', 'm') THEN pg_catalog.pg_get_viewdef(c.oid) END AS view_definition
 FROM pg_catalog.pg_class AS c

@@ -27,6 +27,8 @@ pub(crate) struct Table {
     pub(crate) partition_key: Option<String>,
     /// The parent and the bound of a partition.
     pub(crate) partition_of: Option<(u32, String)>,
+    /// The parents of a table that inherits without being a partition.
+    pub(crate) inherits: Vec<u32>,
     /// The query of a view or materialized view.
     pub(crate) view_definition: Option<String>,
 }
@@ -51,7 +53,12 @@ pub(crate) struct Column {
     pub(crate) has_default: bool,
     /// The collation, qualified and quoted, where it is not the type's own.
     pub(crate) collation: Option<String>,
+    /// Of the table alone.
     pub(crate) statistics: Option<ColumnStatistics>,
+    /// Of the table with its partitions or inheriting tables.
+    pub(crate) tree_statistics: Option<ColumnStatistics>,
+    /// Whether the column is computed when it is read, so that nothing can index it.
+    pub(crate) is_virtual: bool,
 }
 
 /// One row of the view `pg_stats`.
@@ -91,8 +98,8 @@ pub(crate) struct Index {
     pub(crate) is_constraint: bool,
     pub(crate) n_rows: f64,
     pub(crate) size_bytes: u64,
-    /// Whether it belongs to a partitioned index, which creates it.
-    pub(crate) is_partition: bool,
+    /// Of its expressions, by the name of the index's column.
+    pub(crate) statistics: Vec<(String, ColumnStatistics)>,
 }
 
 /// A key column or expression of an index.
@@ -156,14 +163,19 @@ impl Column {
     /// (`DEFAULT_NUM_DISTINCT` of selfuncs.h).
     pub(crate) fn distinct(&self, n_rows: f64) -> f64 {
         const DEFAULT_NUM_DISTINCT: f64 = 200.0;
-        match &self.statistics {
+        match self.statistics() {
             Some(statistics) if statistics.n_distinct > 0.0 => f64::from(statistics.n_distinct),
             Some(statistics) if statistics.n_distinct < 0.0 => -f64::from(statistics.n_distinct) * n_rows,
             _ => DEFAULT_NUM_DISTINCT.min(n_rows),
         }
     }
 
+    /// The table's own statistics, else those of its tree.
+    pub(crate) fn statistics(&self) -> Option<&ColumnStatistics> {
+        self.statistics.as_ref().or(self.tree_statistics.as_ref())
+    }
+
     pub(crate) fn null_frac(&self) -> f64 {
-        self.statistics.as_ref().map_or(0.0, |statistics| f64::from(statistics.null_frac))
+        self.statistics().map_or(0.0, |statistics| f64::from(statistics.null_frac))
     }
 }

@@ -132,9 +132,10 @@ impl ConfigFile {
     pub(crate) fn parse(path: &Path, text: String) -> Result<Self> {
         let config: Config = yaml::parse(path, &text)?;
         let fail = |word: &str, reason: &str| yaml::error_at(path, &text, word, format!("{word} {reason}"));
-        for (word, timeout) in
-            [("statement_timeout", config.database.statement_timeout), ("lock_timeout", config.database.lock_timeout)]
-        {
+        for (word, timeout) in [
+            ("statement_timeout", config.database.statement_timeout),
+            ("lock_timeout", config.database.lock_timeout),
+        ] {
             if let Some(Err(reason)) = timeout.map(checked_timeout) {
                 return Err(fail(word, reason).into());
             }
@@ -318,9 +319,15 @@ mod tests {
     #[test]
     fn values_out_of_range_are_refused() {
         for (text, expected) in [
-            ("bench: {connections: 18446744073709551615}", "perfkit.yaml:1:9: connections must be from 1 to 10000"),
+            (
+                "bench: {connections: 18446744073709551615}",
+                "perfkit.yaml:1:9: connections must be from 1 to 10000",
+            ),
             ("bench:\n  rate: .nan", "perfkit.yaml:2:3: rate must be above 0, up to 10 million a second"),
-            ("bench: {stages: [{duration: 584000000y}]}", "perfkit.yaml:1:19: duration must be above 0, up to 30 days"),
+            (
+                "bench: {stages: [{duration: 584000000y}]}",
+                "perfkit.yaml:1:19: duration must be above 0, up to 30 days",
+            ),
             ("database: {lock_timeout: 0s}", "perfkit.yaml:1:12: lock_timeout must be from 1 ms to 24 days"),
         ] {
             assert_eq!(parse(text).unwrap_err().message(), expected, "{text}");

@@ -18,6 +18,8 @@ use crate::workload::{Source, Statement, Workload};
 
 /// A page of a list, for a `LIMIT $n` that nobody gave a value.
 const TYPICAL_LIMIT: &str = "20";
+/// As many keys as such a page asks for at once, for an `= ANY ($n)`.
+const TYPICAL_ARRAY_LENGTH: u32 = 20;
 
 /// Loads the workload that `--workload` names, or finds one.
 pub(crate) async fn load(
@@ -209,6 +211,14 @@ fn with_parameters(statement: &Statement, catalog: &Catalog) -> Result<Vec<Param
                     table: table.name.clone(),
                     column: column.clone(),
                 }))
+            }
+            ParameterUse::Array { number: n, table, column } if *n == number => {
+                catalog.table(table)?.column(column)?;
+                let (schema, table, column) = (table.schema.clone(), table.name.clone(), column.clone());
+                Some(Parameter::Array {
+                    from: ColumnName { schema, table, column },
+                    length: TYPICAL_ARRAY_LENGTH,
+                })
             }
             ParameterUse::Limit { number: n } if *n == number => {
                 Some(Parameter::Value(Some(TYPICAL_LIMIT.to_owned())))

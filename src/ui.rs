@@ -38,10 +38,14 @@ impl Ui {
     pub(crate) fn new(args: &GlobalArgs, environment: &Environment) -> Result<Self> {
         // `colored` would look at stdout alone, for both streams. Each `Style` decides for itself instead.
         colored::control::set_override(true);
-        if let Some(folder) = args.output.as_deref().and_then(Path::parent).filter(|folder| *folder != Path::new(""))
+        if let Some(folder) =
+            args.output.as_deref().and_then(Path::parent).filter(|folder| *folder != Path::new(""))
             && !folder.is_dir()
         {
-            return Err(Error::usage(format!("folder {:?} of the output file does not exist", folder.display())));
+            return Err(Error::usage(format!(
+                "folder {:?} of the output file does not exist",
+                folder.display()
+            )));
         }
         let stdout_is_terminal = io::stdout().is_terminal();
         let stderr_is_terminal = io::stderr().is_terminal();
@@ -80,8 +84,9 @@ impl Ui {
     pub(crate) fn publish(&self, document: &Document) -> Result<()> {
         let written = document.render(self.format, &self.stdout).map_err(Error::usage).and_then(|text| {
             let Some(path) = &self.output else { return self.print(&text) };
-            fs::write(path, text)
-                .map_err(|error| Error::usage(format!("could not write {:?}", path.display())).cause(error))?;
+            fs::write(path, text).map_err(|error| {
+                Error::usage(format!("could not write {:?}", path.display())).cause(error)
+            })?;
             self.status(format_args!("wrote {}", path.display()));
             Ok(())
         });

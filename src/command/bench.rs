@@ -96,8 +96,9 @@ pub(crate) async fn run(context: &Context, args: &BenchArgs) -> Result<ExitStatu
     if let Some(reason) = &report.invalid_reason {
         context.ui.warn(format_args!("the measurement is invalid: {reason}"));
         if report.all_lost {
-            return Err(Error::server("the server closed every connection during the run")
-                .hint("Look into the server's log for the reason; what was measured until then is printed."));
+            return Err(Error::server("the server closed every connection during the run").hint(
+                "Look into the server's log for the reason; what was measured until then is printed.",
+            ));
         }
         return Ok(ExitStatus::InvalidMeasurement);
     }
@@ -118,11 +119,7 @@ fn plan(args: &BenchArgs, config: &BenchConfig) -> Result<Plan> {
     let thresholds = if args.thresholds.is_empty() { &config.thresholds } else { &args.thresholds };
     Ok(Plan {
         stages,
-        connections: args
-            .connections
-            .map(usize::from)
-            .or(config.connections)
-            .unwrap_or(DEFAULT_CONNECTIONS),
+        connections: args.connections.map(usize::from).or(config.connections).unwrap_or(DEFAULT_CONNECTIONS),
         thresholds: thresholds.clone(),
         allow_writes: args.allow_writes,
         seed: args.seed,

@@ -70,7 +70,8 @@ impl Server {
             let mut own = sandbox.target(timeouts())?.connect(Access::ReadOnly, &context.interrupt).await?;
             // In the sandbox's own database every later command finds the data; what is there already stays apart.
             let is_free = pg::catalog::load(&mut own).await?.tables.is_empty();
-            let database = if is_free { SANDBOX_DATABASE.to_owned() } else { create_database(&admin).await? };
+            let database =
+                if is_free { SANDBOX_DATABASE.to_owned() } else { create_database(&admin).await? };
             let url = sandbox.url_of(&database);
             return Ok(Self::Kept { sandbox, database, url });
         }
@@ -118,7 +119,8 @@ async fn show(context: &Context, args: &DemoArgs, server: &Server, start: Instan
     let mut connection = target.connect(Access::ReadWrite, &context.interrupt).await?;
     let file = sources::scenario_config(args.scenario)?;
 
-    let request = seed::Request { n_users: Some(N_USERS), seed: SEED, append: false, as_of: None, file: None };
+    let request =
+        seed::Request { n_users: Some(N_USERS), seed: SEED, append: false, as_of: None, file: None };
     let seeded =
         seed::seed(&context.ui, &mut connection, &file.config.seed, Some(args.scenario), &request).await?;
     let n_rows: u64 = seeded.tables.iter().map(|table| table.n_rows).sum();

@@ -74,7 +74,8 @@ pub(crate) async fn run(context: &Context, args: &SeedArgs) -> Result<ExitStatus
     connection.require_primary()?;
     let catalog = pg::catalog::load(&mut connection).await?;
     let (config, schema) = choose(context, &catalog, args.scenario)?;
-    let is_from_file = schema.is_none() && context.config.as_ref().is_some_and(|file| !file.config.seed.tables.is_empty());
+    let is_from_file =
+        schema.is_none() && context.config.as_ref().is_some_and(|file| !file.config.seed.tables.is_empty());
     let request = Request {
         n_users: args.users,
         seed: args.seed,
@@ -86,8 +87,7 @@ pub(crate) async fn run(context: &Context, args: &SeedArgs) -> Result<ExitStatus
     if args.dry_run {
         return dry_run(context, &catalog, &config, schema, &request);
     }
-    let report = seed(&context.ui, &mut connection, &config, schema, &request)
-        .await?;
+    let report = seed(&context.ui, &mut connection, &config, schema, &request).await?;
 
     context.ui.publish(&report::seed::document(&report))?;
     Ok(ExitStatus::Success)
@@ -166,12 +166,18 @@ fn dry_run(
     if let Some(scenario) = schema {
         context.ui.status(format_args!("dry run: scenario {} would be created", scenario.name));
     }
-    for (name, n_rows) in seed::row_counts(config, &rows(request)).map_err(|error| plan_error(&error, request))? {
+    for (name, n_rows) in
+        seed::row_counts(config, &rows(request)).map_err(|error| plan_error(&error, request))?
+    {
         let is_filled = find(catalog, &name).is_some_and(|found| found.n_pages > 0);
-        table.row([format!("{name}{}", if is_filled { " (not empty)" } else { "" }), crate::unit::count(n_rows)]);
+        table.row([
+            format!("{name}{}", if is_filled { " (not empty)" } else { "" }),
+            crate::unit::count(n_rows),
+        ]);
         tables.push(serde_json::json!({ "table": name, "rows": n_rows, "is_empty": !is_filled }));
     }
-    let json = serde_json::json!({ "schema_version": report::SCHEMA_VERSION, "dry_run": true, "tables": tables });
+    let json =
+        serde_json::json!({ "schema_version": report::SCHEMA_VERSION, "dry_run": true, "tables": tables });
     context.ui.publish(&report::Document::new(json).table(table))?;
     Ok(ExitStatus::Success)
 }

@@ -76,8 +76,19 @@ fn for_use(table_use: &TableUse, table: &Table, max_columns: usize) -> Vec<Defin
                     .is_some_and(|predicate| predicate.is_null && predicate.column == key.column)
             };
             let mut keys: Vec<Key> = keys.iter().filter(|key| !is_constant(key)).cloned().collect();
+            if keys.is_empty() && predicate.is_some() {
+                // The predicate alone selects the rows; the primary key is a key that many statements read.
+                keys.extend(
+                    table
+                        .primary_key()
+                        .iter()
+                        .flat_map(|key| &key.columns)
+                        .map(|column| Key::ascending(column)),
+                );
+            }
             keys.truncate(max_columns);
-            if !keys.is_empty() {
+            let is_virtual = |key: &Key| table.column(&key.column).is_some_and(|column| column.is_virtual);
+            if !keys.is_empty() && !keys.iter().any(is_virtual) {
                 definitions.push(Definition {
                     schema: table.schema.clone(),
                     table: table.name.clone(),
@@ -191,6 +202,8 @@ mod tests {
             has_default: false,
             collation: None,
             statistics: None,
+            tree_statistics: None,
+            is_virtual: false,
         };
         let table = Table {
             oid: 1,
@@ -205,6 +218,7 @@ mod tests {
             n_all_visible_pages: 0,
             partition_key: None,
             partition_of: None,
+            inherits: vec![],
             view_definition: None,
         };
         Catalog { tables: vec![table], search_path: vec!["public".into()] }

@@ -213,7 +213,7 @@ mod tests {
             is_constraint: false,
             n_rows: 0.0,
             size_bytes: 0,
-            is_partition: false,
+            statistics: vec![],
         };
         let wide = existing(vec![key("a", false), key("b", false)], None);
         let partial = existing(vec![key("a", false)], Some("(c IS NULL)"));

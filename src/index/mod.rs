@@ -11,7 +11,9 @@ use std::time::Duration;
 use crate::workload::Skipped;
 
 pub(crate) use definition::{Definition, Key, Predicate};
-pub(crate) use selection::{Candidate, Costs, Limits, Outcome, Problem, Step, Trial, Workitem, select};
+pub(crate) use selection::{
+    Answer, Candidate, Costs, Limits, Outcome, Problem, Step, Trial, Workitem, select,
+};
 pub(crate) use size::{BLOCK_BYTES, Size, estimate};
 pub(crate) use write_price::{bytes_per_row, per_row_cost};
 

@@ -14,7 +14,7 @@ use super::Definition;
 
 /// A step must save this share of the workload's cost (Extend's `min_cost_improvement` of 1.003).
 const MIN_IMPROVEMENT: f64 = 0.003;
-/// … or this share of the cost of some statement, so that a cheap but frequent one is not left slow.
+/// … or this share of what some statement costs today, so that a cheap but frequent one is not left slow.
 const MIN_STATEMENT_IMPROVEMENT: f64 = 0.2;
 /// Cost units below which a difference is rounding: EXPLAIN prints two digits.
 const COST_RESOLUTION: f64 = 0.02;
@@ -62,12 +62,20 @@ pub(crate) struct Trial {
 /// The planner's answers so far.
 #[derive(Debug, Default)]
 pub(crate) struct Costs {
-    known: BTreeMap<Trial, f64>,
+    known: BTreeMap<Trial, Answer>,
+}
+
+/// What the planner says to a trial.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Answer {
+    pub(crate) cost: f64,
+    /// The candidates in its plan.
+    pub(crate) used: BTreeSet<usize>,
 }
 
 impl Costs {
-    pub(crate) fn insert(&mut self, trial: Trial, cost: f64) {
-        self.known.insert(trial, cost);
+    pub(crate) fn insert(&mut self, trial: Trial, answer: Answer) {
+        self.known.insert(trial, answer);
     }
 }
 
@@ -116,50 +124,54 @@ enum Next {
 /// A change of the chosen set.
 #[derive(Clone, Debug)]
 struct Move {
-    add: usize,
+    add: Set,
     remove: Option<usize>,
 }
 
 impl Search<'_> {
     /// Returns `None` when a cost is missing; `missing` then holds everything this round needs.
     fn run(&self) -> Option<Outcome> {
-        let hopeful = self.hopeful()?;
+        let start = self.statement_costs(&Set::new())?;
+        let (hopeful, together) = self.hopeful(&start)?;
         let mut chosen = Set::new();
-        while let Next::Move(next) = self.best_move(&chosen, &hopeful)? {
-            chosen.insert(next.add);
-            if let Some(removed) = next.remove {
-                chosen.remove(&removed);
-            }
+        while let Next::Move(next) = self.best_move(&chosen, &start, &hopeful, &together)? {
+            chosen = next.applied_to(&chosen);
         }
-        self.drop_superfluous(&mut chosen)?;
+        self.drop_superfluous(&mut chosen, &start)?;
         self.outcome(&chosen)
     }
 
-    /// Returns the candidates of statements that get cheaper when they see all their candidates.
-    fn hopeful(&self) -> Option<Set> {
+    /// Returns the candidates of statements that get cheaper when they see all their candidates, and the sets of
+    /// candidates that their plans then use together: two halves of a bitmap may be useless alone.
+    fn hopeful(&self, start: &[f64]) -> Option<(Set, BTreeSet<Set>)> {
         let everything: Set = (0..self.problem.candidates.len()).collect();
-        let (without, with) = (self.statement_costs(&Set::new()), self.statement_costs(&everything));
-        let (without, with) = (without?, with?);
-        let helped = self
-            .problem
-            .workload
-            .iter()
-            .zip(without.iter().zip(&with))
-            .filter(|(_, (without, with))| *without - *with > COST_RESOLUTION);
-        Some(helped.flat_map(|(item, _)| item.relevant.iter().copied()).collect())
+        let with = self.statement_costs(&everything)?;
+        let (mut hopeful, mut together) = (Set::new(), BTreeSet::new());
+        for (statement, item) in self.problem.workload.iter().enumerate() {
+            if start[statement] - with[statement] > COST_RESOLUTION {
+                hopeful.extend(&item.relevant);
+                let used = &self.answer(statement, &everything)?.used;
+                if used.len() > 1 {
+                    together.insert(used.clone());
+                }
+            }
+        }
+        Some((hopeful, together))
     }
 
-    fn best_move(&self, chosen: &Set, hopeful: &Set) -> Option<Next> {
+    fn best_move(
+        &self,
+        chosen: &Set,
+        start: &[f64],
+        hopeful: &Set,
+        together: &BTreeSet<Set>,
+    ) -> Option<Next> {
         let today = self.statement_costs(chosen)?;
         let total_today = self.total(chosen, &today);
         let mut best: Option<(f64, Move)> = None;
         let mut is_complete = true;
-        for next in self.moves(chosen, hopeful) {
-            let mut set = chosen.clone();
-            set.insert(next.add);
-            if let Some(removed) = next.remove {
-                set.remove(&removed);
-            }
+        for next in self.moves(chosen, hopeful, together) {
+            let set = next.applied_to(chosen);
             if !self.fits(&set) {
                 continue;
             }
@@ -168,38 +180,48 @@ impl Search<'_> {
                 continue;
             };
             let saving = total_today - self.total(&set, &then);
-            let is_worth_it = saving > MIN_IMPROVEMENT * total_today
-                || saving > 0.0
-                    && today.iter().zip(&then).any(|(today, then)| {
-                        today - then > COST_RESOLUTION.max(MIN_STATEMENT_IMPROVEMENT * today)
-                    });
-            let removed_bytes = next.remove.map_or(0, |removed| self.problem.candidates[removed].size_bytes);
-            let bytes = self.problem.candidates[next.add].size_bytes.saturating_sub(removed_bytes).max(1);
+            if !self.is_worth_it(saving, start, &then, &today) {
+                continue;
+            }
+            let bytes = self.bytes(&set).saturating_sub(self.bytes(chosen)).max(1);
             #[expect(clippy::cast_precision_loss, reason = "a rank needs no more than 53 bits")]
             let rank = saving / bytes as f64;
-            if is_worth_it && best.as_ref().is_none_or(|(best, _)| rank > *best) {
+            if best.as_ref().is_none_or(|(best, _)| rank > *best) {
                 best = Some((rank, next));
             }
         }
         is_complete.then(|| best.map_or(Next::Stop, |(_, next)| Next::Move(next)))
     }
 
-    fn moves(&self, chosen: &Set, hopeful: &Set) -> Vec<Move> {
+    /// Whether a saving matters, measured by what everything costs today: on top of a good set, small improvements
+    /// are large shares of little.
+    fn is_worth_it(&self, saving: f64, start: &[f64], cheaper: &[f64], dearer: &[f64]) -> bool {
+        let total_start = self.total(&Set::new(), start);
+        saving > MIN_IMPROVEMENT * total_start
+            || saving > 0.0
+                && start.iter().zip(cheaper.iter().zip(dearer)).any(|(start, (cheaper, dearer))| {
+                    dearer - cheaper > COST_RESOLUTION.max(MIN_STATEMENT_IMPROVEMENT * start)
+                })
+    }
+
+    fn moves(&self, chosen: &Set, hopeful: &Set, together: &BTreeSet<Set>) -> Vec<Move> {
         let candidates = &self.problem.candidates;
         let mut moves = Vec::new();
         for &add in hopeful.difference(chosen) {
-            moves.push(Move { add, remove: None });
+            moves.push(Move { add: Set::from([add]), remove: None });
             for &old in chosen {
                 if candidates[add].definition.extends(&candidates[old].definition) {
-                    moves.push(Move { add, remove: Some(old) });
+                    moves.push(Move { add: Set::from([add]), remove: Some(old) });
                 }
             }
         }
+        let compound = together.iter().map(|used| used.difference(chosen).copied().collect::<Set>());
+        moves.extend(compound.filter(|add| add.len() > 1).map(|add| Move { add, remove: None }));
         moves
     }
 
     /// Drops indexes without which nothing gets dearer than their upkeep, the largest first.
-    fn drop_superfluous(&self, chosen: &mut Set) -> Option<()> {
+    fn drop_superfluous(&self, chosen: &mut Set, start: &[f64]) -> Option<()> {
         let mut by_size: Vec<usize> = chosen.iter().copied().collect();
         by_size.sort_by_key(|index| std::cmp::Reverse(self.problem.candidates[*index].size_bytes));
         for index in by_size {
@@ -207,12 +229,8 @@ impl Search<'_> {
             let mut rest = chosen.clone();
             rest.remove(&index);
             let without = self.statement_costs(&rest)?;
-            let total = self.total(chosen, &with);
-            let loss = self.total(&rest, &without) - total;
-            let hurts_one = with.iter().zip(&without).any(|(with, without)| {
-                without - with > COST_RESOLUTION.max(MIN_STATEMENT_IMPROVEMENT * without)
-            });
-            if loss <= 0.0 || loss <= MIN_IMPROVEMENT * total && !hurts_one {
+            let loss = self.total(&rest, &without) - self.total(chosen, &with);
+            if !self.is_worth_it(loss, start, &with, &without) {
                 *chosen = rest;
             }
         }
@@ -248,10 +266,13 @@ impl Search<'_> {
     }
 
     fn fits(&self, set: &Set) -> bool {
-        let bytes: u64 = set.iter().map(|index| self.problem.candidates[*index].size_bytes).sum();
         let limits = self.problem.limits;
-        limits.storage_bytes.is_none_or(|limit| bytes <= limit)
+        limits.storage_bytes.is_none_or(|limit| self.bytes(set) <= limit)
             && limits.max_indexes.is_none_or(|limit| set.len() <= limit)
+    }
+
+    fn bytes(&self, set: &Set) -> u64 {
+        set.iter().map(|index| self.problem.candidates[*index].size_bytes).sum()
     }
 
     fn total(&self, set: &Set, statement_costs: &[f64]) -> f64 {
@@ -262,19 +283,30 @@ impl Search<'_> {
 
     /// Returns each statement's cost with this set, or notes all that is missing.
     fn statement_costs(&self, set: &Set) -> Option<Vec<f64>> {
-        let mut costs = Vec::with_capacity(self.problem.workload.len());
-        let mut is_complete = true;
-        for (statement, item) in self.problem.workload.iter().enumerate() {
-            // Only what a statement can use decides its cost, so that one answer serves many sets.
-            let trial = Trial { visible: item.relevant.intersection(set).copied().collect(), statement };
-            if let Some(cost) = self.costs.known.get(&trial) {
-                costs.push(*cost);
-            } else {
-                is_complete = false;
-                self.missing.borrow_mut().insert(trial);
-            }
+        let answers: Vec<Option<&Answer>> =
+            (0..self.problem.workload.len()).map(|statement| self.answer(statement, set)).collect();
+        answers.into_iter().map(|answer| answer.map(|answer| answer.cost)).collect()
+    }
+
+    fn answer(&self, statement: usize, set: &Set) -> Option<&Answer> {
+        // Only what a statement can use decides its cost, so that one answer serves many sets.
+        let relevant = &self.problem.workload[statement].relevant;
+        let trial = Trial { visible: relevant.intersection(set).copied().collect(), statement };
+        let known = self.costs.known.get(&trial);
+        if known.is_none() {
+            self.missing.borrow_mut().insert(trial);
         }
-        is_complete.then_some(costs)
+        known
+    }
+}
+
+impl Move {
+    fn applied_to(&self, chosen: &Set) -> Set {
+        let mut set: Set = chosen.union(&self.add).copied().collect();
+        if let Some(removed) = self.remove {
+            set.remove(&removed);
+        }
+        set
     }
 }
 
@@ -306,7 +338,7 @@ mod tests {
                     assert!(!trials.is_empty());
                     n_asked += trials.len();
                     for trial in trials {
-                        let answer = cost(&trial);
+                        let answer = Answer { cost: cost(&trial), used: trial.visible.clone() };
                         costs.insert(trial, answer);
                     }
                 }
@@ -347,6 +379,28 @@ mod tests {
         let (outcome, _) = solve(&problem(candidates, 2, Limits::default()), cost);
         assert_eq!(outcome.chosen, [1]);
         assert_eq!(outcome.helps, [vec![(0, 100.0, 10.0), (1, 100.0, 10.0)]]);
+    }
+
+    #[test]
+    fn a_pair_that_helps_only_together_is_found() {
+        let candidates = vec![candidate(&["a"], 100, 0.0), candidate(&["b"], 100, 0.0)];
+        let cost = |trial: &Trial| if trial.visible.len() == 2 { 10.0 } else { 100.0 };
+        assert_eq!(solve(&problem(candidates, 1, Limits::default()), cost).0.chosen, [0, 1]);
+    }
+
+    #[test]
+    fn an_extension_that_saves_little_of_the_start_is_left_out() {
+        let candidates = vec![candidate(&["a"], 100, 0.0), candidate(&["a", "b"], 300, 0.0)];
+        let cost = |trial: &Trial| {
+            if trial.visible.contains(&1) {
+                20.0
+            } else if trial.visible.contains(&0) {
+                40.0
+            } else {
+                8000.0
+            }
+        };
+        assert_eq!(solve(&problem(candidates, 1, Limits::default()), cost).0.chosen, [0]);
     }
 
     #[test]

@@ -18,7 +18,7 @@ pub(crate) fn bytes_per_row(definition: &Definition, table: &Table, size: Size) 
         .keys
         .iter()
         .filter_map(|key| table.column(&key.column))
-        .map(|column| column.statistics.as_ref().map_or(8.0, |statistics| f64::from(statistics.avg_width)))
+        .map(|column| column.statistics().map_or(8.0, |statistics| f64::from(statistics.avg_width)))
         .sum();
     (ENTRY_OVERHEAD_BYTES + widths) * share(table, size)
 }

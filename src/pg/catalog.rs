@@ -1,5 +1,7 @@
 //! Reads [`Catalog`] and what else a shadow needs, from one repeatable-read transaction.
 
+use std::collections::HashMap;
+
 use tokio_postgres::types::{FromSql, ToSql};
 use tokio_postgres::{IsolationLevel, Row, Transaction};
 
@@ -107,22 +109,29 @@ fn find(tables: &mut [Table], oid: u32) -> Option<&mut Table> {
 
 async fn read_statistics(transaction: &Transaction<'_>, major: u32, catalog: &mut Catalog) -> Result<()> {
     let statement = if major >= 17 { sql::CATALOG_STATISTICS_PG17 } else { sql::CATALOG_STATISTICS };
-    let names =
-        |of: fn(&Table) -> &String| catalog.tables.iter().map(|table| of(table).as_str()).collect::<Vec<_>>();
-    let (schemas, tables) = (names(|table| &table.schema), names(|table| &table.name));
-    let rows = transaction.query(statement, &[&schemas, &tables]).await.map_err(Error::query(DOING))?;
+    // Statistics of expressions are under the name of their index.
+    let (mut schemas, mut names): (Vec<&str>, Vec<&str>) = (Vec::new(), Vec::new());
+    let mut places: HashMap<(String, String), (usize, Option<usize>)> = HashMap::new();
+    for (at, table) in catalog.tables.iter().enumerate() {
+        let indexes = table.indexes.iter().enumerate().map(|(index_at, index)| (&index.name, Some(index_at)));
+        for (name, index_at) in std::iter::once((&table.name, None)).chain(indexes) {
+            schemas.push(&table.schema);
+            names.push(name);
+            places.insert((table.schema.clone(), name.clone()), (at, index_at));
+        }
+    }
+    let rows = transaction.query(statement, &[&schemas, &names]).await.map_err(Error::query(DOING))?;
     for row in rows {
-        let (schema, table, column): (&str, &str, &str) =
-            (get(&row, "schema")?, get(&row, "table")?, get(&row, "column")?);
+        let key: (String, String) = (get(&row, "schema")?, get(&row, "table")?);
+        let column: String = get(&row, "column")?;
         let statistics = statistics(&row)?;
-        let found = catalog
-            .tables
-            .iter_mut()
-            .find(|known| known.schema == schema && known.name == table)
-            .and_then(|table| table.columns.iter_mut().find(|known| known.name == column));
-        if let Some(column) = found {
-            // Rows come with `inherited` false first: a table's own statistics win over those of its tree.
-            column.statistics.get_or_insert(statistics);
+        let Some((table, index)) = places.get(&key) else { continue };
+        let table = &mut catalog.tables[*table];
+        if let Some(index) = index {
+            table.indexes[*index].statistics.push((column, statistics));
+        } else if let Some(known) = table.columns.iter_mut().find(|known| known.name == column) {
+            let place = if statistics.inherited { &mut known.tree_statistics } else { &mut known.statistics };
+            *place = Some(statistics);
         }
     }
     Ok(())
@@ -180,6 +189,7 @@ fn table(row: &Row) -> Result<Table> {
         n_all_visible_pages: pages(row, "n_all_visible_pages")?,
         partition_key: get(row, "partition_key")?,
         partition_of: parent.zip(bound),
+        inherits: get(row, "inherits")?,
         view_definition: get(row, "view_definition")?,
     })
 }
@@ -193,6 +203,8 @@ fn column(row: &Row) -> Result<Column> {
         has_default: get(row, "has_default")?,
         collation: get(row, "collation")?,
         statistics: None,
+        tree_statistics: None,
+        is_virtual: get(row, "is_virtual")?,
     })
 }
 
@@ -218,7 +230,7 @@ fn index(row: &Row) -> Result<Index> {
         is_constraint: get(row, "is_constraint")?,
         n_rows: f64::from(n_rows),
         size_bytes: u64::try_from(size_bytes).unwrap_or(0),
-        is_partition: get(row, "is_partition")?,
+        statistics: Vec::new(),
     })
 }
 

@@ -169,8 +169,7 @@ impl Conninfo {
             conninfo.insert("dbname", percent_decode(dbname)?)?;
         }
         for pair in query.iter().flat_map(|query| query.split('&')).filter(|pair| !pair.is_empty()) {
-            let (keyword, value) =
-                pair.split_once('=').ok_or(Error::MissingEquals)?;
+            let (keyword, value) = pair.split_once('=').ok_or(Error::MissingEquals)?;
             conninfo.insert(&percent_decode(keyword)?, percent_decode(value)?)?;
         }
         Ok(conninfo)

@@ -46,7 +46,11 @@ pub(crate) enum Error {
     #[error("server at {target} is a standby, which cannot be changed")]
     Standby { target: String },
     #[error("index \"{index}\" is left INVALID: an older transaction kept it from being dropped")]
-    Leftover { index: String, #[source] source: Box<Error> },
+    Leftover {
+        index: String,
+        #[source]
+        source: Box<Error>,
+    },
     #[error("{message}")]
     LocalServer { message: String, hint: String },
     #[error("could not {doing}")]
@@ -74,7 +78,9 @@ impl Error {
     /// Returns the SQLSTATE of a failed query, if the server gave one.
     pub(crate) fn code(&self) -> Option<&SqlState> {
         match self {
-            Self::Query { source, .. } | Self::Statement { source, .. } | Self::Connect { source, .. } => source.code(),
+            Self::Query { source, .. } | Self::Statement { source, .. } | Self::Connect { source, .. } => {
+                source.code()
+            }
             _ => None,
         }
     }
@@ -103,15 +109,16 @@ impl From<Error> for RunError {
                 .cause(reason)
                 .hint("Check sslrootcert, sslcert and sslkey, or use another sslmode."),
             Error::Query { source, .. } => query_error(message, source, None),
-            Error::Statement { statement, offset, source } => query_error(message, source, Some((statement.as_str(), *offset))),
+            Error::Statement { statement, offset, source } => {
+                query_error(message, source, Some((statement.as_str(), *offset)))
+            }
             Error::TooOld { .. } => Self::server(message).hint("Use a server of version 14 or newer."),
             Error::Leftover { source, .. } => Self::server(message)
                 .cause(source)
                 .hint("It is not used, and the next `perfkit index apply` drops it and builds it anew."),
             Error::Interrupted => Self::new(ExitStatus::Interrupted, message),
-            Error::RowsLost { .. } => {
-                Self::server(message).hint("A trigger or rule keeps rows out; disable it, or seed the table by hand.")
-            }
+            Error::RowsLost { .. } => Self::server(message)
+                .hint("A trigger or rule keeps rows out; disable it, or seed the table by hand."),
             Error::Standby { .. } => Self::server(message).hint("Connect to the primary."),
             Error::LocalServer { hint, .. } => Self::server(message).hint(hint.clone()),
             Error::File { source, .. } => Self::server(message).cause(source),
@@ -163,10 +170,18 @@ fn place(statement: &str, position: usize) -> String {
     let before: String = statement.chars().take(position.saturating_sub(1)).collect();
     let line = before.matches('\n').count();
     let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
-    format!("line {}, character {column}: {}", line + 1, statement.lines().nth(line).unwrap_or_default().trim_end())
+    format!(
+        "line {}, character {column}: {}",
+        line + 1,
+        statement.lines().nth(line).unwrap_or_default().trim_end()
+    )
 }
 
-fn query_error(message: String, source: &tokio_postgres::Error, statement: Option<(&str, usize)>) -> RunError {
+fn query_error(
+    message: String,
+    source: &tokio_postgres::Error,
+    statement: Option<(&str, usize)>,
+) -> RunError {
     let Some(db) = db_error(source) else {
         if source.is_closed() {
             return RunError::server(format!("{message}: the server closed the connection"))

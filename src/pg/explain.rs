@@ -56,10 +56,8 @@ async fn explain(
 ) -> Result<Value> {
     // A prepared statement is one statement, whatever the text holds.
     let prefix = format!("EXPLAIN ({options}) ");
-    let prepared = client.prepare(&format!("{prefix}{statement}")).await.map_err(|source| Error::Statement {
-        statement: statement.to_owned(),
-        offset: prefix.len(),
-        source,
+    let prepared = client.prepare(&format!("{prefix}{statement}")).await.map_err(|source| {
+        Error::Statement { statement: statement.to_owned(), offset: prefix.len(), source }
     })?;
     run_prepared(client, &prepared, parameters).await
 }

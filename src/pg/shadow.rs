@@ -21,17 +21,19 @@ use super::sql;
 use super::value::TextValue;
 use crate::catalog::{Catalog, ColumnStatistics, Index, Table, TableKind};
 use crate::config::{Environment, Timeouts};
-use crate::index::{BLOCK_BYTES, Definition, Size};
+use crate::index::{Answer, BLOCK_BYTES, Definition, Size};
 
 /// Pages of a full segment of a relation: 1 GB (`RELSEG_SIZE`).
 const SEGMENT_PAGES: u32 = 131_072;
 const DATABASE: &str = "shadow";
+/// Names of their own keep candidates apart from existing indexes.
+const CANDIDATE_PREFIX: &str = "perfkit_candidate_";
 
 /// A running shadow. Dropping it removes the server and its files.
 pub(crate) struct Shadow {
     connection: Connection,
-    /// The candidates' indexes, in the order they were given.
-    candidates: Vec<u32>,
+    /// The candidates' indexes, in the order they were given; `None` for those that cannot be built.
+    candidates: Vec<Option<u32>>,
     prepared: BTreeMap<String, Statement>,
     visible: BTreeSet<usize>,
     /// What of the target could not be copied, with the reason.
@@ -77,13 +79,13 @@ impl Shadow {
         Ok(shadow)
     }
 
-    /// Returns the planner's cost of a statement when it sees exactly these candidates.
-    pub(crate) async fn cost(
+    /// Returns what the planner says to a statement when it sees exactly these candidates.
+    pub(crate) async fn plan(
         &mut self,
         visible: &BTreeSet<usize>,
         statement: &str,
         parameters: &[TextValue],
-    ) -> Result<f64> {
+    ) -> Result<Answer> {
         self.show(visible).await?;
         if !self.prepared.contains_key(statement) {
             let prepared = self
@@ -95,19 +97,29 @@ impl Shadow {
         }
         let plan = explain::run_prepared(&self.connection, &self.prepared[statement], parameters).await?;
         self.n_calls += 1;
-        plan.pointer("/0/Plan/Total Cost").and_then(serde_json::Value::as_f64).ok_or_else(|| Error::Answer {
+        let total = plan.pointer("/0/Plan/Total Cost").and_then(serde_json::Value::as_f64);
+        let cost = total.ok_or_else(|| Error::Answer {
             what: "EXPLAIN".to_owned(),
             reason: "the plan has no total cost".to_owned(),
-        })
+        })?;
+        let mut used = BTreeSet::new();
+        used_candidates(&plan, &mut used);
+        Ok(Answer { cost, used })
+    }
+
+    /// Whether a candidate could be built at all.
+    pub(crate) fn has_candidate(&self, candidate: usize) -> bool {
+        self.candidates[candidate].is_some()
     }
 
     async fn show(&mut self, visible: &BTreeSet<usize>) -> Result<()> {
         if *visible == self.visible {
             return Ok(());
         }
-        let oids: Vec<u32> = visible.iter().map(|candidate| self.candidates[*candidate]).collect();
+        let oids: Vec<u32> = visible.iter().filter_map(|candidate| self.candidates[*candidate]).collect();
+        let all: Vec<u32> = self.candidates.iter().copied().flatten().collect();
         self.connection
-            .execute(sql::SET_INDEXES_VALID, &[&self.candidates, &oids])
+            .execute(sql::SET_INDEXES_VALID, &[&all, &oids])
             .await
             .map_err(Error::query("switch indexes of the shadow"))?;
         self.visible.clone_from(visible);
@@ -161,8 +173,19 @@ impl Shadow {
             for constraint in table.constraints.iter().filter(|constraint| constraint.kind != 'f') {
                 self.create("constraint", &constraint.name, &add_constraint(table, constraint)).await?;
             }
+            if table.kind != TableKind::Partitioned {
+                for index in table.indexes.iter().filter(|index| is_copied(index)) {
+                    self.create("index", &index.name, &index.definition).await?;
+                }
+            }
+        }
+        // An index of a partitioned table adopts those of its partitions that match, the innermost first.
+        for table in
+            parents_first(catalog).into_iter().rev().filter(|table| table.kind == TableKind::Partitioned)
+        {
             for index in table.indexes.iter().filter(|index| is_copied(index)) {
-                self.create("index", &index.name, &index.definition).await?;
+                let definition = index.definition.replacen(" ON ONLY ", " ON ", 1);
+                self.create("index", &index.name, &definition).await?;
             }
         }
         for table in &catalog.tables {
@@ -196,25 +219,31 @@ impl Shadow {
 
     async fn create_candidates(&mut self, candidates: &[(Definition, Size)]) -> Result<()> {
         for (i, (definition, _)) in candidates.iter().enumerate() {
-            // Names of their own keep candidates apart from existing indexes.
-            let name = format!("perfkit_candidate_{i}");
+            let name = format!("{CANDIDATE_PREFIX}{i}");
             let ddl = definition.ddl().replacen(
                 &format!("INDEX {} ", crate::query::quote::identifier(&definition.name())),
                 &format!("INDEX {name} "),
                 1,
             );
             let doing = || Error::query(format!("create candidate {} in the shadow", definition.describe()));
-            self.connection.batch_execute(&ddl).await.map_err(doing())?;
+            if let Err(error) = self.connection.batch_execute(&ddl).await {
+                let Some(db) = error.as_db_error() else { return Err(doing()(error)) };
+                // Not every type has an order, and a table may be missing here.
+                self.missing.push(format!("candidate {}: {}", definition.describe(), db.message()));
+                self.candidates.push(None);
+                continue;
+            }
             let row = self
                 .connection
                 .query_one(sql::RELATION_OID, &[&definition.schema, &name])
                 .await
                 .map_err(doing())?;
-            self.candidates.push(get(&row, "oid")?);
+            self.candidates.push(Some(get(&row, "oid")?));
         }
-        let none: Vec<u32> = Vec::new();
+        let (all, none): (Vec<u32>, Vec<u32>) =
+            (self.candidates.iter().copied().flatten().collect(), Vec::new());
         self.connection
-            .execute(sql::SET_INDEXES_VALID, &[&self.candidates, &none])
+            .execute(sql::SET_INDEXES_VALID, &[&all, &none])
             .await
             .map_err(Error::query("hide the candidates"))?;
         Ok(())
@@ -224,20 +253,28 @@ impl Shadow {
         let doing = || Error::query("copy statistics into the shadow");
         let insert = self.connection.prepare(sql::INSERT_STATISTICS).await.map_err(doing())?;
         for table in &catalog.tables {
-            for column in &table.columns {
-                let Some(statistics) = &column.statistics else { continue };
-                let inserted =
-                    insert_statistics(&self.connection, &insert, table, &column.name, statistics).await;
+            let of_columns = table.columns.iter().flat_map(|column| {
+                column
+                    .statistics
+                    .iter()
+                    .chain(&column.tree_statistics)
+                    .map(|statistics| (&table.name, &column.name, statistics))
+            });
+            let of_expressions = table.indexes.iter().flat_map(|index| {
+                index.statistics.iter().map(|(column, statistics)| (&index.name, column, statistics))
+            });
+            for (relation, column, statistics) in of_columns.chain(of_expressions) {
+                let inserted = insert_statistics(
+                    &self.connection,
+                    &insert,
+                    (&table.schema, relation),
+                    column,
+                    statistics,
+                )
+                .await;
                 if let Err(error) = inserted {
-                    match error.as_db_error() {
-                        Some(db) => self.missing.push(format!(
-                            "statistics of \"{}\".\"{}\": {}",
-                            table.name,
-                            column.name,
-                            db.message()
-                        )),
-                        None => return Err(doing()(error)),
-                    }
+                    let Some(db) = error.as_db_error() else { return Err(doing()(error)) };
+                    self.missing.push(format!("statistics of \"{relation}\".\"{column}\": {}", db.message()));
                 }
             }
         }
@@ -259,7 +296,9 @@ impl Shadow {
             }
         }
         for (i, (_, size)) in candidates.iter().enumerate() {
-            self.extend(self.candidates[i], *size, 0).await?;
+            if let Some(oid) = self.candidates[i] {
+                self.extend(oid, *size, 0).await?;
+            }
         }
         Ok(())
     }
@@ -332,9 +371,22 @@ impl Shadow {
     }
 }
 
-/// Whether the planner would use the index, and nothing else creates it.
+/// Collects the candidates that a plan names.
+fn used_candidates(plan: &serde_json::Value, used: &mut BTreeSet<usize>) {
+    match plan {
+        serde_json::Value::Array(parts) => parts.iter().for_each(|part| used_candidates(part, used)),
+        serde_json::Value::Object(node) => {
+            let index = node.get("Index Name").and_then(serde_json::Value::as_str);
+            used.extend(index.and_then(|name| name.strip_prefix(CANDIDATE_PREFIX)?.parse::<usize>().ok()));
+            node.values().for_each(|part| used_candidates(part, used));
+        }
+        _ => {}
+    }
+}
+
+/// Whether the planner would use the index, and no constraint creates it.
 fn is_copied(index: &Index) -> bool {
-    index.is_valid && !index.is_constraint && !index.is_partition
+    index.is_valid && !index.is_constraint
 }
 
 fn numbered(first: &Path, segment: u32) -> PathBuf {
@@ -348,11 +400,15 @@ fn existing_size(index: &Index) -> Size {
     Size { n_rows: index.n_rows, n_pages }
 }
 
-/// Orders tables so that a partition comes after its parent. Views are left out.
+/// Orders tables so that partitions and inheriting tables come after their parents. Views are left out.
 fn parents_first(catalog: &Catalog) -> Vec<&Table> {
     fn depth(table: &Table, catalog: &Catalog) -> usize {
-        let parent = table.partition_of.as_ref().and_then(|(parent, _)| catalog.table_by_oid(*parent));
-        parent.map_or(0, |parent| 1 + depth(parent, catalog))
+        let parents = table.partition_of.iter().map(|(parent, _)| parent).chain(&table.inherits);
+        parents
+            .filter_map(|parent| catalog.table_by_oid(*parent))
+            .map(|parent| 1 + depth(parent, catalog))
+            .max()
+            .unwrap_or(0)
     }
     let mut tables: Vec<&Table> =
         catalog.tables.iter().filter(|table| table.kind != TableKind::View).collect();
@@ -380,7 +436,15 @@ fn create_table(table: &Table, catalog: &Catalog) -> String {
             format!("{} {}{collation}{not_null}", sql::quote_identifier(&column.name), column.type_name)
         })
         .collect();
-    format!("CREATE TABLE {name} ({}){partitioned}", columns.join(", "))
+    let parents: Vec<String> = table
+        .inherits
+        .iter()
+        .filter_map(|parent| catalog.table_by_oid(*parent))
+        .map(|parent| sql::quote_qualified(&parent.schema, &parent.name))
+        .collect();
+    let inherits =
+        if parents.is_empty() { String::new() } else { format!(" INHERITS ({})", parents.join(", ")) };
+    format!("CREATE TABLE {name} ({}){inherits}{partitioned}", columns.join(", "))
 }
 
 fn add_constraint(table: &Table, constraint: &crate::catalog::Constraint) -> String {
@@ -395,7 +459,7 @@ fn add_constraint(table: &Table, constraint: &crate::catalog::Constraint) -> Str
 async fn insert_statistics(
     connection: &Connection,
     insert: &Statement,
-    table: &Table,
+    (schema, relation): (&str, &str),
     column: &str,
     statistics: &ColumnStatistics,
 ) -> Result<u64, tokio_postgres::Error> {
@@ -403,8 +467,8 @@ async fn insert_statistics(
         .execute(
             insert,
             &[
-                &table.schema,
-                &table.name,
+                &schema,
+                &relation,
                 &column,
                 &statistics.inherited,
                 &statistics.null_frac,

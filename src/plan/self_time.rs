@@ -79,8 +79,10 @@ fn participants(plan: &Plan) -> Vec<f64> {
 fn charge(plan: &Plan, init_plan: &Node, nodes: &mut [NodeTime]) {
     let Some(attached) = init_plan.parent else { return };
     let mut owed = nodes[init_plan.id].total_ms;
-    let mut payers: Vec<usize> =
-        users(plan, init_plan).into_iter().map(|user| gather_above(plan, user, attached).unwrap_or(user)).collect();
+    let mut payers: Vec<usize> = users(plan, init_plan)
+        .into_iter()
+        .map(|user| gather_above(plan, user, attached).unwrap_or(user))
+        .collect();
     payers.sort_unstable();
     payers.dedup();
     if payers.is_empty() {
@@ -97,7 +99,8 @@ fn charge(plan: &Plan, init_plan: &Node, nodes: &mut [NodeTime]) {
     }
     owed -= paid;
     // What they cannot have waited for was waited for above them.
-    let mut above = payers.first().and_then(|payer| plan.nodes[*payer].parent).filter(|_| !payers.contains(&attached));
+    let mut above =
+        payers.first().and_then(|payer| plan.nodes[*payer].parent).filter(|_| !payers.contains(&attached));
     while let Some(payer) = above.filter(|_| owed > 0.0) {
         let paid = owed.min(nodes[payer].self_ms.max(0.0));
         nodes[payer].self_ms -= paid;

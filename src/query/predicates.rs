@@ -61,6 +61,12 @@ pub(crate) enum ParameterUse {
         table: TableName,
         column: String,
     },
+    /// An array of values of this column, in `= ANY ($n)`.
+    Array {
+        number: usize,
+        table: TableName,
+        column: String,
+    },
     Limit {
         number: usize,
     },
@@ -146,6 +152,10 @@ impl Walk<'_> {
             }
         }
         self.limit(query.limit_clause.as_ref());
+        let fetched = query.fetch.as_ref().and_then(|fetch| fetch.quantity.as_ref());
+        self.shape
+            .parameters
+            .extend(fetched.and_then(placeholder).map(|number| ParameterUse::Limit { number }));
         let order_by = match query.order_by.as_ref().map(|order_by| &order_by.kind) {
             Some(OrderByKind::Expressions(order_by)) => order_by.as_slice(),
             _ => &[],
@@ -288,8 +298,13 @@ impl Walk<'_> {
                 }
                 self.subqueries(expr, scope);
             }
-            Expr::AnyOp { left, compare_op: BinaryOperator::Eq, .. } => {
+            Expr::AnyOp { left, compare_op: BinaryOperator::Eq, right, .. } => {
                 if let Some(column) = self.column(left, scope) {
+                    if let Some(number) = placeholder(right) {
+                        let table = self.shape.uses[column.use_index].table.clone();
+                        let column = column.column.clone();
+                        self.shape.parameters.push(ParameterUse::Array { number, table, column });
+                    }
                     push_new(&mut self.shape.uses[column.use_index].equality, column.column);
                 }
                 self.subqueries(expr, scope);

@@ -78,7 +78,7 @@ enum Bound {
     Reference { parent: usize, skew: f64, ranks: Permutation },
     Each { parent: usize, ranks: Permutation },
     Other { parent: usize, than: usize, skew: f64, ranks: Permutation },
-    Time { within: Duration, hours: Option<(u32, u32)> },
+    Time { within: Duration, until: Duration, hours: Option<(u32, u32)> },
     After { column: usize, min: Duration, max: Duration },
     MinutesBetween { from: usize, to: usize },
     FirstOf(Vec<usize>),
@@ -240,7 +240,9 @@ impl SeedPlan {
                 let (parent, ranks) = parent(to)?;
                 Bound::Other { parent, than: column(than)?, skew: *skew, ranks }
             }
-            Generator::Time { within, hours } => Bound::Time { within: *within, hours: *hours },
+            Generator::Time { within, until, hours } => {
+                Bound::Time { within: *within, until: *until, hours: *hours }
+            }
             Generator::After { column: base, min, max } => {
                 Bound::After { column: column(base)?, min: *min, max: *max }
             }
@@ -270,9 +272,10 @@ impl SeedPlan {
                 let rank = other_rank(bits, row, own_rank, table.n_rows, parent.n_rows, *skew);
                 key(parent, ranks.apply(rank))
             }
-            Bound::Time { within, hours } => {
-                Value::Timestamp(self.moment(row, table.n_rows, bits, *within, *hours))
+            Bound::Time { within, until, hours } => {
+                Value::Timestamp(self.moment(row, table.n_rows, bits, (*within, *until), *hours))
             }
+
             Bound::After { column: base, min, max } => {
                 let Value::Timestamp(base) = self.value(table, &table.columns[*base], row) else {
                     return Value::Null;
@@ -299,15 +302,22 @@ impl SeedPlan {
     }
 
     /// Returns the moment of a row: later rows come later, up to a jitter inside the row's own slot.
-    fn moment(&self, row: u64, n_rows: u64, bits: u64, within: Duration, hours: Option<(u32, u32)>) -> i64 {
-        let within_us = micros(within);
-        let start = self.as_of_us - within_us;
+    fn moment(
+        &self,
+        row: u64,
+        n_rows: u64,
+        bits: u64,
+        (within, until): (Duration, Duration),
+        hours: Option<(u32, u32)>,
+    ) -> i64 {
+        let span_us = micros(within) - micros(until);
+        let start = self.as_of_us - micros(within);
         #[expect(clippy::cast_precision_loss, reason = "rows are far below 2^53")]
         let share = (row as f64 + random::unit(bits)) / n_rows as f64;
         let offset = match hours {
-            None => scaled(within_us, share),
+            None => scaled(span_us, share),
             Some((from, to)) => {
-                let n_days = (within_us / DAY_US).max(1);
+                let n_days = (span_us / DAY_US).max(1);
                 let position = scaled(n_days * DAY_US, share).min(n_days * DAY_US - 1);
                 let (day, time) = (position / DAY_US, position % DAY_US);
                 let (from, to) = (i64::from(from), i64::from(to));
@@ -519,6 +529,8 @@ mod tests {
             has_default: false,
             collation: None,
             statistics: None,
+            tree_statistics: None,
+            is_virtual: false,
         };
         Table {
             oid,
@@ -538,6 +550,7 @@ mod tests {
             n_all_visible_pages: 0,
             partition_key: None,
             partition_of: None,
+            inherits: vec![],
             view_definition: None,
         }
     }
@@ -644,9 +657,13 @@ tables:
     fn refuses_what_it_cannot_make() {
         assert!(matches!(plan(10, &[], "uuid"), Err(Error::WrongType { .. })));
         assert!(matches!(plan(10, &[("users", 32_760)], "int2"), Err(Error::KeyTooGreat { .. })));
-        let text = CONFIG.replace("at: {time: {within: 30d, from_hour: 18, to_hour: 24}}", "at: {after: {column: until, min: 1h, max: 1h}}");
+        let text = CONFIG.replace(
+            "at: {time: {within: 30d, from_hour: 18, to_hour: 24}}",
+            "at: {after: {column: until, min: 1h, max: 1h}}",
+        );
         let refused =
-            SeedPlan::new(&config(&text), &catalog("int8"), &BTreeMap::new(), &BTreeMap::new(), 1, 0).unwrap_err();
+            SeedPlan::new(&config(&text), &catalog("int8"), &BTreeMap::new(), &BTreeMap::new(), 1, 0)
+                .unwrap_err();
         assert!(refused.to_string().contains("is made from itself"), "{refused}");
         let circle = "tables: {a: {per: b, count: 1}, b: {per: a, count: 1}}";
         assert!(

@@ -45,9 +45,10 @@ pub(crate) enum Generator {
         than: String,
         skew: f64,
     },
-    /// Moments in the order of the rows, evenly over the time before the end of the series.
+    /// Moments in the order of the rows, evenly from `within` to `until` before the end of the series.
     Time {
         within: Duration,
+        until: Duration,
         hours: Option<(u32, u32)>,
     },
     /// Between `min` and `max` after another column's moment; NULL where that is still to come.
@@ -112,6 +113,8 @@ struct OtherConfig {
 struct TimeConfig {
     #[serde(with = "crate::workload::duration")]
     within: Duration,
+    #[serde(default, with = "crate::workload::duration")]
+    until: Duration,
     from_hour: Option<u32>,
     to_hour: Option<u32>,
 }
@@ -148,10 +151,11 @@ impl TryFrom<GeneratorConfig> for Generator {
             config.other.map(|OtherConfig { to, than, skew }| Self::Other { to, than, skew }),
             config
                 .time
-                .map(|TimeConfig { within, from_hour, to_hour }| match (from_hour, to_hour) {
-                    (None, None) => Ok(Self::Time { within, hours: None }),
+                .map(|TimeConfig { within, until, from_hour, to_hour }| match (from_hour, to_hour) {
+                    _ if until >= within => Err("time has until not below within".to_owned()),
+                    (None, None) => Ok(Self::Time { within, until, hours: None }),
                     (Some(from), Some(to)) if from < to && to <= 24 => {
-                        Ok(Self::Time { within, hours: Some((from, to)) })
+                        Ok(Self::Time { within, until, hours: Some((from, to)) })
                     }
                     _ => Err("time needs both from_hour and to_hour, the first below the second, up to 24"
                         .to_owned()),

@@ -52,6 +52,8 @@ pub(crate) enum Parameter {
     From(ColumnName),
     /// A value that the column holds; the k-th likeliest has weight `k^-s`.
     Zipf { from: ColumnName, s: f64 },
+    /// An array of so many values that the column holds, for `= ANY ($n)`.
+    Array { from: ColumnName, length: u32 },
     /// An integer in `min..=max`, equally likely.
     Uniform { min: i64, max: i64 },
     /// A moment between `max` and `min` before now, equally likely.
@@ -62,7 +64,9 @@ impl Parameter {
     /// The column whose values must be sampled before this parameter can be drawn.
     pub(crate) fn column(&self) -> Option<&ColumnName> {
         match self {
-            Self::From(column) | Self::Zipf { from: column, .. } => Some(column),
+            Self::From(column) | Self::Zipf { from: column, .. } | Self::Array { from: column, .. } => {
+                Some(column)
+            }
             _ => None,
         }
     }
@@ -76,6 +80,7 @@ struct ParameterConfig {
     choice: Option<Vec<Scalar>>,
     from: Option<ColumnName>,
     zipf: Option<ZipfConfig>,
+    array: Option<ArrayConfig>,
     uniform: Option<UniformConfig>,
     ago: Option<AgoConfig>,
 }
@@ -86,6 +91,13 @@ struct ZipfConfig {
     from: ColumnName,
     #[serde(default = "default_zipf_exponent")]
     s: f64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ArrayConfig {
+    from: ColumnName,
+    length: u32,
 }
 
 #[derive(Deserialize)]
@@ -159,6 +171,12 @@ impl TryFrom<ParameterConfig> for Parameter {
             }
             kinds.push(Self::Zipf { from, s });
         }
+        if let Some(ArrayConfig { from, length }) = config.array {
+            if !(1..=10_000).contains(&length) {
+                return Err(format!("the array length is {length}, it must be from 1 to 10000"));
+            }
+            kinds.push(Self::Array { from, length });
+        }
         if let Some(UniformConfig { min, max }) = config.uniform {
             if min > max {
                 return Err(format!("uniform has min {min} above max {max}"));
@@ -173,7 +191,9 @@ impl TryFrom<ParameterConfig> for Parameter {
         }
         match (kinds.pop(), kinds.pop()) {
             (Some(kind), None) => Ok(kind),
-            _ => Err("a parameter is exactly one of value, choice, from, zipf, uniform, ago".to_owned()),
+            _ => {
+                Err("a parameter is exactly one of value, choice, from, zipf, array, uniform, ago".to_owned())
+            }
         }
     }
 }
@@ -205,6 +225,10 @@ pub(crate) enum Generator {
         values: Vec<String>,
         cumulated: Vec<f64>,
     },
+    Array {
+        values: Vec<String>,
+        length: u32,
+    },
     Uniform {
         min: i64,
         max: i64,
@@ -229,6 +253,9 @@ impl Generator {
                 Self::Choice(values.iter().cloned().map(Some).collect())
             }
             Parameter::Zipf { from, s } => Self::zipf(samples.values(from), *s, seed),
+            Parameter::Array { from, length } => {
+                Self::Array { values: samples.values(from).to_vec(), length: *length }
+            }
             Parameter::Uniform { min, max } => Self::Uniform { min: *min, max: *max },
             Parameter::Ago { min, max } => Self::Ago { min: *min, max: *max },
         }
@@ -269,6 +296,14 @@ impl Generator {
                 let rank = cumulated.partition_point(|sum| *sum <= at).min(values.len() - 1);
                 Some(values[rank].clone())
             }
+            Self::Array { values, .. } if values.is_empty() => Some("{}".to_owned()),
+            Self::Array { values, length } => {
+                let drawn = (0..u64::from(*length)).map(|i| {
+                    let at = random::below(random::at(bits, i), values.len() as u64);
+                    quoted_element(&values[usize::try_from(at).expect("below a length")])
+                });
+                Some(format!("{{{}}}", drawn.collect::<Vec<_>>().join(",")))
+            }
             Self::Uniform { min, max } => {
                 let span = max.abs_diff(*min).saturating_add(1);
                 Some(min.wrapping_add_unsigned(random::below(bits, span)).to_string())
@@ -282,6 +317,11 @@ impl Generator {
             }
         }
     }
+}
+
+/// Returns an element of an array literal (manual, "Array Input and Output Syntax").
+fn quoted_element(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
 /// Returns a moment as PostgreSQL reads it into any date or time type.
@@ -308,6 +348,7 @@ mod tests {
             ("{choice: [a, true]}", Parameter::Choice(vec![Some("a".into()), Some("true".into())])),
             ("{from: users.id}", Parameter::From(id())),
             ("{zipf: {from: users.id}}", Parameter::Zipf { from: id(), s: 1.1 }),
+            ("{array: {from: users.id, length: 3}}", Parameter::Array { from: id(), length: 3 }),
             ("{uniform: {min: 1, max: 9}}", Parameter::Uniform { min: 1, max: 9 }),
             ("{ago: {max: 7d}}", Parameter::Ago { min: Duration::ZERO, max: Duration::from_hours(168) }),
         ] {
@@ -322,12 +363,20 @@ mod tests {
             "{value: 1, from: users.id}",
             "{from: id}",
             "{uniform: {min: 2, max: 1}}",
+            "{array: {from: users.id, length: 0}}",
             "{zipf: {from: users.id, s: 0}}",
             "{choice: []}",
             "{ziph: {}}",
         ] {
             assert!(parse(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn arrays_are_array_literals() {
+        let generator = Generator::Array { values: vec!["a\"b\\".to_owned()], length: 2 };
+        assert_eq!(generator.draw(1, 0).unwrap(), r#"{"a\"b\\","a\"b\\"}"#);
+        assert_eq!(Generator::Array { values: vec![], length: 2 }.draw(1, 0).unwrap(), "{}");
     }
 
     #[test]

@@ -132,6 +132,26 @@ fn a_statement_that_cannot_run_is_reported_at_the_start() {
 }
 
 #[test]
+fn a_server_that_goes_away_is_no_good_measurement() {
+    let database = Database::create();
+    let (child, _folder) = perfkit(&["bench", "--duration", "20s", "--json", "-c", "2"])
+        .file("perfkit.yaml", CONFIG)
+        .on(&database)
+        .spawn();
+    std::thread::sleep(std::time::Duration::from_millis(2500));
+    database.query(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+         WHERE datname = current_database() AND application_name = 'perfkit'",
+    );
+    let output = child.wait_with_output().unwrap();
+    let finished = crate::support::cli::finished(&output);
+    assert_eq!(finished.status, 3, "{}", finished.stderr);
+    assert!(finished.stderr.contains("closed every connection"), "{}", finished.stderr);
+    let report: Report = finished.json_as();
+    assert!(!report.valid && report.statements[0].count > 0);
+}
+
+#[test]
 fn ctrl_c_still_prints_what_was_measured() {
     let database = Database::create();
     let (child, _folder) = perfkit(&["bench", "--duration", "60s", "--json", "-c", "2"])

@@ -94,6 +94,15 @@ fn passwords_are_asked_for_found_and_never_shown() {
         explain().env("DATABASE_URL", &url).env("PGPASSWORD", "wrong-one").fails(3, &["28P01", "PGPASSWORD"]);
     assert!(!run.stderr.contains("wrong-one"), "{}", run.stderr);
     explain().env("DATABASE_URL", &url).env("PGPASSWORD", PASSWORD).succeeds();
+    for url in [
+        "mysql://u:hush-hush@h/d",
+        "postgresql://u:hush-hush/x@h/d",
+        "u:hush-hush@h/d",
+        "password=a hush-hush",
+    ] {
+        let run = perfkit(&["explain", "-d", url, WHO]).exits(2);
+        assert!(!run.stderr.contains(PASSWORD), "{}", run.stderr);
+    }
     let secret = url.replace("secretive", &format!("secretive&password={PASSWORD}x"));
     let run = perfkit(&["explain", "-d", &secret, WHO]).exits(3);
     assert!(!run.stderr.contains(PASSWORD), "{}", run.stderr);

@@ -246,6 +246,73 @@ fn the_shadow_costs_what_the_database_costs() {
     }
 }
 
+/// Partitions, inheritance and expressions are priced as the database prices them.
+#[test]
+fn the_shadow_knows_trees_and_expressions() {
+    let database = Database::create();
+    database.execute(
+        "CREATE TABLE logs (id int, at date, kind text) PARTITION BY RANGE (at);
+         CREATE TABLE logs_1 PARTITION OF logs FOR VALUES FROM ('2026-01-01') TO ('2026-02-01');
+         CREATE TABLE logs_2 PARTITION OF logs FOR VALUES FROM ('2026-02-01') TO ('2026-03-01');
+         INSERT INTO logs SELECT i, date '2026-01-01' + i % 50, 'k' || i % 300 FROM generate_series(1, 60000) AS i;
+         CREATE INDEX ON logs (kind, at);
+         CREATE TABLE base (z int); CREATE TABLE child () INHERITS (base);
+         INSERT INTO child SELECT i % 50 FROM generate_series(1, 30000) AS i;
+         CREATE TABLE mails (mail text); INSERT INTO mails SELECT 'M' || i FROM generate_series(1, 30000) AS i;
+         CREATE INDEX ON mails (lower(mail)); VACUUM ANALYZE",
+    );
+    for sql in [
+        "SELECT * FROM logs WHERE kind || '' = 'k5'",
+        "SELECT count(*) FROM logs WHERE kind = 'k5' AND at + 0 > '2026-01-05'",
+        "SELECT * FROM base WHERE z + 0 = 5",
+        "SELECT z + 0, count(*) FROM base GROUP BY 1",
+        "SELECT * FROM mails WHERE lower(mail) = 'm77'",
+    ] {
+        let report = suggest(&database, sql, &["--max-indexes", "0"]);
+        assert!(report.what_if.missing.is_empty(), "{:?}", report.what_if.missing);
+        let plan: Value =
+            serde_json::from_str(&database.value(&format!("EXPLAIN (FORMAT JSON) {sql}"))).unwrap();
+        let expected = plan.pointer("/0/Plan/Total Cost").and_then(Value::as_f64).unwrap();
+        let difference = (report.workload.cost_before - expected).abs();
+        assert!(
+            difference <= (0.01 * expected).max(1.5),
+            "{sql}: {} instead of {expected}",
+            report.workload.cost_before
+        );
+    }
+}
+
+/// Halves of an OR help only together; a type without an order spoils only its own candidate.
+#[test]
+fn pairs_and_types_without_order() {
+    let database = Database::create();
+    database.execute(
+        "CREATE TABLE people (id int, mail text, ref text, doc json);
+         INSERT INTO people SELECT i, 'm' || i, 'r' || i, '{}' FROM generate_series(1, 60000) AS i; VACUUM ANALYZE people",
+    );
+    let mut found =
+        definitions(&suggest(&database, "SELECT * FROM people WHERE mail = 'm5' OR ref = 'r9'", &[]));
+    found.sort();
+    assert_eq!(found, ["public.people (mail);", "public.people (ref);"]);
+    let report = suggest(&database, "SELECT id FROM people WHERE doc IS NULL AND mail = 'm5'", &[]);
+    let found = definitions(&report);
+    assert!(found[0].starts_with("public.people (mail)"), "{found:?}");
+    assert!(
+        report.what_if.missing.iter().any(|missing| missing.contains("json")),
+        "{:?}",
+        report.what_if.missing
+    );
+}
+
+#[test]
+fn arrays_and_statistics_are_workloads_too() {
+    let database = events();
+    let report =
+        suggest(&database, "SELECT * FROM events WHERE user_id = ANY ($1) FETCH FIRST $2 ROWS ONLY", &[]);
+    assert!(report.workload.skipped.is_empty());
+    assert_eq!(definitions(&report), ["public.events (user_id);"]);
+}
+
 #[test]
 fn skipped_statements_are_listed_with_their_reason() {
     let database = events();

@@ -64,6 +64,10 @@ fn data_is_plausible() {
     assert_eq!(count(&database, "(SELECT DISTINCT user_id, following_user_id FROM follows) AS f"), 2000);
     assert_eq!(count(&database, "sleep_records WHERE wake_time <= bedtime"), 0);
     assert_eq!(count(&database, "sleep_records WHERE (wake_time IS NULL) <> (duration_minutes IS NULL)"), 0);
+    assert_eq!(
+        count(&database, "sleep_records r JOIN users u ON u.id = r.user_id WHERE r.bedtime < u.created_at"),
+        0
+    );
     let active = count(&database, "sleep_records WHERE wake_time IS NULL");
     assert!((1..=50).contains(&active), "{active} of 5000 are asleep");
     assert_eq!(count(&database, "sleep_records WHERE bedtime >= '2026-01-31' OR bedtime < '2025-01-31'"), 0);
@@ -91,7 +95,7 @@ fn the_same_seed_gives_the_same_bytes() {
     assert_eq!(
         first,
         [
-            "3e7357dea9308036090d3661d6f2e736",
+            "aece81657c416671ef3b8147bd6ad397",
             "89235278b8c7bbb373ce92043c6fd48e",
             "6d314e82be8640f2c1eeb138218d1a21"
         ]

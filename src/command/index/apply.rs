@@ -72,7 +72,8 @@ pub(crate) async fn run(context: &Context, args: &ApplyArgs) -> Result<ExitStatu
         return Ok(ExitStatus::Success);
     }
     if args.dry_run {
-        let ddl: Vec<String> = wanted.iter().map(|index| format!("{};", index.definition.ddl_concurrently())).collect();
+        let ddl: Vec<String> =
+            wanted.iter().map(|index| format!("{};", index.definition.ddl_concurrently())).collect();
         let json = json!({ "schema_version": report::SCHEMA_VERSION, "dry_run": true, "ddl": ddl });
         let script = ddl.join("\n") + "\n";
         context.ui.publish(&report::Document::new(json).text(script.clone()).sql(script))?;

@@ -1,16 +1,17 @@
 //! `perfkit index suggest`: designs the index set that makes a workload cheapest, on a shadow of the database.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use clap::Args;
 
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, TableKind};
 use crate::cli::{ConnectArgs, ProgramsArgs, WorkloadArgs, parse_size};
 use crate::context::Context;
 use crate::error::{Error, ExitStatus, Result};
 use crate::index::{
-    self, Advice, Candidate, Costs, Definition, Help, Limits, Outcome, Problem, Size, Step, Suggestion,
-    Trial, Workitem,
+    self, Advice, Answer, Candidate, Costs, Definition, Help, Limits, Outcome, Problem, Size, Step,
+    Suggestion, Trial, Workitem,
 };
 use crate::pg::shadow::Shadow;
 use crate::pg::{self, Access, Connection, TextValue};
@@ -120,6 +121,7 @@ pub(crate) async fn advise(
         })
         .collect();
     warn_of_unanalyzed(context, &planned, &catalog);
+    warn_of_partitioned(context, &planned, &catalog);
 
     let shapes = planned.iter().map(|planned| &planned.shape);
     let definitions = index::candidates::candidates(shapes, &catalog, usize::from(design.max_columns));
@@ -151,7 +153,7 @@ pub(crate) async fn advise(
     drop(spinner);
 
     let planned = without_unplannable(planned, &mut shadow, &mut workload).await?;
-    let problem = problem(&planned, &sized, &catalog, design);
+    let problem = problem(&planned, &sized, &catalog, design, &shadow);
     let outcome = search(context, &problem, &planned, &mut shadow).await?;
     Ok(advice(&outcome, &problem, &planned, &sized, &catalog, workload, &shadow, start.elapsed()))
 }
@@ -161,7 +163,7 @@ fn warn_of_unanalyzed(context: &Context, planned: &[Planned], catalog: &Catalog)
         .iter()
         .flat_map(|planned| &planned.shape.uses)
         .filter_map(|table_use| catalog.table(&table_use.table))
-        .filter(|table| table.n_rows < 0.0)
+        .filter(|table| table.n_rows < 0.0 && table.kind != TableKind::View)
         .map(|table| table.name.as_str())
         .collect();
     names.sort_unstable();
@@ -176,6 +178,23 @@ fn table_of<'c>(definition: &Definition, catalog: &'c Catalog) -> &'c crate::cat
     catalog.table(&name).expect("candidates are made from tables of the catalog")
 }
 
+/// Says which tables the advisor does not look at, instead of leaving them out in silence.
+fn warn_of_partitioned(context: &Context, planned: &[Planned], catalog: &Catalog) {
+    let names: BTreeSet<&str> = planned
+        .iter()
+        .flat_map(|planned| &planned.shape.uses)
+        .filter_map(|table_use| catalog.table(&table_use.table))
+        .filter(|table| table.kind == TableKind::Partitioned)
+        .map(|table| table.name.as_str())
+        .collect();
+    if !names.is_empty() {
+        let names: Vec<&str> = names.into_iter().collect();
+        context
+            .ui
+            .warn(format_args!("indexes are not suggested for partitioned tables: {}", names.join(", ")));
+    }
+}
+
 /// Moves statements that the shadow cannot plan to the skipped ones.
 async fn without_unplannable<'w>(
     planned: Vec<Planned<'w>>,
@@ -184,7 +203,7 @@ async fn without_unplannable<'w>(
 ) -> Result<Vec<Planned<'w>>> {
     let mut kept = Vec::new();
     for planned in planned {
-        match cost(shadow, &Trial::default(), &planned).await {
+        match answer(shadow, &Trial::default(), &planned).await {
             Ok(_) => kept.push(planned),
             Err(error @ pg::Error::Query { .. }) if error.code().is_some() && !error.is_cancelled() => {
                 let reason = Error::from(error).message().to_owned();
@@ -201,14 +220,17 @@ async fn without_unplannable<'w>(
     Ok(kept)
 }
 
-/// Returns the mean cost of a statement over its value sets.
-async fn cost(shadow: &mut Shadow, trial: &Trial, planned: &Planned<'_>) -> pg::Result<f64> {
-    let mut sum = 0.0;
+/// Returns the mean cost of a statement over its value sets, and the candidates that any of its plans uses.
+async fn answer(shadow: &mut Shadow, trial: &Trial, planned: &Planned<'_>) -> pg::Result<Answer> {
+    let mut sum = Answer::default();
     for values in &planned.value_sets {
-        sum += shadow.cost(&trial.visible, &planned.statement.sql, values).await?;
+        let answer = shadow.plan(&trial.visible, &planned.statement.sql, values).await?;
+        sum.cost += answer.cost;
+        sum.used.extend(answer.used);
     }
     #[expect(clippy::cast_precision_loss, reason = "there are few value sets")]
-    Ok(sum / planned.value_sets.len() as f64)
+    let n_sets = planned.value_sets.len() as f64;
+    Ok(Answer { cost: sum.cost / n_sets, ..sum })
 }
 
 fn problem(
@@ -216,6 +238,7 @@ fn problem(
     sized: &[(Definition, Size)],
     catalog: &Catalog,
     design: &DesignArgs,
+    shadow: &Shadow,
 ) -> Problem {
     let inserts_into = |definition: &Definition| -> f64 {
         let writes = planned.iter().filter(|planned| planned.statement.kind == StatementKind::Insert);
@@ -245,8 +268,9 @@ fn problem(
             relevant: sized
                 .iter()
                 .enumerate()
-                .filter(|(_, (definition, _))| {
-                    index::candidates::is_relevant(definition, &planned.shape, catalog)
+                .filter(|(i, (definition, _))| {
+                    shadow.has_candidate(*i)
+                        && index::candidates::is_relevant(definition, &planned.shape, catalog)
                 })
                 .map(|(i, _)| i)
                 .collect(),
@@ -270,8 +294,8 @@ async fn search(
             Step::Done(outcome) => return Ok(outcome),
             Step::Ask(trials) => {
                 for trial in trials {
-                    let cost = cost(shadow, &trial, &planned[trial.statement]).await?;
-                    costs.insert(trial, cost);
+                    let answer = answer(shadow, &trial, &planned[trial.statement]).await?;
+                    costs.insert(trial, answer);
                 }
                 spinner.message(format!("price candidates: {}", shadow.n_calls));
             }

@@ -189,7 +189,10 @@ fn percent_encode(text: &str) -> String {
 
 /// Returns a connection string for a server whose socket is in `folder`.
 pub(super) fn url(folder: &Path, database: &str) -> String {
-    format!("postgresql:///{database}?host={}&port={PORT}&user={SUPERUSER}", percent_encode(&folder.to_string_lossy()))
+    format!(
+        "postgresql:///{database}?host={}&port={PORT}&user={SUPERUSER}",
+        percent_encode(&folder.to_string_lossy())
+    )
 }
 
 pub(super) fn target(folder: &Path, database: &str, timeouts: Timeouts) -> Result<Target> {

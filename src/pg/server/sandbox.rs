@@ -42,7 +42,8 @@ impl Sandbox {
     pub(crate) fn of_user(environment: &Environment) -> Result<Self> {
         let account = unprivileged_account()?;
         let folder = if let Some(folder) = environment.set("PERFKIT_SANDBOX_DIR") {
-            std::path::absolute(folder).map_err(Error::file(format!("find the sandbox's folder {folder:?}")))?
+            std::path::absolute(folder)
+                .map_err(Error::file(format!("find the sandbox's folder {folder:?}")))?
         } else if account.is_some() {
             // Root's home is closed to the account that the server runs as.
             PathBuf::from("/var/lib/perfkit/sandbox")
@@ -190,7 +191,10 @@ impl Sandbox {
                 format!("{name} = '{value}'\n")
             })
             .collect();
-        settings.push(format!("unix_socket_directories = {}\n", sql::quote_literal(&self.folder.to_string_lossy())));
+        settings.push(format!(
+            "unix_socket_directories = {}\n",
+            sql::quote_literal(&self.folder.to_string_lossy())
+        ));
         if programs.has_library("pg_stat_statements") {
             settings.push("shared_preload_libraries = 'pg_stat_statements'\n".to_owned());
         }
