@@ -146,7 +146,7 @@ impl Ui {
         let template = match unit {
             Unit::Rows => "{msg:24} {bar:24.cyan/dim} {percent:>3}% {human_pos} rows  {per_sec}  eta {eta}",
             Unit::Steps => "{msg:24} {bar:24.cyan/dim} {pos}/{len}",
-            Unit::Milliseconds => "{msg:24} {bar:24.cyan/dim} {elapsed} of {duration}",
+            Unit::Milliseconds => "{msg:24} {bar:24.cyan/dim} {percent:>3}%",
         };
         self.bar(label, Some(total), template)
     }

@@ -16,6 +16,8 @@ use super::Definition;
 const MIN_IMPROVEMENT: f64 = 0.003;
 /// … or this share of what some statement costs today, so that a cheap but frequent one is not left slow.
 const MIN_STATEMENT_IMPROVEMENT: f64 = 0.2;
+/// Moves whose costs are asked for together: enough for the planners to be busy, few enough to ask for little in vain.
+const MOVES_AT_ONCE: usize = 4;
 /// Cost units below which a difference is rounding: EXPLAIN prints two digits.
 const COST_RESOLUTION: f64 = 0.02;
 
@@ -115,6 +117,12 @@ struct Search<'a> {
     missing: std::cell::RefCell<BTreeSet<Trial>>,
 }
 
+/// What each statement costs without any candidate, and with all of them.
+struct Ends {
+    start: Vec<f64>,
+    floor: Vec<f64>,
+}
+
 /// What the search does next.
 enum Next {
     Move(Move),
@@ -129,28 +137,28 @@ struct Move {
 }
 
 impl Search<'_> {
-    /// Returns `None` when a cost is missing; `missing` then holds everything this round needs.
+    /// Returns `None` when a cost is missing; `missing` then holds what is needed next.
     fn run(&self) -> Option<Outcome> {
-        let start = self.statement_costs(&Set::new())?;
-        let (hopeful, together) = self.hopeful(&start)?;
+        let everything: Set = (0..self.problem.candidates.len()).collect();
+        let (start, floor) = (self.statement_costs(&Set::new()), self.statement_costs(&everything));
+        let ends = Ends { start: start?, floor: floor? };
+        let (hopeful, together) = self.hopeful(&ends, &everything)?;
         let mut chosen = Set::new();
-        while let Next::Move(next) = self.best_move(&chosen, &start, &hopeful, &together)? {
+        while let Next::Move(next) = self.best_move(&chosen, &ends, &hopeful, &together)? {
             chosen = next.applied_to(&chosen);
         }
-        self.drop_superfluous(&mut chosen, &start)?;
+        self.drop_superfluous(&mut chosen, &ends.start)?;
         self.outcome(&chosen)
     }
 
     /// Returns the candidates of statements that get cheaper when they see all their candidates, and the sets of
     /// candidates that their plans then use together: two halves of a bitmap may be useless alone.
-    fn hopeful(&self, start: &[f64]) -> Option<(Set, BTreeSet<Set>)> {
-        let everything: Set = (0..self.problem.candidates.len()).collect();
-        let with = self.statement_costs(&everything)?;
+    fn hopeful(&self, ends: &Ends, everything: &Set) -> Option<(Set, BTreeSet<Set>)> {
         let (mut hopeful, mut together) = (Set::new(), BTreeSet::new());
         for (statement, item) in self.problem.workload.iter().enumerate() {
-            if start[statement] - with[statement] > COST_RESOLUTION {
+            if ends.start[statement] - ends.floor[statement] > COST_RESOLUTION {
                 hopeful.extend(&item.relevant);
-                let used = &self.answer(statement, &everything)?.used;
+                let used = &self.answer(statement, everything)?.used;
                 if used.len() > 1 {
                     together.insert(used.clone());
                 }
@@ -159,38 +167,63 @@ impl Search<'_> {
         Some((hopeful, together))
     }
 
-    fn best_move(
-        &self,
-        chosen: &Set,
-        start: &[f64],
-        hopeful: &Set,
-        together: &BTreeSet<Set>,
-    ) -> Option<Next> {
+    /// Returns the move with the highest saving per byte.
+    ///
+    /// What a move can save at the most is known before the planner is asked: its statements get no cheaper than
+    /// with all candidates. Moves are tried in that order, and no further than the best one found.
+    fn best_move(&self, chosen: &Set, ends: &Ends, hopeful: &Set, together: &BTreeSet<Set>) -> Option<Next> {
         let today = self.statement_costs(chosen)?;
         let total_today = self.total(chosen, &today);
+        let mut moves: Vec<(f64, Set, Move)> = self
+            .moves(chosen, hopeful, together)
+            .into_iter()
+            .filter_map(|next| {
+                let set = next.applied_to(chosen);
+                let bound = self.fits(&set).then(|| self.bound(&next, &today, ends)).flatten()?;
+                Some((self.per_byte(bound, chosen, &set), set, next))
+            })
+            .collect();
+        moves.sort_by(|a, b| b.0.total_cmp(&a.0));
         let mut best: Option<(f64, Move)> = None;
-        let mut is_complete = true;
-        for next in self.moves(chosen, hopeful, together) {
-            let set = next.applied_to(chosen);
-            if !self.fits(&set) {
-                continue;
+        let mut n_unknown = 0;
+        for (bound, set, next) in moves {
+            if n_unknown == MOVES_AT_ONCE || best.as_ref().is_some_and(|(best, _)| bound <= *best) {
+                break;
             }
             let Some(then) = self.statement_costs(&set) else {
-                is_complete = false;
+                n_unknown += 1;
                 continue;
             };
             let saving = total_today - self.total(&set, &then);
-            if !self.is_worth_it(saving, start, &then, &today) {
-                continue;
-            }
-            let bytes = self.bytes(&set).saturating_sub(self.bytes(chosen)).max(1);
-            #[expect(clippy::cast_precision_loss, reason = "a rank needs no more than 53 bits")]
-            let rank = saving / bytes as f64;
-            if best.as_ref().is_none_or(|(best, _)| rank > *best) {
+            let rank = self.per_byte(saving, chosen, &set);
+            if self.is_worth_it(saving, &ends.start, &then, &today)
+                && best.as_ref().is_none_or(|(best, _)| rank > *best)
+            {
                 best = Some((rank, next));
             }
         }
-        is_complete.then(|| best.map_or(Next::Stop, |(_, next)| Next::Move(next)))
+        (n_unknown == 0).then(|| best.map_or(Next::Stop, |(_, next)| Next::Move(next)))
+    }
+
+    /// Returns what a move saves at the most; `None` when even that would not matter.
+    fn bound(&self, next: &Move, today: &[f64], ends: &Ends) -> Option<f64> {
+        let is_touched = |item: &Workitem| !item.relevant.is_disjoint(&next.add);
+        let reachable: Vec<f64> = self
+            .problem
+            .workload
+            .iter()
+            .zip(today.iter().zip(&ends.floor))
+            .map(|(item, (today, floor))| if is_touched(item) { floor.min(*today) } else { *today })
+            .collect();
+        let none = Set::new();
+        let freed = next.remove.map_or(0.0, |removed| self.problem.candidates[removed].upkeep);
+        let bound = self.total(&none, today) - self.total(&none, &reachable) + freed;
+        self.is_worth_it(bound, &ends.start, &reachable, today).then_some(bound)
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "a rank needs no more than 53 bits")]
+    fn per_byte(&self, saving: f64, chosen: &Set, set: &Set) -> f64 {
+        saving / self.bytes(set).saturating_sub(self.bytes(chosen)).max(1) as f64
     }
 
     /// Whether a saving matters, measured by what everything costs today: on top of a good set, small improvements

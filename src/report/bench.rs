@@ -32,8 +32,7 @@ fn table(report: &BenchReport, total: &StatementStats) -> Table {
         right("count"),
         right("rate/s"),
         right("errors"),
-        right("mean ms"),
-        right("p50"),
+        right("p50 ms"),
         right("p90"),
         right("p95"),
         right("p99"),
@@ -49,10 +48,9 @@ fn table(report: &BenchReport, total: &StatementStats) -> Table {
         ];
         match stats.response.summary() {
             Some(s) => row.extend(
-                [s.mean_ms, s.p50_ms, s.p90_ms, s.p95_ms, s.p99_ms, s.p999_ms, s.max_ms]
-                    .map(unit::milliseconds),
+                [s.p50_ms, s.p90_ms, s.p95_ms, s.p99_ms, s.p999_ms, s.max_ms].map(unit::milliseconds),
             ),
-            None => row.extend(std::iter::repeat_n("-".to_owned(), 7)),
+            None => row.extend(std::iter::repeat_n("-".to_owned(), 6)),
         }
         table.row(row);
     }
@@ -73,12 +71,8 @@ fn histogram(latency: &Latency, style: &Style) -> String {
                 reason = "a bar has at most 40 characters"
             )]
             let length = (*n as f64 / most as f64 * BAR_WIDTH as f64).ceil() as usize;
-            format!(
-                "{:>10} ms  {:<BAR_WIDTH$}  {}",
-                unit::milliseconds(*upper_ms),
-                style.cyan(&"█".repeat(length)),
-                unit::count(*n)
-            )
+            let bar = format!("{:<BAR_WIDTH$}", "█".repeat(length));
+            format!("{:>10} ms  {}  {}", unit::milliseconds(*upper_ms), style.cyan(&bar), unit::count(*n))
         })
         .collect::<Vec<_>>()
         .join("\n")
