@@ -117,6 +117,32 @@ fn an_interrupted_build_leaves_nothing_invalid() {
 }
 
 #[test]
+fn after_kill_9_one_more_run_puts_all_right() {
+    let database = events();
+    database.while_session("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM events", || {
+        let (mut child, _folder) = apply(&["--yes"]).on(&database).spawn();
+        let waiting = "SELECT count(*) FROM pg_stat_progress_create_index WHERE datname = current_database() \
+                       AND phase LIKE 'waiting%'";
+        while database.value(waiting) == "0" {
+            assert!(child.try_wait().unwrap().is_none(), "apply ended without waiting");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        // The server goes on building for nobody; when it is stopped, an INVALID index is left.
+        let building =
+            "FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'perfkit'";
+        database.query(&format!("SELECT pg_terminate_backend(pid) {building}"));
+        while database.value(&format!("SELECT count(*) {building}")) != "0" {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        assert_eq!(indexes(&database), [format!("{BUILT} INVALID")]);
+    });
+    apply(&["--yes"]).on(&database).succeeds();
+    assert_eq!(indexes(&database), [BUILT]);
+}
+
+#[test]
 fn a_second_run_at_once_is_refused() {
     let database = events();
     database.while_session("SELECT pg_advisory_lock(hashtext('perfkit'), hashtext('index'))", || {
