@@ -229,7 +229,7 @@ fn with_parameters(statement: &Statement, catalog: &Catalog) -> Result<Vec<Param
             _ => None,
         });
         parameters
-            .push(inferred.ok_or_else(|| format!("parameter ${number} has no values; give it `params`"))?);
+            .push(inferred.ok_or_else(|| format!("has a parameter ${number} without known values; describe the statement with `params` in perfkit.yaml"))?);
     }
     Ok(parameters)
 }

@@ -6,9 +6,11 @@ use super::sql;
 use crate::catalog::{Table, TableKind};
 
 /// Enough values that a skewed draw has a long tail.
-const SAMPLE_SIZE: u32 = 10_000;
+const SAMPLE_SIZE: f64 = 10_000.0;
+/// A table that was never analyzed may be larger than it looks.
+const MAX_VALUES: u32 = 50_000;
 
-/// Returns up to 10,000 values of a column in text form, the same ones each time the data is the same.
+/// Returns about 10,000 values of a column in text form, the same ones each time the data is the same.
 pub(crate) async fn column(connection: &Connection, table: &Table, column: &str) -> Result<Vec<String>> {
     let statement = statement(table, column);
     let doing = || Error::query(format!("sample column \"{column}\" of table \"{}\"", table.name));
@@ -19,15 +21,16 @@ pub(crate) async fn column(connection: &Connection, table: &Table, column: &str)
 fn statement(table: &Table, column: &str) -> String {
     let column = sql::quote_identifier(column);
     // Whole blocks are read: cheap in a large table, and a small one is read in full.
-    let share = 2.0 * f64::from(SAMPLE_SIZE) / table.planned_rows().max(1.0);
+    let share = SAMPLE_SIZE / table.planned_rows().max(1.0);
     let sampling = match table.kind {
         TableKind::Ordinary | TableKind::Partitioned | TableKind::MaterializedView if share < 0.5 => {
             format!(" TABLESAMPLE SYSTEM ({:.6}) REPEATABLE (1)", share * 100.0)
         }
         _ => String::new(),
     };
+    // By text, since not every type has an order of its own.
     format!(
-        "SELECT {column}::pg_catalog.text FROM {}{sampling} WHERE {column} IS NOT NULL ORDER BY {column} LIMIT {SAMPLE_SIZE}",
+        "SELECT {column}::pg_catalog.text FROM {}{sampling} WHERE {column} IS NOT NULL ORDER BY 1 LIMIT {MAX_VALUES}",
         sql::quote_qualified(&table.schema, &table.name)
     )
 }
