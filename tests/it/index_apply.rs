@@ -90,18 +90,24 @@ fn another_index_under_the_name_is_kept() {
     apply(&["--yes"]).on(&database).fails(2, &["exists with another definition"]);
 }
 
+/// Starts a run and returns when its build waits for an older transaction.
+fn waiting_apply(database: &Database) -> (std::process::Child, tempfile::TempDir) {
+    let (mut child, folder) = apply(&["--yes"]).on(database).spawn();
+    let waiting = "SELECT count(*) FROM pg_stat_progress_create_index WHERE datname = current_database() \
+                   AND phase LIKE 'waiting%'";
+    while database.value(waiting) == "0" {
+        assert!(child.try_wait().expect("the run is ours").is_none(), "apply ended without waiting");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    (child, folder)
+}
+
 #[test]
 fn an_interrupted_build_leaves_nothing_invalid() {
     let database = events();
     // A transaction that can still see the table makes CREATE INDEX CONCURRENTLY wait.
     database.while_session("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM events", || {
-        let (mut child, _folder) = apply(&["--yes"]).on(&database).spawn();
-        let waiting = "SELECT count(*) FROM pg_stat_progress_create_index WHERE datname = current_database() \
-                       AND phase LIKE 'waiting%'";
-        while database.value(waiting) == "0" {
-            assert!(child.try_wait().unwrap().is_none(), "apply ended without waiting");
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        let (mut child, _folder) = waiting_apply(&database);
         let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).unwrap());
         nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
         // Dropping the leftover waits for the same old transaction, so give up on waiting for it.
@@ -120,13 +126,7 @@ fn an_interrupted_build_leaves_nothing_invalid() {
 fn after_kill_9_one_more_run_puts_all_right() {
     let database = events();
     database.while_session("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM events", || {
-        let (mut child, _folder) = apply(&["--yes"]).on(&database).spawn();
-        let waiting = "SELECT count(*) FROM pg_stat_progress_create_index WHERE datname = current_database() \
-                       AND phase LIKE 'waiting%'";
-        while database.value(waiting) == "0" {
-            assert!(child.try_wait().unwrap().is_none(), "apply ended without waiting");
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        let (mut child, _folder) = waiting_apply(&database);
         child.kill().unwrap();
         child.wait().unwrap();
         // The server goes on building for nobody; when it is stopped, an INVALID index is left.
