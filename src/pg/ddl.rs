@@ -61,6 +61,15 @@ pub(crate) async fn lock(connection: &Connection) -> Result<bool> {
     get(&row, "locked")
 }
 
+/// Returns who holds that lock: process and statement. A killed perfkit's server process may still be at it.
+pub(crate) async fn lock_holder(connection: &Connection) -> Result<Option<(i32, String)>> {
+    let row = connection
+        .query_opt(sql::APPLY_LOCK_HOLDER, &[])
+        .await
+        .map_err(Error::query("look who holds the lock on indexes"))?;
+    row.map(|row| Ok((get(&row, "pid")?, get(&row, "query")?))).transpose()
+}
+
 pub(crate) async fn unlock(connection: &Connection) -> Result<()> {
     connection
         .query_one(sql::APPLY_UNLOCK, &[])

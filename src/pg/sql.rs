@@ -41,6 +41,7 @@ statements! {
     STATEMENTS_PG_STAT = "statements",
     SYNC_SEQUENCE = "sync_sequence",
     APPLY_LOCK = "apply_lock",
+    APPLY_LOCK_HOLDER = "apply_lock_holder",
     APPLY_UNLOCK = "apply_unlock",
 }
 

@@ -16,6 +16,7 @@ use crate::index::{Definition, Key, Predicate};
 use crate::pg::ddl::{self, IndexState};
 use crate::pg::{self, Access, Connection, Target};
 use crate::report::{self, index::BuiltIndex};
+use crate::sources;
 use crate::unit;
 
 /// Build the suggested indexes without blocking writers
@@ -111,8 +112,16 @@ pub(crate) async fn build(context: &Context, target: &Target, wanted: &[Wanted])
     connection.require_primary()?;
     let observer = target.connect(Access::ReadOnly, &context.interrupt).await?;
     if !ddl::lock(&connection).await? {
-        return Err(Error::server("another perfkit is changing indexes of this database")
-            .hint("Wait until it has ended, then run the command again: what is built is skipped."));
+        let error = Error::server("another perfkit is changing indexes of this database");
+        let error = match ddl::lock_holder(&connection).await? {
+            Some((pid, query)) => {
+                error.cause(format_args!("process {pid} is at: {}", sources::one_line(&query)))
+            }
+            None => error,
+        };
+        return Err(
+            error.hint("Wait until it has ended, then run the command again: what is built is skipped.")
+        );
     }
     let mut built = Vec::new();
     for (i, index) in wanted.iter().enumerate() {
