@@ -1,9 +1,10 @@
 # The commands that people and CI type. `make help` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-newest lint matrix completions bench-startup bench-seed bench-advisor
+.PHONY: help demo test test-newest corpus fuzz plan-fixtures lint matrix completions bench-startup bench-explain bench-seed bench-advisor
 
 MAJORS := 14 15 16 17 18
+CORPUS := ../shared/data/plans
 
 help: ## List the commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 16
@@ -14,10 +15,21 @@ demo: ## Show the whole loop on a throw-away server
 
 test: ## Run all tests
 	@scripts/ensure-postgres >/dev/null
+	@scripts/ensure-chromium >/dev/null
 	cargo test --quiet
 
 test-newest: ## Run the integration tests on the newest PostgreSQL
 	bin=$$(scripts/ensure-postgres --major $(lastword $(MAJORS))) && PERFKIT_PG_BIN=$$bin cargo test --quiet --test it
+
+corpus: ## Read and balance the real plans in CORPUS (default ../shared/data/plans)
+	PERFKIT_CORPUS=$(abspath $(CORPUS)) cargo test --quiet --test it corpus -- --ignored
+
+fuzz: ## Feed the plan reader anything for ten minutes (needs cargo-fuzz and a nightly toolchain)
+	mkdir -p fuzz/corpus/read_plan
+	cargo +nightly fuzz run read_plan fuzz/corpus/read_plan fixtures/plans/text -- -max_total_time=600 -timeout=10
+
+plan-fixtures: ## Make the plans of the rules' tests anew on real servers
+	scripts/make-plan-fixtures
 
 lint: ## Check format and style
 	cargo fmt --check
@@ -36,6 +48,9 @@ completions: ## Write the completion scripts anew
 
 bench-startup: ## How long perfkit --version takes
 	cargo bench --quiet --bench startup
+
+bench-explain: ## Reading, judging and drawing large plans
+	cargo bench --quiet --bench explain
 
 bench-seed: ## Rows per second of seed against COPY FROM a ready file
 	@scripts/ensure-postgres >/dev/null

@@ -130,22 +130,57 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen
 complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from help" -f -a "stop" -d 'Stop the server and keep its data'
 complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from help" -f -a "destroy" -d 'Stop the server and remove its data'
 complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c perfkit -n "__fish_perfkit_using_subcommand explain" -s f -l file -d 'Explain every statement of a .sql file' -r -F
-complete -c perfkit -n "__fish_perfkit_using_subcommand explain" -l plan -d 'Read the output of EXPLAIN (FORMAT JSON) from a file, or from standard input for `-`' -r -F
-complete -c perfkit -n "__fish_perfkit_using_subcommand explain" -l top -d 'How many of the workload\'s statements are explained' -r
-complete -c perfkit -n "__fish_perfkit_using_subcommand explain" -s d -l database-url -d 'Connect to this database (URL or keyword/value string)' -r
-complete -c perfkit -n "__fish_perfkit_using_subcommand explain" -l statement-timeout -d 'Cancel a statement after this time [default: 30s]' -r
-complete -c perfkit -n "__fish_perfkit_using_subcommand explain" -l lock-timeout -d 'Give up waiting for a lock after this time [default: 2s]' -r
-complete -c perfkit -n "__fish_perfkit_using_subcommand explain" -s w -l workload -d 'Take the statements from here (can be repeated)' -r
-complete -c perfkit -n "__fish_perfkit_using_subcommand explain" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)' -r -F
-complete -c perfkit -n "__fish_perfkit_using_subcommand explain" -l color -d 'Use color' -r -f -a "auto\t''
+complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and not __fish_seen_subcommand_from diff check help" -s f -l file -d 'Explain every statement of a .sql file' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and not __fish_seen_subcommand_from diff check help" -l plan -d 'Read plans from a file, or from standard input for `-`' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and not __fish_seen_subcommand_from diff check help" -l anonymize -d 'Rename everything in the plan that tells of you, and keep what stands for what in this file' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and not __fish_seen_subcommand_from diff check help" -l restore -d 'Put the original names back into the file given with `--plan`, which may be any text' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and not __fish_seen_subcommand_from diff check help" -l top -d 'How many of the workload\'s statements are explained' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and not __fish_seen_subcommand_from diff check help" -l runs -d 'Run each statement this often and show the run in the middle [default: 1]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and not __fish_seen_subcommand_from diff check help" -l warm-up -d 'Run each statement this often before it is measured [default: 1 when there are several runs, else 0]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and not __fish_seen_subcommand_from diff check help" -s d -l database-url -d 'Connect to this database (URL or keyword/value string)' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and not __fish_seen_subcommand_from diff check help" -l statement-timeout -d 'Cancel a statement after this time [default: 30s]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and not __fish_seen_subcommand_from diff check help" -l lock-timeout -d 'Give up waiting for a lock after this time [default: 2s]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and not __fish_seen_subcommand_from diff check help" -s w -l workload -d 'Take the statements from here (can be repeated)' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and not __fish_seen_subcommand_from diff check help" -l pg-bin -d 'Use the server programs (initdb, postgres) in this folder' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and not __fish_seen_subcommand_from diff check help" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and not __fish_seen_subcommand_from diff check help" -l color -d 'Use color' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c perfkit -n "__fish_perfkit_using_subcommand explain" -l config -d 'Read this configuration file instead of ./perfkit.yaml' -r -F
-complete -c perfkit -n "__fish_perfkit_using_subcommand explain" -l allow-writes -d 'Run statements that change data too; what they did is rolled back'
-complete -c perfkit -n "__fish_perfkit_using_subcommand explain" -l json -d 'Print the result as JSON'
-complete -c perfkit -n "__fish_perfkit_using_subcommand explain" -s q -l quiet -d 'Print results, warnings and errors only'
-complete -c perfkit -n "__fish_perfkit_using_subcommand explain" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and not __fish_seen_subcommand_from diff check help" -l config -d 'Read this configuration file instead of ./perfkit.yaml' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and not __fish_seen_subcommand_from diff check help" -l allow-writes -d 'Run statements that change data too; what they did is rolled back'
+complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and not __fish_seen_subcommand_from diff check help" -l allow-effects -d 'Run statements that call functions whose effects no rollback undoes, such as `nextval`'
+complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and not __fish_seen_subcommand_from diff check help" -l estimate-only -d 'Plan statements on a local copy of schema and statistics, and run nothing'
+complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and not __fish_seen_subcommand_from diff check help" -l json -d 'Print the result as JSON'
+complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and not __fish_seen_subcommand_from diff check help" -s q -l quiet -d 'Print results, warnings and errors only'
+complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and not __fish_seen_subcommand_from diff check help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and not __fish_seen_subcommand_from diff check help" -a "diff" -d 'Compare two plans of a statement: what changed, and the likely cause'
+complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and not __fish_seen_subcommand_from diff check help" -a "check" -d 'Hold the plans of a workload against the contract in perfkit.yaml, for CI'
+complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and not __fish_seen_subcommand_from diff check help" -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and __fish_seen_subcommand_from diff" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and __fish_seen_subcommand_from diff" -l color -d 'Use color' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and __fish_seen_subcommand_from diff" -l config -d 'Read this configuration file instead of ./perfkit.yaml' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and __fish_seen_subcommand_from diff" -l json -d 'Print the result as JSON'
+complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and __fish_seen_subcommand_from diff" -s q -l quiet -d 'Print results, warnings and errors only'
+complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and __fish_seen_subcommand_from diff" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and __fish_seen_subcommand_from check" -l statement -d 'Check or accept this statement alone (can be repeated)' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and __fish_seen_subcommand_from check" -s d -l database-url -d 'Connect to this database (URL or keyword/value string)' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and __fish_seen_subcommand_from check" -l statement-timeout -d 'Cancel a statement after this time [default: 30s]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and __fish_seen_subcommand_from check" -l lock-timeout -d 'Give up waiting for a lock after this time [default: 2s]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and __fish_seen_subcommand_from check" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and __fish_seen_subcommand_from check" -l color -d 'Use color' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and __fish_seen_subcommand_from check" -l config -d 'Read this configuration file instead of ./perfkit.yaml' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and __fish_seen_subcommand_from check" -l update -d 'Accept the plans as they are: write the contract into perfkit.yaml and the plans beside it'
+complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and __fish_seen_subcommand_from check" -l allow-writes -d 'Run statements that change data too; what they did is rolled back'
+complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and __fish_seen_subcommand_from check" -l json -d 'Print the result as JSON'
+complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and __fish_seen_subcommand_from check" -s q -l quiet -d 'Print results, warnings and errors only'
+complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and __fish_seen_subcommand_from help" -f -a "diff" -d 'Compare two plans of a statement: what changed, and the likely cause'
+complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and __fish_seen_subcommand_from help" -f -a "check" -d 'Hold the plans of a workload against the contract in perfkit.yaml, for CI'
+complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and not __fish_seen_subcommand_from suggest apply help" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)' -r -F
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and not __fish_seen_subcommand_from suggest apply help" -l color -d 'Use color' -r -f -a "auto\t''
 always\t''
@@ -260,5 +295,7 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_su
 complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from sandbox" -f -a "psql" -d 'Open psql; further arguments are psql\'s'
 complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from sandbox" -f -a "stop" -d 'Stop the server and keep its data'
 complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from sandbox" -f -a "destroy" -d 'Stop the server and remove its data'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from explain" -f -a "diff" -d 'Compare two plans of a statement: what changed, and the likely cause'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from explain" -f -a "check" -d 'Hold the plans of a workload against the contract in perfkit.yaml, for CI'
 complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from index" -f -a "suggest" -d 'Suggest the index set that makes the workload cheapest'
 complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from index" -f -a "apply" -d 'Build the suggested indexes without blocking writers'

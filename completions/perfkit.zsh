@@ -210,26 +210,108 @@ esac
 _arguments "${_arguments_options[@]}" : \
 '(--plan)-f+[Explain every statement of a .sql file]:FILE:_files' \
 '(--plan)--file=[Explain every statement of a .sql file]:FILE:_files' \
-'--plan=[Read the output of EXPLAIN (FORMAT JSON) from a file, or from standard input for \`-\`]:FILE:_files' \
+'--plan=[Read plans from a file, or from standard input for \`-\`]:FILE:_files' \
+'--anonymize=[Rename everything in the plan that tells of you, and keep what stands for what in this file]:KEYFILE:_files' \
+'(--anonymize)--restore=[Put the original names back into the file given with \`--plan\`, which may be any text]:KEYFILE:_files' \
 '--top=[How many of the workload'\''s statements are explained]:N:_default' \
+'--runs=[Run each statement this often and show the run in the middle \[default\: 1\]]:N:_default' \
+'--warm-up=[Run each statement this often before it is measured \[default\: 1 when there are several runs, else 0\]]:N:_default' \
 '-d+[Connect to this database (URL or keyword/value string)]:URL:_default' \
 '--database-url=[Connect to this database (URL or keyword/value string)]:URL:_default' \
 '--statement-timeout=[Cancel a statement after this time \[default\: 30s\]]:TIME:_default' \
 '--lock-timeout=[Give up waiting for a lock after this time \[default\: 2s\]]:TIME:_default' \
 '*-w+[Take the statements from here (can be repeated)]:SOURCE:_default' \
 '*--workload=[Take the statements from here (can be repeated)]:SOURCE:_default' \
+'--pg-bin=[Use the server programs (initdb, postgres) in this folder]:DIR:_files' \
 '-o+[Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)]:FILE:_files' \
 '--output=[Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)]:FILE:_files' \
 '--color=[Use color]:WHEN:(auto always never)' \
 '--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
+'--allow-writes[Run statements that change data too; what they did is rolled back]' \
+'--allow-effects[Run statements that call functions whose effects no rollback undoes, such as \`nextval\`]' \
+'(--allow-writes --allow-effects --runs --warm-up)--estimate-only[Plan statements on a local copy of schema and statistics, and run nothing]' \
+'--json[Print the result as JSON]' \
+'-q[Print results, warnings and errors only]' \
+'--quiet[Print results, warnings and errors only]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+'::sql -- The statement; `-` reads it from standard input:_default' \
+":: :_perfkit__subcmd__explain_commands" \
+"*::: :->explain" \
+&& ret=0
+
+    case $state in
+    (explain)
+        words=($line[2] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:perfkit-explain-command-$line[2]:"
+        case $line[2] in
+            (diff)
+_arguments "${_arguments_options[@]}" : \
+'-o+[Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)]:FILE:_files' \
+'--color=[Use color]:WHEN:(auto always never)' \
+'--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
+'--json[Print the result as JSON]' \
+'-q[Print results, warnings and errors only]' \
+'--quiet[Print results, warnings and errors only]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+':before -- The plan before, in any format of EXPLAIN or as `perfkit explain --json` wrote it:_files' \
+':after -- The plan after:_files' \
+&& ret=0
+;;
+(check)
+_arguments "${_arguments_options[@]}" : \
+'*--statement=[Check or accept this statement alone (can be repeated)]:NAME:_default' \
+'-d+[Connect to this database (URL or keyword/value string)]:URL:_default' \
+'--database-url=[Connect to this database (URL or keyword/value string)]:URL:_default' \
+'--statement-timeout=[Cancel a statement after this time \[default\: 30s\]]:TIME:_default' \
+'--lock-timeout=[Give up waiting for a lock after this time \[default\: 2s\]]:TIME:_default' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)]:FILE:_files' \
+'--color=[Use color]:WHEN:(auto always never)' \
+'--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
+'--update[Accept the plans as they are\: write the contract into perfkit.yaml and the plans beside it]' \
 '--allow-writes[Run statements that change data too; what they did is rolled back]' \
 '--json[Print the result as JSON]' \
 '-q[Print results, warnings and errors only]' \
 '--quiet[Print results, warnings and errors only]' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
-'::sql -- The statement:_default' \
 && ret=0
+;;
+(help)
+_arguments "${_arguments_options[@]}" : \
+":: :_perfkit__subcmd__explain__subcmd__help_commands" \
+"*::: :->help" \
+&& ret=0
+
+    case $state in
+    (help)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:perfkit-explain-help-command-$line[1]:"
+        case $line[1] in
+            (diff)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(check)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(help)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+        esac
+    ;;
+esac
+;;
+        esac
+    ;;
+esac
 ;;
 (index)
 _arguments "${_arguments_options[@]}" : \
@@ -469,7 +551,27 @@ esac
 ;;
 (explain)
 _arguments "${_arguments_options[@]}" : \
+":: :_perfkit__subcmd__help__subcmd__explain_commands" \
+"*::: :->explain" \
 && ret=0
+
+    case $state in
+    (explain)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:perfkit-help-explain-command-$line[1]:"
+        case $line[1] in
+            (diff)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(check)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+        esac
+    ;;
+esac
 ;;
 (index)
 _arguments "${_arguments_options[@]}" : \
@@ -557,8 +659,46 @@ _perfkit__subcmd__demo_commands() {
 }
 (( $+functions[_perfkit__subcmd__explain_commands] )) ||
 _perfkit__subcmd__explain_commands() {
-    local commands; commands=()
+    local commands; commands=(
+'diff:Compare two plans of a statement\: what changed, and the likely cause' \
+'check:Hold the plans of a workload against the contract in perfkit.yaml, for CI' \
+'help:Print this message or the help of the given subcommand(s)' \
+    )
     _describe -t commands 'perfkit explain commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__explain__subcmd__check_commands] )) ||
+_perfkit__subcmd__explain__subcmd__check_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit explain check commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__explain__subcmd__diff_commands] )) ||
+_perfkit__subcmd__explain__subcmd__diff_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit explain diff commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__explain__subcmd__help_commands] )) ||
+_perfkit__subcmd__explain__subcmd__help_commands() {
+    local commands; commands=(
+'diff:Compare two plans of a statement\: what changed, and the likely cause' \
+'check:Hold the plans of a workload against the contract in perfkit.yaml, for CI' \
+'help:Print this message or the help of the given subcommand(s)' \
+    )
+    _describe -t commands 'perfkit explain help commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__explain__subcmd__help__subcmd__check_commands] )) ||
+_perfkit__subcmd__explain__subcmd__help__subcmd__check_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit explain help check commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__explain__subcmd__help__subcmd__diff_commands] )) ||
+_perfkit__subcmd__explain__subcmd__help__subcmd__diff_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit explain help diff commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__explain__subcmd__help__subcmd__help_commands] )) ||
+_perfkit__subcmd__explain__subcmd__help__subcmd__help_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit explain help help commands' commands "$@"
 }
 (( $+functions[_perfkit__subcmd__help_commands] )) ||
 _perfkit__subcmd__help_commands() {
@@ -593,8 +733,21 @@ _perfkit__subcmd__help__subcmd__demo_commands() {
 }
 (( $+functions[_perfkit__subcmd__help__subcmd__explain_commands] )) ||
 _perfkit__subcmd__help__subcmd__explain_commands() {
-    local commands; commands=()
+    local commands; commands=(
+'diff:Compare two plans of a statement\: what changed, and the likely cause' \
+'check:Hold the plans of a workload against the contract in perfkit.yaml, for CI' \
+    )
     _describe -t commands 'perfkit help explain commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__help__subcmd__explain__subcmd__check_commands] )) ||
+_perfkit__subcmd__help__subcmd__explain__subcmd__check_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit help explain check commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__help__subcmd__explain__subcmd__diff_commands] )) ||
+_perfkit__subcmd__help__subcmd__explain__subcmd__diff_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit help explain diff commands' commands "$@"
 }
 (( $+functions[_perfkit__subcmd__help__subcmd__help_commands] )) ||
 _perfkit__subcmd__help__subcmd__help_commands() {

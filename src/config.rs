@@ -12,6 +12,7 @@ use crate::bench::BenchConfig;
 use crate::cli::ConnectArgs;
 use crate::error::{Error, Result};
 use crate::pg::conninfo::Conninfo;
+use crate::plan::contract::Contract;
 use crate::seed::SeedConfig;
 use crate::workload::parameter::Parameter;
 use crate::yaml;
@@ -73,6 +74,7 @@ pub(crate) struct Config {
     pub(crate) workload: WorkloadConfig,
     pub(crate) bench: BenchConfig,
     pub(crate) seed: SeedConfig,
+    pub(crate) contract: Vec<Contract>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -148,6 +150,11 @@ impl ConfigFile {
                 let name = statement.name.as_deref().unwrap_or(&statement.sql);
                 let message = format!("weight of {name:?} is {}, it must be above 0", statement.weight);
                 return Err(yaml::error_at(path, &text, name, message).into());
+            }
+        }
+        for contract in &config.contract {
+            if let Err((word, reason)) = contract.check() {
+                return Err(fail(word, reason).into());
             }
         }
         Ok(Self { path: path.to_owned(), text, config })
@@ -329,6 +336,10 @@ mod tests {
                 "perfkit.yaml:1:19: duration must be above 0, up to 30 days",
             ),
             ("database: {lock_timeout: 0s}", "perfkit.yaml:1:12: lock_timeout must be from 1 ms to 24 days"),
+            (
+                "contract: [{statement: a, max_q_error: 0.5}]",
+                "perfkit.yaml:1:27: max_q_error must be 1 or above: it is a factor",
+            ),
         ] {
             assert_eq!(parse(text).unwrap_err().message(), expected, "{text}");
         }

@@ -17,11 +17,19 @@
 //!   the target, `pg::ddl` builds them.
 //! - `load`: sends a workload and records latencies.
 //! - `report`: results to text, Markdown, CSV and JSON.
-//! - core: `catalog`, `query` (SQL text), `workload`, `plan` (self times, findings), `index` (candidates, sizes,
+//! - core: `catalog`, `query` (SQL text), `workload`, `plan`, `index` (candidates, sizes,
 //!   selection), `seed`, `bench`, `scenario`, `random`, `unit`.
+//!
+//! # Plans
+//!
+//! `plan::read` takes any input apart (`decode`, `frame`, `log`), reads each format into the keys of EXPLAIN's JSON, and
+//! shapes those into one `Plan`. `plan::self_time`, `plan::payment` and `plan::resources` say who spent what;
+//! `plan::rows` compares estimates; `plan::findings` holds a rule a file over a `Subject`, which knows the
+//! server when there is one. `plan::diff` and `plan::contract` compare, `plan::anonymize` renames.
 //!
 //! # Invariants
 //!
+//! - **Invariant:** the self times of a plan and the time outside of it are its execution time, within what rounding hides.//!
 //! - **Invariant:** the core reads no clock, environment or unseeded randomness, has no `async fn`, and names neither
 //!   an edge module nor a crate of the edge. A test scans for it.
 //! - **Invariant:** `ui` alone writes to the terminal; `pg` alone uses tokio-postgres and deadpool-postgres; `query` alone
@@ -65,6 +73,16 @@ use crate::config::{ConfigFile, Environment};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::ui::Ui;
+
+/// What the targets in `fuzz/` call; cargo-fuzz sets the cfg.
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing {
+    /// Reads any input as plans.
+    pub fn read_plan(input: &[u8]) {
+        _ = crate::plan::read::plans(input);
+    }
+}
 
 /// How long a command may take to clean up after its queries were cancelled.
 const CLEAN_UP_TIMEOUT: Duration = Duration::from_secs(15);

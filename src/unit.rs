@@ -69,6 +69,22 @@ pub(crate) fn estimate(n: f64) -> String {
     count(n.round().clamp(0.0, 1e18) as u64)
 }
 
+/// Returns a count with three digits at the most from ten thousand on, as in `1.47M`.
+pub(crate) fn short_count(n: f64) -> String {
+    const UNITS: [&str; 5] = ["k", "M", "G", "T", "P"];
+    if n < 9_999.5 {
+        return estimate(n);
+    }
+    let mut value = n / 1000.0;
+    let mut unit = 0;
+    while value >= 999.5 && unit + 1 < UNITS.len() {
+        value /= 1000.0;
+        unit += 1;
+    }
+    let digits = if value < 9.995 { 2 } else { usize::from(value < 99.95) };
+    format!("{value:.digits$}{}", UNITS[unit])
+}
+
 /// Returns how many times smaller `after` is than `before`, as in `12.5×`.
 pub(crate) fn ratio(before: f64, after: f64) -> String {
     if before <= 0.0 || after <= 0.0 {
@@ -126,6 +142,11 @@ mod tests {
     fn writes_counts_and_times() {
         assert_eq!(count(5_000_000), "5,000,000");
         assert_eq!(count(12), "12");
+        for (n, expected) in
+            [(9999.0, "9,999"), (10_000.0, "10.0k"), (1_470_273.0, "1.47M"), (99_960.0, "100k")]
+        {
+            assert_eq!(short_count(n), expected);
+        }
         assert_eq!(milliseconds(0.0423), "0.042");
         assert_eq!(milliseconds(1.254), "1.25");
         assert_eq!(milliseconds(370.2), "370");

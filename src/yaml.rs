@@ -21,6 +21,16 @@ impl Error {
     pub(crate) fn nearest(&self) -> Option<&str> {
         self.nearest.as_deref()
     }
+
+    /// Line and column, both from 1.
+    pub(crate) fn location(&self) -> Option<(usize, usize)> {
+        self.location
+    }
+
+    /// What is wrong, without the place.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
 }
 
 impl fmt::Display for Error {

@@ -13,6 +13,7 @@ use crate::context::{Context, LONG_STATEMENT_TIMEOUT};
 use crate::error::{Error, ExitStatus, Result};
 use crate::pg::server::{Cluster, Programs, SANDBOX_DATABASE, Sandbox, Settings};
 use crate::pg::{self, Access, Connection, Target, sql};
+use crate::plan;
 use crate::report::{self, Align, Document, Table, index::BuiltIndex};
 use crate::scenario::{self, Scenario};
 use crate::sources;
@@ -130,10 +131,10 @@ async fn show(context: &Context, args: &DemoArgs, server: &Server, start: Instan
         unit::count(n_rows)
     ));
 
-    let catalog = pg::catalog::load(&mut connection).await?;
+    let (server, _) = pg::catalog::load_server(&mut connection).await?;
     let mut workload = sources::of_config(&file, Source::Scenario(args.scenario.name.to_owned()));
-    sources::infer_parameters(&mut workload, &catalog);
-    let slowest = explain_slowest(context, &mut connection, &catalog, &workload).await?;
+    sources::infer_parameters(&mut workload, &server.catalog);
+    let slowest = explain_slowest(context, &mut connection, &server, &workload).await?;
 
     let plan = bench::Plan {
         stages: vec![Stage { duration: BENCH_DURATION, rate: None }],
@@ -143,7 +144,8 @@ async fn show(context: &Context, args: &DemoArgs, server: &Server, start: Instan
         seed: SEED,
     };
     let before =
-        bench::measure(context, &target, &mut connection, &catalog, &workload.statements, &plan).await?;
+        bench::measure(context, &target, &mut connection, &server.catalog, &workload.statements, &plan)
+            .await?;
     stop_if_interrupted(context)?;
     context.ui.status("bench: measured without indexes");
 
@@ -165,7 +167,8 @@ async fn show(context: &Context, args: &DemoArgs, server: &Server, start: Instan
     ));
     let built = index::apply::build(context, &target, &wanted).await?;
     let after =
-        bench::measure(context, &target, &mut connection, &catalog, &workload.statements, &plan).await?;
+        bench::measure(context, &target, &mut connection, &server.catalog, &workload.statements, &plan)
+            .await?;
     stop_if_interrupted(context)?;
 
     let elapsed = start.elapsed();
@@ -204,12 +207,12 @@ async fn drop_indexes(connection: &mut Connection) -> Result<usize> {
 async fn explain_slowest(
     context: &Context,
     connection: &mut Connection,
-    catalog: &crate::catalog::Catalog,
+    server: &plan::Server,
     workload: &Workload,
-) -> Result<Option<Document>> {
+) -> Result<Option<Document<'static>>> {
     let reads: Vec<_> =
         workload.statements.iter().filter(|statement| !statement.kind.writes()).cloned().collect();
-    let explained = explain::explain_costliest(context, connection, catalog, &reads, 1, false).await?;
+    let explained = explain::explain_costliest(context, connection, server, &reads, 1).await?;
     let Some(name) = explained.first().and_then(|slowest| slowest.name.clone()) else { return Ok(None) };
     context.ui.status(format_args!("explain: the workload spends most on {name}"));
     Ok(Some(
@@ -219,7 +222,12 @@ async fn explain_slowest(
     ))
 }
 
-fn document(before: &BenchReport, after: &BenchReport, built: &[BuiltIndex], elapsed: Duration) -> Document {
+fn document(
+    before: &BenchReport,
+    after: &BenchReport,
+    built: &[BuiltIndex],
+    elapsed: Duration,
+) -> Document<'static> {
     let right = |name| (name, Align::Right);
     let mut table = Table::new([
         ("statement", Align::Left),

@@ -165,7 +165,7 @@ fn permutations(columns: &[String]) -> Vec<Vec<String>> {
 }
 
 /// Returns keys for an ORDER BY, with as few non-default orders as a scan in either direction allows.
-fn sort_keys(order_by: &[SortColumn]) -> Vec<Key> {
+pub(crate) fn sort_keys(order_by: &[SortColumn]) -> Vec<Key> {
     // Read backwards, every direction and every place of nulls is the opposite one.
     let backwards = order_by.first().is_some_and(|first| first.descending);
     order_by
@@ -178,7 +178,8 @@ fn sort_keys(order_by: &[SortColumn]) -> Vec<Key> {
         .collect()
 }
 
-fn without_repeats(keys: Vec<Key>) -> Vec<Key> {
+/// Keeps the first of the keys on each column: what comes again orders nothing.
+pub(crate) fn without_repeats(keys: Vec<Key>) -> Vec<Key> {
     let mut kept: Vec<Key> = Vec::new();
     for key in keys {
         if !kept.iter().any(|known| known.column == key.column) {

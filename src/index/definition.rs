@@ -36,7 +36,7 @@ impl Key {
         Self { column: column.to_owned(), descending: false, nulls_first: false }
     }
 
-    fn sql(&self) -> String {
+    pub(crate) fn sql(&self) -> String {
         let mut text = quote::identifier(&self.column).into_owned();
         if self.descending {
             text.push_str(" DESC");

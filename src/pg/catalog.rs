@@ -1,6 +1,6 @@
 //! Reads [`Catalog`] and what else a shadow needs, from one repeatable-read transaction.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use tokio_postgres::types::{FromSql, ToSql};
 use tokio_postgres::{IsolationLevel, Row, Transaction};
@@ -9,6 +9,7 @@ use super::connect::Connection;
 use super::error::{Error, Result};
 use super::sql;
 use crate::catalog::{Catalog, Column, ColumnStatistics, Constraint, Index, IndexKey, Table, TableKind};
+use crate::plan::{Server, TableActivity};
 
 /// The types and settings that tables and plans depend on.
 #[derive(Debug, Default)]
@@ -47,6 +48,33 @@ pub(crate) async fn load_with_surroundings(connection: &mut Connection) -> Resul
     let surroundings = read_surroundings(&transaction).await?;
     transaction.commit().await.map_err(Error::query(DOING))?;
     Ok((catalog, surroundings))
+}
+
+/// Reads what the rules of explain know of a server, and what a copy of it needs, at the same moment.
+pub(crate) async fn load_server(connection: &mut Connection) -> Result<(Server, Surroundings)> {
+    let major = connection.major();
+    let transaction = snapshot(connection).await?;
+    let catalog = read(&transaction, major).await?;
+    let surroundings = read_surroundings(&transaction).await?;
+    let mut settings = BTreeMap::new();
+    for row in transaction.query(sql::SETTINGS, &[]).await.map_err(Error::query(DOING))? {
+        settings.insert(get(&row, "name")?, get(&row, "setting")?);
+    }
+    let mut activity = Vec::new();
+    for row in transaction.query(sql::TABLE_ACTIVITY, &[]).await.map_err(Error::query(DOING))? {
+        let count = |name: &str| -> Result<u64> { Ok(get::<i64>(&row, name)?.unsigned_abs()) };
+        activity.push(TableActivity {
+            schema: get(&row, "schema")?,
+            name: get(&row, "name")?,
+            n_live: count("n_live")?,
+            n_dead: count("n_dead")?,
+            n_modified_since_analyze: count("n_modified")?,
+            analyzed_s_ago: get(&row, "analyzed_s_ago")?,
+            vacuumed_s_ago: get(&row, "vacuumed_s_ago")?,
+        });
+    }
+    transaction.commit().await.map_err(Error::query(DOING))?;
+    Ok((Server { catalog, settings, activity }, surroundings))
 }
 
 const DOING: &str = "read the catalog";

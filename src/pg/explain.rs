@@ -48,6 +48,48 @@ pub(crate) async fn estimate(
     explain(connection, "FORMAT JSON", statement, parameters).await
 }
 
+/// Returns the planner's plan of a statement with its settings and output columns; the statement is not run.
+pub(crate) async fn estimate_verbosely(
+    connection: &Connection,
+    statement: &str,
+    parameters: &Parameters,
+) -> Result<Value> {
+    explain(connection, "VERBOSE, SETTINGS, FORMAT JSON", statement, parameters).await
+}
+
+/// Returns the plan of a statement for any values, as the server makes it for a prepared statement that is used often
+/// (manual, PREPARE, "Notes").
+pub(crate) async fn generic(
+    connection: &mut Connection,
+    statement: &str,
+    n_parameters: usize,
+) -> Result<Value> {
+    const DOING: &str = "make the generic plan";
+    const PREPARED: &str = "perfkit_generic";
+    let values = vec!["NULL"; n_parameters].join(", ");
+    let transaction = connection.client_mut().transaction().await.map_err(Error::query(DOING))?;
+    // EXPLAIN (GENERIC_PLAN) came with 16; this works everywhere.
+    let prepared = transaction
+        .batch_execute(&format!(
+            "SET LOCAL plan_cache_mode = force_generic_plan; PREPARE {PREPARED} AS {statement}"
+        ))
+        .await;
+    let plan = match &prepared {
+        Ok(()) => {
+            let explain = format!("EXPLAIN (VERBOSE, SETTINGS, FORMAT JSON) EXECUTE {PREPARED}({values})");
+            Some(transaction.query_one(&explain, &[]).await)
+        }
+        Err(_) => None,
+    };
+    let rolled_back = transaction.rollback().await;
+    prepared.map_err(Error::query(DOING))?;
+    // A prepared statement stays when its transaction is rolled back.
+    let deallocated = connection.batch_execute(&format!("DEALLOCATE {PREPARED}")).await;
+    let row = plan.expect("it was prepared").map_err(Error::query(DOING))?;
+    rolled_back.and(deallocated).map_err(Error::query(DOING))?;
+    row.try_get(0).map_err(Error::query("read the plan"))
+}
+
 async fn explain(
     client: &tokio_postgres::Client,
     options: &str,

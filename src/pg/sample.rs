@@ -1,5 +1,6 @@
 //! Values of columns, for parameters that look like the application's.
 
+use super::catalog::get;
 use super::connect::Connection;
 use super::error::{Error, Result};
 use super::sql;
@@ -16,6 +17,26 @@ pub(crate) async fn column(connection: &Connection, table: &Table, column: &str)
     let doing = || Error::query(format!("sample column \"{column}\" of table \"{}\"", table.name));
     let rows = connection.query(&statement, &[]).await.map_err(doing())?;
     rows.iter().map(|row| row.try_get(0).map_err(doing())).collect()
+}
+
+/// What the statistics say of a column's values, in text form.
+pub(crate) struct Extremes {
+    pub(crate) common: Option<String>,
+    pub(crate) rare: Option<String>,
+}
+
+/// Returns a column's most common and a rare value; `None` without statistics.
+pub(crate) async fn extremes(
+    connection: &Connection,
+    table: &Table,
+    column: &str,
+) -> Result<Option<Extremes>> {
+    let doing = || Error::query(format!("read the statistics of column \"{column}\""));
+    let row = connection
+        .query_opt(sql::COLUMN_EXTREMES, &[&table.schema, &table.name, &column])
+        .await
+        .map_err(doing())?;
+    row.map(|row| Ok(Extremes { common: get(&row, "common")?, rare: get(&row, "rare")? })).transpose()
 }
 
 fn statement(table: &Table, column: &str) -> String {

@@ -107,6 +107,16 @@ impl Shadow {
         Ok(Answer { cost, used })
     }
 
+    /// Returns the plan of a statement with all that EXPLAIN knows of it without running it.
+    pub(crate) async fn explain(
+        &mut self,
+        statement: &str,
+        parameters: &[TextValue],
+    ) -> Result<serde_json::Value> {
+        self.n_calls += 1;
+        explain::estimate_verbosely(&self.connection, statement, parameters).await
+    }
+
     /// Whether a candidate could be built at all.
     pub(crate) fn has_candidate(&self, candidate: usize) -> bool {
         self.candidates[candidate].is_some()

@@ -2,10 +2,13 @@
 //!
 //! The only user of `sqlparser`.
 
+pub(crate) mod condition;
+mod effect;
 mod fingerprint;
 mod predicates;
 pub(crate) mod quote;
 mod scope;
+pub(crate) mod words;
 
 use std::fmt;
 
@@ -16,6 +19,7 @@ use sqlparser::tokenizer::{Location, Token, Tokenizer};
 
 use crate::workload::StatementKind;
 
+pub(crate) use effect::outside_effects;
 pub(crate) use predicates::{ParameterUse, SortColumn, StatementShape, TableUse};
 pub(crate) use scope::{Relations, TableName};
 

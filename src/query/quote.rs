@@ -27,12 +27,17 @@ fn is_plain(name: &str) -> bool {
     let mut characters = name.chars();
     characters.next().is_some_and(|c| c.is_ascii_lowercase() || c == '_')
         && characters.all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
-        && !RESERVED.contains(&name)
+        && !is_reserved(name)
+}
+
+/// Whether a word, in lower case, can name nothing unless it is quoted.
+pub(crate) fn is_reserved(word: &str) -> bool {
+    RESERVED.binary_search(&word).is_ok()
 }
 
 /// The words of PostgreSQL that cannot name a table or column (manual, "SQL Key Words"; reserved there, in any
 /// way, up to version 18).
-const RESERVED: [&str; 101] = [
+const RESERVED: [&str; 105] = [
     "all",
     "analyse",
     "analyze",
@@ -132,8 +137,12 @@ const RESERVED: [&str; 101] = [
     "user",
     "using",
     "values",
+    "variadic",
+    "verbose",
     "when",
     "where",
+    "window",
+    "with",
 ];
 
 #[cfg(test)]
@@ -148,6 +157,7 @@ mod tests {
             ("_a1", "_a1"),
             ("Users", "\"Users\""),
             ("user", "\"user\""),
+            ("window", "\"window\""),
             ("1a", "\"1a\""),
             ("a b", "\"a b\""),
             ("a\"b", "\"a\"\"b\""),

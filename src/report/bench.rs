@@ -10,7 +10,7 @@ use crate::unit;
 const BUCKETS_PER_DECADE: f64 = 4.0;
 const BAR_WIDTH: usize = 40;
 
-pub(crate) fn document(report: &BenchReport, style: &Style) -> Document {
+pub(crate) fn document(report: &BenchReport, style: &Style) -> Document<'static> {
     let total = StatementStats::total(&report.statements);
     let document = Document::new(json(report)).table(table(report, &total));
     let document = if style.terminal && total.service.count() > 0 {

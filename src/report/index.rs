@@ -4,15 +4,15 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::{Align, Document, SCHEMA_VERSION, Style, Table};
+use super::{Align, Document, Format, SCHEMA_VERSION, Style, Table};
 use crate::index::{Advice, Suggestion};
 use crate::unit;
 
 /// The statements named for each index before "and N more".
 const MAX_NAMED: usize = 4;
 
-pub(crate) fn advice(advice: &Advice, style: &Style) -> Document {
-    let document = Document::new(json(advice)).sql(script(advice)).csv(csv(advice));
+pub(crate) fn advice<'a>(advice: &'a Advice, style: &Style) -> Document<'a> {
+    let document = Document::new(json(advice)).form(Format::Sql, || script(advice)).csv(|| csv(advice));
     if advice.suggestions.is_empty() {
         let limits = if advice.is_limited { " within the limits" } else { "" };
         return document.text(format!("no index{limits} would make this workload cheaper"));
@@ -156,7 +156,7 @@ pub(crate) struct BuiltIndex {
     pub(crate) elapsed_ms: Option<f64>,
 }
 
-pub(crate) fn built(built: &[BuiltIndex]) -> Document {
+pub(crate) fn built(built: &[BuiltIndex]) -> Document<'static> {
     let mut table = Table::new([
         ("index", Align::Left),
         ("on", Align::Left),

@@ -1,15 +1,21 @@
 //! Results to text: a command builds one [`Document`], which renders to every format.
 
 pub(crate) mod bench;
+pub(crate) mod check;
+pub(crate) mod diff;
 pub(crate) mod explain;
+mod html;
 pub(crate) mod index;
+pub(crate) mod junit;
+pub(crate) mod results;
+pub(crate) mod sarif;
 pub(crate) mod seed;
 mod style;
 mod table;
 
 use std::path::Path;
 
-use serde_json::Value;
+use serde::Serialize;
 
 pub(crate) use style::Style;
 pub(crate) use table::{Align, Table};
@@ -24,44 +30,92 @@ pub(crate) enum Format {
     Json,
     Markdown,
     Csv,
+    Html,
     Sql,
+    Junit,
+    Sarif,
+    /// Stacks for flame graph tools.
+    Folded,
 }
+
+/// Each format by the ending of its files.
+const FORMATS: [(&str, Format); 9] = [
+    ("json", Format::Json),
+    ("md", Format::Markdown),
+    ("html", Format::Html),
+    ("csv", Format::Csv),
+    ("sql", Format::Sql),
+    ("xml", Format::Junit),
+    ("sarif", Format::Sarif),
+    ("folded", Format::Folded),
+    ("txt", Format::Text),
+];
 
 impl Format {
     /// Returns the format that a file's ending stands for.
     pub(crate) fn from_path(path: &Path) -> Result<Self, String> {
-        match path.extension().and_then(|extension| extension.to_str()) {
-            Some("json") => Ok(Self::Json),
-            Some("md") => Ok(Self::Markdown),
-            Some("csv") => Ok(Self::Csv),
-            Some("sql") => Ok(Self::Sql),
-            Some("txt") => Ok(Self::Text),
-            _ => Err(format!(
-                "cannot tell the format of output file {:?} from its ending; known are .json .md .csv .sql .txt",
-                path.display()
-            )),
-        }
+        let ending = path.extension().and_then(|extension| extension.to_str());
+        FORMATS.iter().find(|(known, _)| ending == Some(known)).map(|(_, format)| *format).ok_or_else(|| {
+            let known: Vec<String> = FORMATS.iter().map(|(ending, _)| format!(".{ending}")).collect();
+            format!(
+                "cannot tell the format of output file {:?} from its ending; known are {}",
+                path.display(),
+                known.join(" ")
+            )
+        })
+    }
+
+    fn ending(self) -> &'static str {
+        FORMATS.iter().find(|(_, format)| *format == self).map_or("", |(ending, _)| ending)
     }
 }
 
 /// A command's whole result, before it has a format.
-pub(crate) struct Document {
+pub(crate) struct Document<'a> {
     blocks: Vec<Block>,
-    json: Value,
-    sql: Option<String>,
-    csv: Option<Table>,
+    json: Json<'a>,
+    /// The formats that only some commands have, written when they are asked for.
+    forms: Vec<(Format, Form<'a>)>,
+    /// The title of the page, for commands that have one.
+    html_title: Option<String>,
+}
+
+/// Writes the JSON form, in lines or as short as it gets.
+type Json<'a> = Box<dyn Fn(Layout) -> String + 'a>;
+type Form<'a> = Box<dyn Fn() -> String + 'a>;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Layout {
+    Lines,
+    Compact,
 }
 
 enum Block {
     Heading(String),
     Text(String),
     Table(Table),
+    /// The same said for a terminal and in Markdown.
+    Prose {
+        text: String,
+        markdown: String,
+    },
+    /// A table for those who want more: Markdown shows it, the terminal does not.
+    Appendix(String, Table),
 }
 
-impl Document {
+impl<'a> Document<'a> {
     /// Starts a document from its JSON form.
-    pub(crate) fn new(json: Value) -> Self {
-        Self { blocks: Vec::new(), json, sql: None, csv: None }
+    pub(crate) fn new(json: impl Serialize + 'a) -> Self {
+        let json = move |layout| match layout {
+            Layout::Lines => serde_json::to_string_pretty(&json),
+            Layout::Compact => serde_json::to_string(&json),
+        };
+        Self {
+            blocks: Vec::new(),
+            json: Box::new(move |layout| json(layout).expect("reports have text for keys")),
+            forms: Vec::new(),
+            html_title: None,
+        }
     }
 
     #[must_use]
@@ -83,23 +137,43 @@ impl Document {
         self
     }
 
-    /// Adds the SQL script that the result stands for.
+    /// Adds text that reads otherwise in Markdown.
     #[must_use]
-    pub(crate) fn sql(mut self, sql: String) -> Self {
-        self.sql = Some(sql);
+    pub(crate) fn prose(mut self, text: impl Into<String>, markdown: impl Into<String>) -> Self {
+        self.blocks.push(Block::Prose { text: text.into(), markdown: markdown.into() });
         self
     }
 
-    /// Adds the table for CSV, where the text has none.
+    /// Adds a table that a terminal has no room for.
     #[must_use]
-    pub(crate) fn csv(mut self, table: Table) -> Self {
-        self.csv = Some(table);
+    pub(crate) fn appendix(mut self, heading: impl Into<String>, table: Table) -> Self {
+        self.blocks.push(Block::Appendix(heading.into(), table));
         self
+    }
+
+    /// Adds a form that not every command has, such as SQL or SARIF.
+    #[must_use]
+    pub(crate) fn form(mut self, format: Format, write: impl Fn() -> String + 'a) -> Self {
+        self.forms.push((format, Box::new(write)));
+        self
+    }
+
+    /// Makes the document one that has an HTML page, with this title.
+    #[must_use]
+    pub(crate) fn html(mut self, title: impl Into<String>) -> Self {
+        self.html_title = Some(title.into());
+        self
+    }
+
+    /// Adds the table for CSV, where it is another than the first of the text.
+    #[must_use]
+    pub(crate) fn csv(self, table: impl Fn() -> Table + 'a) -> Self {
+        self.form(Format::Csv, move || table().to_csv())
     }
 
     /// Appends the blocks of another document.
     #[must_use]
-    pub(crate) fn append(mut self, other: Document) -> Self {
+    pub(crate) fn append(mut self, other: Document<'_>) -> Self {
         self.blocks.extend(other.blocks);
         self
     }
@@ -107,33 +181,34 @@ impl Document {
     /// Returns the document in `format`, or what this document lacks for it.
     pub(crate) fn render(&self, format: Format, style: &Style) -> Result<String, String> {
         match format {
-            Format::Json => {
-                let mut text = serde_json::to_string_pretty(&self.json).map_err(|error| error.to_string())?;
-                text.push('\n');
-                Ok(text)
+            Format::Json => Ok((self.json)(Layout::Lines) + "\n"),
+            Format::Html => {
+                let title = self.html_title.as_ref().ok_or_else(|| lacks(format))?;
+                let text = self.render(Format::Text, &Style::PLAIN)?;
+                Ok(html::page(title, &(self.json)(Layout::Compact), &text))
             }
-            Format::Sql => {
-                self.sql.clone().ok_or_else(|| "this command has no SQL form; use .json or .md".to_owned())
+            Format::Csv | Format::Sql | Format::Junit | Format::Sarif | Format::Folded => {
+                let form = self.forms.iter().find(|(known, _)| *known == format);
+                let first_table = || {
+                    self.blocks.iter().find_map(|block| match block {
+                        Block::Table(table) if format == Format::Csv => Some(table.to_csv()),
+                        _ => None,
+                    })
+                };
+                form.map(|(_, write)| write()).or_else(first_table).ok_or_else(|| lacks(format))
             }
-            Format::Csv => self
-                .csv
-                .iter()
-                .chain(self.blocks.iter().filter_map(|block| match block {
-                    Block::Table(table) => Some(table),
-                    _ => None,
-                }))
-                .next()
-                .map(Table::to_csv)
-                .ok_or_else(|| "this command has no CSV form; use .json or .md".to_owned()),
             Format::Markdown => Ok(self.join(|block| match block {
                 Block::Heading(heading) => format!("## {heading}\n"),
                 Block::Text(text) => format!("```text\n{}\n```\n", text.trim_end()),
                 Block::Table(table) => table.to_markdown(),
+                Block::Prose { markdown, .. } => format!("{}\n", markdown.trim_end()),
+                Block::Appendix(heading, table) => format!("### {heading}\n\n{}", table.to_markdown()),
             })),
             Format::Text => Ok(self.join(|block| match block {
                 Block::Heading(heading) => format!("{}\n", style.bold(heading)),
-                Block::Text(text) => format!("{}\n", text.trim_end()),
+                Block::Text(text) | Block::Prose { text, .. } => format!("{}\n", text.trim_end()),
                 Block::Table(table) => table.to_text(style),
+                Block::Appendix(..) => String::new(),
             })),
         }
     }
@@ -141,14 +216,24 @@ impl Document {
     /// Joins the blocks with blank lines between them; a heading stays with what follows it.
     fn join(&self, render: impl Fn(&Block) -> String) -> String {
         let mut text = String::new();
-        for (i, block) in self.blocks.iter().enumerate() {
-            if i > 0 && !matches!(self.blocks[i - 1], Block::Heading(_)) {
+        let mut follows_heading = true;
+        for block in &self.blocks {
+            let rendered = render(block);
+            if rendered.is_empty() {
+                continue;
+            }
+            if !follows_heading {
                 text.push('\n');
             }
-            text.push_str(&render(block));
+            text.push_str(&rendered);
+            follows_heading = matches!(block, Block::Heading(_));
         }
         text
     }
+}
+
+fn lacks(format: Format) -> String {
+    format!("this command has no .{} form; use .json or .md", format.ending())
 }
 
 #[cfg(test)]
@@ -156,7 +241,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn document() -> Document {
+    fn document() -> Document<'static> {
         let mut table = Table::new([("table", Align::Left), ("rows", Align::Right)]);
         table.row(["users", "100"]);
         table.row(["a|b", "5"]);
@@ -164,7 +249,7 @@ mod tests {
     }
 
     fn check(format: Format, expected: &str) {
-        assert_eq!(document().render(format, &Style::plain()).unwrap(), expected);
+        assert_eq!(document().render(format, &Style::PLAIN).unwrap(), expected);
     }
 
     #[test]
@@ -187,7 +272,9 @@ mod tests {
 
     #[test]
     fn refuses_a_format_the_document_lacks() {
-        assert!(document().render(Format::Sql, &Style::plain()).is_err());
+        for format in [Format::Sql, Format::Junit, Format::Sarif] {
+            assert!(document().render(format, &Style::PLAIN).is_err());
+        }
         assert!(Format::from_path(Path::new("x.pdf")).is_err());
     }
 }

@@ -6,7 +6,7 @@ use super::{Align, Document, SCHEMA_VERSION, Table};
 use crate::seed::SeedReport;
 use crate::unit;
 
-pub(crate) fn document(report: &SeedReport) -> Document {
+pub(crate) fn document(report: &SeedReport) -> Document<'static> {
     let mut table = Table::new([
         ("table", Align::Left),
         ("rows", Align::Right),

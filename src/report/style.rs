@@ -22,10 +22,7 @@ macro_rules! paint {
 
 impl Style {
     /// No color, no terminal, as in a file.
-    #[cfg(test)]
-    pub(crate) fn plain() -> Self {
-        Self { color: false, terminal: false, width: 80 }
-    }
+    pub(crate) const PLAIN: Self = Self { color: false, terminal: false, width: 80 };
 
     paint! {
         bold => |text| text.bold(),
@@ -35,4 +32,19 @@ impl Style {
         green => |text| text.green(),
         cyan => |text| text.cyan(),
     }
+}
+
+/// Returns how many columns a text takes, without the escape sequences that color it.
+pub(super) fn visible_width(text: &str) -> usize {
+    let mut width = 0;
+    let mut is_escape = false;
+    for c in text.chars() {
+        match c {
+            '\u{1b}' => is_escape = true,
+            'm' if is_escape => is_escape = false,
+            _ if is_escape => {}
+            _ => width += 1,
+        }
+    }
+    width
 }

@@ -77,7 +77,9 @@ pub(crate) async fn run(context: &Context, args: &ApplyArgs) -> Result<ExitStatu
             wanted.iter().map(|index| format!("{};", index.definition.ddl_concurrently())).collect();
         let json = json!({ "schema_version": report::SCHEMA_VERSION, "dry_run": true, "ddl": ddl });
         let script = ddl.join("\n") + "\n";
-        context.ui.publish(&report::Document::new(json).text(script.clone()).sql(script))?;
+        context.ui.publish(
+            &report::Document::new(json).text(script.clone()).form(report::Format::Sql, || script.clone()),
+        )?;
         return Ok(ExitStatus::Success);
     }
     print_plan(context, &wanted);

@@ -1,67 +1,94 @@
 //! A sequential scan reads many rows and throws most of them away.
 //!
-//! Why it matters: the time grows with the table, not with the result. Example: `WHERE user_id = 5` without an index on
-//! `user_id`. Remedy: an index on the filtered columns. Wrong when: the filter calls a function that no index serves, or
-//! the table is so small that an index would not be used.
+//! Why it matters: the time grows with the table, not with the result. Example: `WHERE created_at > now() - '1 day'`
+//! without an index on `created_at`. Remedy: an index on the filtered columns, or of the kind that serves the
+//! operator. Wrong when: the statement runs once a month, or the table is written far more than read. Silent where
+//! `indexable-seq-scan`, `unsargable-condition`, `json-filter` or `nested-loop-seq-scan` say it more exactly.
 
-use super::Observation;
-use crate::plan::{Plan, Times};
-use crate::unit::estimate;
+use super::{Observation, Subject};
+use crate::plan::discarded::{Cause, costly_scans};
+use crate::plan::serving;
 
 pub(super) const RULE: &str = "seq-scan-discards-rows";
-/// Share of the rows that must be discarded (pgexplain: 0.9).
-const MIN_DISCARDED_SHARE: f64 = 0.9;
-/// Rows below which an index would hardly be used (pgexplain-go: 1000).
-const MIN_DISCARDED_ROWS: f64 = 1000.0;
 
-pub(super) fn check(plan: &Plan, times: &Times) -> Vec<Observation> {
-    let scans = plan.nodes.iter().filter(|node| node.is_a("Seq Scan"));
-    scans
-        .filter_map(|node| {
-            let loops = node.actual?.loops;
-            let discarded = node.number("Rows Removed by Filter")? * loops;
-            let kept = node.rows_in_all()?;
-            let share = discarded / (discarded + kept);
-            if discarded < MIN_DISCARDED_ROWS || share < MIN_DISCARDED_SHARE {
-                return None;
+pub(super) fn check(subject: &Subject) -> Vec<Observation> {
+    costly_scans(subject)
+        .into_iter()
+        .filter(|scan| scan.is_measured && scan.cause == Cause::Mixed)
+        .map(|scan| {
+            let (remedy, index) = serving::remedy_for(subject, &scan);
+            Observation {
+                node_id: Some(scan.node.id),
+                saves: Some(scan.saves),
+                message: scan.message,
+                remedy,
+                index,
             }
-            let relation = node.relation.as_deref().unwrap_or("the table");
-            let filter = node.text("Filter").unwrap_or("its filter");
-            Some(Observation {
-                node_id: Some(node.id),
-                saves_ms: times.nodes[node.id].self_ms * share,
-                message: format!(
-                    "sequential scan of {relation} reads {} rows and keeps {}",
-                    estimate(discarded + kept),
-                    estimate(kept)
-                ),
-                remedy: format!(
-                    "Index the columns of {relation} in {filter}; `perfkit index suggest` finds which."
-                ),
-            })
         })
         .collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::test_plans::{node, saves};
+    use super::super::test_plans::{check_plan, node, saves};
     use super::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
+
+    const RANGE: &str = "(a > 5)";
+
+    fn scan(rows: f64, rest: &Value) -> Value {
+        let mut scan =
+            node("Seq Scan", 10.0, rows, &json!({"Relation Name": "t", "Alias": "t", "Filter": RANGE}), &[]);
+        scan.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
+        scan
+    }
 
     #[test]
     fn finds_discarded_rows() {
-        let scan = |removed: u32| {
-            node(
-                "Seq Scan",
-                10.0,
-                100.0,
-                &json!({"Relation Name": "t", "Rows Removed by Filter": removed}),
-                &[],
+        let removed = |n: u32| scan(100.0, &json!({"Rows Removed by Filter": n}));
+        assert_eq!(saves(check, &removed(99_900)), [10.0]);
+        assert!(saves(check, &removed(800)).is_empty());
+        assert!(saves(check, &scan(0.0, &json!({"Rows Removed by Filter": 900}))).is_empty());
+    }
+
+    #[test]
+    fn counts_the_rows_of_all_workers_and_not_of_rounding() {
+        // Three processes read 400 rows each.
+        let parallel = scan(1.0, &json!({"Rows Removed by Filter": 399, "Actual Loops": 3}));
+        assert_eq!(saves(check, &node("Gather", 12.0, 3.0, &json!({}), &[parallel])).len(), 1);
+        // 2000 scans that may have kept half a row of one.
+        let rounded =
+            scan(0.0, &json!({"Rows Removed by Filter": 1, "Actual Loops": 2000, "Actual Total Time": 0.01}));
+        assert!(saves(check, &node("Append", 30.0, 3.0, &json!({}), &[rounded])).is_empty());
+        let never = scan(0.0, &json!({"Rows Removed by Filter": 0, "Actual Loops": 0}));
+        assert!(saves(check, &never).is_empty());
+    }
+
+    #[test]
+    fn partitions_are_one_finding() {
+        let partition = |n: u32| {
+            scan(
+                1.0,
+                &json!({"Relation Name": format!("t_2024_{n}"), "Alias": format!("t_{n}"),
+                              "Filter": format!("(t_{n}.a > 5)"), "Rows Removed by Filter": 9999}),
             )
         };
-        assert_eq!(saves(check, &scan(99_900)), [10.0]);
-        assert!(saves(check, &scan(100)).is_empty());
-        assert!(saves(check, &scan(800)).is_empty());
+        let plan = node("Append", 30.0, 3.0, &json!({}), &[partition(1), partition(2), partition(3)]);
+        let found = check_plan(check, json!({"Plan": plan, "Execution Time": 30.0}));
+        assert_eq!(found.len(), 1);
+        assert_eq!(
+            found[0].message,
+            "Seq Scan on t_2024_1 t_1 with 2 more partitions reads 30,000 rows and keeps 3"
+        );
+        assert_eq!(found[0].index, None);
+    }
+
+    #[test]
+    fn leaves_repeated_scans_to_the_join() {
+        let outer = node("Seq Scan", 1.0, 500.0, &json!({}), &[]);
+        let rest = json!({"Rows Removed by Filter": 9999, "Actual Loops": 500, "Parent Relationship": "Inner",
+                          "Actual Total Time": 1.0});
+        let join = node("Nested Loop", 600.0, 500.0, &json!({}), &[outer, scan(1.0, &rest)]);
+        assert!(saves(check, &join).is_empty());
     }
 }

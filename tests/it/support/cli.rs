@@ -1,5 +1,6 @@
 //! Runs the perfkit program in a clean environment and an empty folder.
 
+use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
@@ -11,6 +12,7 @@ use super::pg::{Database, bin};
 pub(crate) struct Perfkit {
     command: Command,
     folder: tempfile::TempDir,
+    input: Option<String>,
 }
 
 /// What a run printed and returned.
@@ -35,7 +37,7 @@ pub(crate) fn perfkit(args: &[&str]) -> Perfkit {
         .env("PERFKIT_SANDBOX_DIR", folder.path().join("no-sandbox"))
         .current_dir(folder.path())
         .stdin(Stdio::null());
-    Perfkit { command, folder }
+    Perfkit { command, folder, input: None }
 }
 
 impl Perfkit {
@@ -54,12 +56,34 @@ impl Perfkit {
         self
     }
 
+    /// Runs in a folder that is there already.
+    pub(crate) fn within(mut self, folder: &Path) -> Self {
+        self.command.current_dir(folder);
+        self
+    }
+
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
 
+    /// Gives the command this text on standard input.
+    pub(crate) fn input(mut self, text: &str) -> Self {
+        self.command.stdin(Stdio::piped());
+        self.input = Some(text.to_owned());
+        self
+    }
+
     pub(crate) fn run(mut self) -> Finished {
-        finished(&self.command.output().expect("perfkit starts"))
+        let Some(input) = self.input.take() else {
+            return finished(&self.command.output().expect("perfkit starts"));
+        };
+        let (mut child, _folder) = self.spawn();
+        let mut stdin = child.stdin.take().expect("it is piped");
+        let writer = std::thread::spawn(move || stdin.write_all(input.as_bytes()));
+        let output = child.wait_with_output().expect("it ends");
+        // A command that refuses its input early closes the pipe.
+        let _ = writer.join().expect("the writer ends");
+        finished(&output)
     }
 
     /// Starts the command and leaves it running; the folder stays until both are dropped.

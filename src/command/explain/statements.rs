@@ -1,0 +1,284 @@
+//! Statements to explained plans: what is run, with which values, how often.
+
+use super::{ExplainArgs, RunArgs, index_check, read_input, values};
+use crate::catalog::Catalog;
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::pg::catalog::Surroundings;
+use crate::pg::shadow::Shadow;
+use crate::pg::{self, Access, Connection, TextValue};
+use crate::plan::run::{Alternative, median};
+use crate::plan::{self, Explained, Plan, Server};
+use crate::query;
+use crate::sources;
+use crate::workload::Statement;
+
+/// The values that statements are explained with come from this stream.
+pub(super) const SEED: u64 = 1;
+
+/// One statement to explain.
+pub(super) struct Task {
+    name: Option<String>,
+    sql: String,
+    values: Vec<TextValue>,
+    /// Other values that the plan is compared with: name and values.
+    others: Vec<(&'static str, Vec<TextValue>)>,
+}
+
+/// Explains what the arguments name.
+pub(super) async fn explain(context: &Context, args: &ExplainArgs) -> Result<Vec<Explained>> {
+    let mut connection = context.connect(&args.connect, Access::ReadOnly).await?;
+    let (server, surroundings) = pg::catalog::load_server(&mut connection).await?;
+    let tasks = tasks(context, args, &mut connection, &server.catalog).await?;
+    if args.running.estimate_only {
+        return estimate_in_shadow(context, args, &connection, &server, &surroundings, tasks).await;
+    }
+    let mut explained = Vec::new();
+    for task in &tasks {
+        let mut one = explain_task(&mut connection, &server, task, &args.running).await?;
+        index_check::check(
+            context,
+            &args.programs,
+            &connection,
+            (&server, &surroundings),
+            &mut one,
+            &task.values,
+        )
+        .await?;
+        explained.push(one);
+    }
+    Ok(explained)
+}
+
+async fn tasks(
+    context: &Context,
+    args: &ExplainArgs,
+    connection: &mut Connection,
+    catalog: &Catalog,
+) -> Result<Vec<Task>> {
+    let script = match (&args.sql, &args.file) {
+        (Some(sql), _) if sql == "-" => text(read_input("-".as_ref(), "the statement")?, "standard input")?,
+        (Some(sql), _) => sql.clone(),
+        (None, Some(file)) => text(read_input(file, "file")?, &file.display().to_string())?,
+        (None, None) => return workload_tasks(context, args, connection, catalog).await,
+    };
+    let statements = query::split(&script).map_err(|error| Error::usage(format!("the SQL {error}")))?;
+    match (&args.file, statements.len()) {
+        (_, 0) => return Err(Error::usage("there is no statement to explain")),
+        (None, 2..) => {
+            return Err(Error::usage(format!("there are {} statements instead of one", statements.len()))
+                .hint("Put them into a file and give it with `--file`."));
+        }
+        _ => {}
+    }
+    let mut tasks = Vec::new();
+    for sql in statements {
+        let statement = values::statement(sql, catalog)?;
+        let sets = match &statement {
+            Some(statement) => values::sets(context, connection, catalog, statement).await?,
+            None => Vec::new(),
+        };
+        let mut sets = sets.into_iter();
+        let values = sets.next().map(|(_, values)| values).unwrap_or_default();
+        tasks.push(Task { name: None, sql: sql.to_owned(), values, others: sets.collect() });
+    }
+    Ok(tasks)
+}
+
+fn text(bytes: Vec<u8>, place: &str) -> Result<String> {
+    String::from_utf8(bytes).map_err(|error| Error::usage(format!("{place} is not UTF-8 text")).cause(error))
+}
+
+/// The statements on which the workload spends most.
+async fn workload_tasks(
+    context: &Context,
+    args: &ExplainArgs,
+    connection: &mut Connection,
+    catalog: &Catalog,
+) -> Result<Vec<Task>> {
+    let mut workload = sources::load(context, &args.workload.workload, connection, catalog).await?;
+    if !args.running.allow_writes && !args.running.estimate_only {
+        workload.skip_if(|statement| statement.kind.writes().then(|| "changes data".to_owned()));
+    }
+    costliest(context, connection, catalog, &workload.statements, usize::from(args.top)).await
+}
+
+/// Explains the statements on which the workload spends most; those that change data are left out.
+pub(crate) async fn explain_costliest(
+    context: &Context,
+    connection: &mut Connection,
+    server: &Server,
+    statements: &[Statement],
+    top: usize,
+) -> Result<Vec<Explained>> {
+    let tasks = costliest(context, connection, &server.catalog, statements, top).await?;
+    let mut explained = Vec::new();
+    for task in &tasks {
+        explained.push(explain_task(connection, server, task, &RunArgs::default()).await?);
+    }
+    Ok(explained)
+}
+
+async fn costliest(
+    context: &Context,
+    connection: &mut Connection,
+    catalog: &Catalog,
+    statements: &[Statement],
+    top: usize,
+) -> Result<Vec<Task>> {
+    let mut by_load = Vec::new();
+    for (statement, task) in statements.iter().zip(drawn(context, connection, catalog, statements).await?) {
+        let each = match statement.mean_ms {
+            Some(mean_ms) => mean_ms,
+            // Cost units stand in for times that nobody has measured.
+            None => estimated_cost(connection, &task.sql, &task.values).await?,
+        };
+        by_load.push((each * statement.weight, task));
+    }
+    by_load.sort_by(|a, b| b.0.total_cmp(&a.0));
+    Ok(by_load.into_iter().take(top).map(|(_, task)| task).collect())
+}
+
+/// Returns the statements of a workload with the same values each time.
+pub(super) async fn drawn(
+    context: &Context,
+    connection: &Connection,
+    catalog: &Catalog,
+    statements: &[Statement],
+) -> Result<Vec<Task>> {
+    let generators = sources::generators(context, connection, catalog, statements, SEED).await?;
+    Ok(statements
+        .iter()
+        .zip(&generators)
+        .map(|(statement, generators)| Task {
+            name: Some(statement.name.clone()),
+            sql: statement.sql.clone(),
+            values: sources::draw(generators, SEED),
+            others: Vec::new(),
+        })
+        .collect())
+}
+
+async fn estimated_cost(connection: &Connection, sql: &str, values: &[TextValue]) -> Result<f64> {
+    let plan = read(pg::explain::estimate(connection, sql, values).await?)?;
+    Ok(total_cost(&plan).unwrap_or(0.0))
+}
+
+fn total_cost(plan: &Plan) -> Option<f64> {
+    plan.nodes.first().and_then(|root| root.total_cost)
+}
+
+/// Reads the server's own answer.
+fn read(json: serde_json::Value) -> Result<Plan> {
+    plan::read::plan(json).map_err(|error| {
+        Error::server("could not read the server's plan")
+            .cause(error)
+            .hint("Please report this as a bug of perfkit.")
+    })
+}
+
+/// Runs a statement and judges its plan.
+pub(super) async fn explain_task(
+    connection: &mut Connection,
+    server: &Server,
+    task: &Task,
+    running: &RunArgs,
+) -> Result<Explained> {
+    refuse_effects(&task.sql, running)?;
+    let mut plans = Vec::new();
+    for run in 0..running.n_warm_ups() + running.n_runs() {
+        let json = pg::explain::analyze(connection, &task.sql, &task.values, running.allow_writes).await?;
+        if run >= running.n_warm_ups() {
+            plans.push(read(json)?);
+        }
+    }
+    let (mut plan, runs) = median(plans).expect("there is one run at least");
+    plan.query = Some(task.sql.clone());
+    let mut explained = Explained::new(plan, Some(server));
+    explained.name.clone_from(&task.name);
+    explained.runs = (runs.n_runs > 1).then_some(runs);
+    explained.parameters = task.values.iter().map(|value| value.0.clone()).collect();
+    if !task.others.is_empty() {
+        explained.alternatives = alternatives(connection, task, running, &explained.plan).await?;
+    }
+    Ok(explained)
+}
+
+/// Runs the statement with its other values, and plans it without any.
+async fn alternatives(
+    connection: &mut Connection,
+    task: &Task,
+    running: &RunArgs,
+    shown: &Plan,
+) -> Result<Vec<Alternative>> {
+    let mut alternatives = vec![Alternative::of_plan("typical", parameters(&task.values), shown, shown)];
+    for (name, values) in &task.others {
+        let ran = pg::explain::analyze(connection, &task.sql, values, running.allow_writes).await;
+        alternatives.push(match ran {
+            Ok(json) => Alternative::of_plan(name, parameters(values), &read(json)?, shown),
+            // Other values may take too long or fail; the plan that was asked for is there.
+            Err(error @ pg::Error::Query { .. }) if error.code().is_some() => {
+                Alternative::failed(name, parameters(values), error.to_string())
+            }
+            Err(error) => return Err(error.into()),
+        });
+    }
+    let generic = read(pg::explain::generic(connection, &task.sql, task.values.len()).await?)?;
+    alternatives.push(Alternative::of_plan("generic plan", Vec::new(), &generic, shown));
+    Ok(alternatives)
+}
+
+fn parameters(values: &[TextValue]) -> Vec<Option<String>> {
+    values.iter().map(|value| value.0.clone()).collect()
+}
+
+/// Refuses what a rollback would not undo, and what changes data, unless it is asked for.
+fn refuse_effects(sql: &str, running: &RunArgs) -> Result<()> {
+    let effects = query::outside_effects(sql);
+    if !running.allow_effects && !effects.is_empty() {
+        return Err(Error::usage(format!(
+            "the statement calls {}, whose effects a rollback does not undo",
+            effects.join(" and ")
+        ))
+        .cause(sources::one_line(sql))
+        .hint("Add `--allow-effects` to run it all the same, or `--estimate-only` to plan it alone."));
+    }
+    // The server refuses most of it by itself, but EXPLAIN lets CREATE TABLE AS pass in a read-only transaction.
+    if !running.allow_writes && query::parse(sql).is_ok_and(|parsed| parsed.kind.writes()) {
+        return Err(Error::usage("the statement changes data").cause(sources::one_line(sql)).hint(
+            "Add `--allow-writes` to run it (what it does is rolled back), or `--estimate-only` to plan it alone.",
+        ));
+    }
+    Ok(())
+}
+
+/// Plans the statements where they cannot do anything: on an empty copy of schema and statistics.
+async fn estimate_in_shadow(
+    context: &Context,
+    args: &ExplainArgs,
+    connection: &Connection,
+    server: &Server,
+    surroundings: &Surroundings,
+    tasks: Vec<Task>,
+) -> Result<Vec<Explained>> {
+    let programs = context.programs(&args.programs, Some(connection.major()))?;
+    let catalog = &server.catalog;
+    let mut shadow = index_check::shadow(context, &programs, (catalog, surroundings), &[]).await?;
+    warn_of_gaps(context, &shadow);
+    let mut explained = Vec::new();
+    for task in tasks {
+        let mut plan = read(shadow.explain(&task.sql, &task.values).await?)?;
+        plan.query = Some(task.sql);
+        let mut one = Explained::new(plan, Some(server));
+        one.name = task.name;
+        one.parameters = parameters(&task.values);
+        explained.push(one);
+    }
+    Ok(explained)
+}
+
+fn warn_of_gaps(context: &Context, shadow: &Shadow) {
+    for missing in &shadow.missing {
+        context.ui.warn(format_args!("the local copy lacks {missing}"));
+    }
+}
