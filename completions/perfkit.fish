@@ -24,7 +24,7 @@ function __fish_perfkit_using_subcommand
     contains -- $cmd[1] $argv
 end
 
-complete -c perfkit -n "__fish_perfkit_needs_command" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_needs_command" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
 complete -c perfkit -n "__fish_perfkit_needs_command" -l color -d 'Use color' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -45,7 +45,7 @@ complete -c perfkit -n "__fish_perfkit_needs_command" -f -a "man" -d 'Print the 
 complete -c perfkit -n "__fish_perfkit_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c perfkit -n "__fish_perfkit_using_subcommand demo" -l scenario -d 'The scenario' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand demo" -l pg-bin -d 'Use the server programs (initdb, postgres) in this folder' -r -F
-complete -c perfkit -n "__fish_perfkit_using_subcommand demo" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand demo" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
 complete -c perfkit -n "__fish_perfkit_using_subcommand demo" -l color -d 'Use color' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -57,7 +57,7 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand demo" -s h -l help -d 'P
 complete -c perfkit -n "__fish_perfkit_using_subcommand init" -s d -l database-url -d 'Connect to this database (URL or keyword/value string)' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand init" -l statement-timeout -d 'Cancel a statement after this time [default: 30s]' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand init" -l lock-timeout -d 'Give up waiting for a lock after this time [default: 2s]' -r
-complete -c perfkit -n "__fish_perfkit_using_subcommand init" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand init" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
 complete -c perfkit -n "__fish_perfkit_using_subcommand init" -l color -d 'Use color' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -66,7 +66,7 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand init" -l force -d 'Repla
 complete -c perfkit -n "__fish_perfkit_using_subcommand init" -l json -d 'Print the result as JSON'
 complete -c perfkit -n "__fish_perfkit_using_subcommand init" -s q -l quiet -d 'Print results, warnings and errors only'
 complete -c perfkit -n "__fish_perfkit_using_subcommand init" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and not __fish_seen_subcommand_from start url psql stop destroy help" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and not __fish_seen_subcommand_from start url psql stop destroy help" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
 complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and not __fish_seen_subcommand_from start url psql stop destroy help" -l color -d 'Use color' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -81,7 +81,7 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and not __fish_
 complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and not __fish_seen_subcommand_from start url psql stop destroy help" -f -a "destroy" -d 'Stop the server and remove its data'
 complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and not __fish_seen_subcommand_from start url psql stop destroy help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from start" -l pg-bin -d 'Use the server programs (initdb, postgres) in this folder' -r -F
-complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from start" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from start" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
 complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from start" -l color -d 'Use color' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -89,7 +89,7 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen
 complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from start" -l json -d 'Print the result as JSON'
 complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from start" -s q -l quiet -d 'Print results, warnings and errors only'
 complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from start" -s h -l help -d 'Print help'
-complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from url" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from url" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
 complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from url" -l color -d 'Use color' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -97,7 +97,7 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen
 complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from url" -l json -d 'Print the result as JSON'
 complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from url" -s q -l quiet -d 'Print results, warnings and errors only'
 complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from url" -s h -l help -d 'Print help'
-complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from psql" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from psql" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
 complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from psql" -l color -d 'Use color' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -106,7 +106,7 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen
 complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from psql" -s q -l quiet -d 'Print results, warnings and errors only'
 complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from psql" -s h -l help -d 'Print help'
 complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from stop" -l pg-bin -d 'Use the server programs (initdb, postgres) in this folder' -r -F
-complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from stop" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from stop" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
 complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from stop" -l color -d 'Use color' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -115,7 +115,7 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen
 complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from stop" -s q -l quiet -d 'Print results, warnings and errors only'
 complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from stop" -s h -l help -d 'Print help'
 complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from destroy" -l pg-bin -d 'Use the server programs (initdb, postgres) in this folder' -r -F
-complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from destroy" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from destroy" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
 complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from destroy" -l color -d 'Use color' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -142,7 +142,7 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and not __fish_
 complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and not __fish_seen_subcommand_from diff check help" -l lock-timeout -d 'Give up waiting for a lock after this time [default: 2s]' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and not __fish_seen_subcommand_from diff check help" -s w -l workload -d 'Take the statements from here (can be repeated)' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and not __fish_seen_subcommand_from diff check help" -l pg-bin -d 'Use the server programs (initdb, postgres) in this folder' -r -F
-complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and not __fish_seen_subcommand_from diff check help" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and not __fish_seen_subcommand_from diff check help" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
 complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and not __fish_seen_subcommand_from diff check help" -l color -d 'Use color' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -156,7 +156,7 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and not __fish_
 complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and not __fish_seen_subcommand_from diff check help" -a "diff" -d 'Compare two plans of a statement: what changed, and the likely cause'
 complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and not __fish_seen_subcommand_from diff check help" -a "check" -d 'Hold the plans of a workload against the contract in perfkit.yaml, for CI'
 complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and not __fish_seen_subcommand_from diff check help" -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and __fish_seen_subcommand_from diff" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and __fish_seen_subcommand_from diff" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
 complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and __fish_seen_subcommand_from diff" -l color -d 'Use color' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -168,7 +168,7 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and __fish_seen
 complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and __fish_seen_subcommand_from check" -s d -l database-url -d 'Connect to this database (URL or keyword/value string)' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and __fish_seen_subcommand_from check" -l statement-timeout -d 'Cancel a statement after this time [default: 30s]' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and __fish_seen_subcommand_from check" -l lock-timeout -d 'Give up waiting for a lock after this time [default: 2s]' -r
-complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and __fish_seen_subcommand_from check" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and __fish_seen_subcommand_from check" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
 complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and __fish_seen_subcommand_from check" -l color -d 'Use color' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -181,7 +181,7 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and __fish_seen
 complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and __fish_seen_subcommand_from help" -f -a "diff" -d 'Compare two plans of a statement: what changed, and the likely cause'
 complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and __fish_seen_subcommand_from help" -f -a "check" -d 'Hold the plans of a workload against the contract in perfkit.yaml, for CI'
 complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c perfkit -n "__fish_perfkit_using_subcommand index; and not __fish_seen_subcommand_from suggest apply help" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and not __fish_seen_subcommand_from suggest apply help" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and not __fish_seen_subcommand_from suggest apply help" -l color -d 'Use color' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -200,7 +200,7 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_s
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from suggest" -l lock-timeout -d 'Give up waiting for a lock after this time [default: 2s]' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from suggest" -s w -l workload -d 'Take the statements from here (can be repeated)' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from suggest" -l pg-bin -d 'Use the server programs (initdb, postgres) in this folder' -r -F
-complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from suggest" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from suggest" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from suggest" -l color -d 'Use color' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -216,7 +216,7 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_s
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from apply" -l lock-timeout -d 'Give up waiting for a lock after this time [default: 2s]' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from apply" -s w -l workload -d 'Take the statements from here (can be repeated)' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from apply" -l pg-bin -d 'Use the server programs (initdb, postgres) in this folder' -r -F
-complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from apply" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from apply" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from apply" -l color -d 'Use color' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -236,7 +236,7 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand seed" -l scenario -d 'Cr
 complete -c perfkit -n "__fish_perfkit_using_subcommand seed" -s d -l database-url -d 'Connect to this database (URL or keyword/value string)' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand seed" -l statement-timeout -d 'Cancel a statement after this time [default: 30s]' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand seed" -l lock-timeout -d 'Give up waiting for a lock after this time [default: 2s]' -r
-complete -c perfkit -n "__fish_perfkit_using_subcommand seed" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand seed" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
 complete -c perfkit -n "__fish_perfkit_using_subcommand seed" -l color -d 'Use color' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -255,7 +255,7 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand bench" -s d -l database-
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench" -l statement-timeout -d 'Cancel a statement after this time [default: 30s]' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench" -l lock-timeout -d 'Give up waiting for a lock after this time [default: 2s]' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench" -s w -l workload -d 'Take the statements from here (can be repeated)' -r
-complete -c perfkit -n "__fish_perfkit_using_subcommand bench" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench" -l color -d 'Use color' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -264,7 +264,7 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand bench" -l allow-writes -
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench" -l json -d 'Print the result as JSON'
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench" -s q -l quiet -d 'Print results, warnings and errors only'
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c perfkit -n "__fish_perfkit_using_subcommand completions" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand completions" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
 complete -c perfkit -n "__fish_perfkit_using_subcommand completions" -l color -d 'Use color' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -272,7 +272,7 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand completions" -l config -
 complete -c perfkit -n "__fish_perfkit_using_subcommand completions" -l json -d 'Print the result as JSON'
 complete -c perfkit -n "__fish_perfkit_using_subcommand completions" -s q -l quiet -d 'Print results, warnings and errors only'
 complete -c perfkit -n "__fish_perfkit_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c perfkit -n "__fish_perfkit_using_subcommand man" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand man" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
 complete -c perfkit -n "__fish_perfkit_using_subcommand man" -l color -d 'Use color' -r -f -a "auto\t''
 always\t''
 never\t''"

@@ -15,8 +15,8 @@ _perfkit() {
 
     local context curcontext="$curcontext" state line
     _arguments "${_arguments_options[@]}" : \
-'-o+[Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)]:FILE:_files' \
-'--output=[Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)]:FILE:_files' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
 '--color=[Use color]:WHEN:(auto always never)' \
 '--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
 '--json[Print the result as JSON]' \
@@ -39,8 +39,8 @@ _perfkit() {
 _arguments "${_arguments_options[@]}" : \
 '--scenario=[The scenario]:NAME:_default' \
 '--pg-bin=[Use the server programs (initdb, postgres) in this folder]:DIR:_files' \
-'-o+[Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)]:FILE:_files' \
-'--output=[Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)]:FILE:_files' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
 '--color=[Use color]:WHEN:(auto always never)' \
 '--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
 '--keep[Leave the server up, as the sandbox, and print the URL of the demo'\''s database]' \
@@ -57,8 +57,8 @@ _arguments "${_arguments_options[@]}" : \
 '--database-url=[Connect to this database (URL or keyword/value string)]:URL:_default' \
 '--statement-timeout=[Cancel a statement after this time \[default\: 30s\]]:TIME:_default' \
 '--lock-timeout=[Give up waiting for a lock after this time \[default\: 2s\]]:TIME:_default' \
-'-o+[Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)]:FILE:_files' \
-'--output=[Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)]:FILE:_files' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
 '--color=[Use color]:WHEN:(auto always never)' \
 '--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
 '--force[Replace the file if it is there]' \
@@ -72,8 +72,8 @@ _arguments "${_arguments_options[@]}" : \
 ;;
 (sandbox)
 _arguments "${_arguments_options[@]}" : \
-'-o+[Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)]:FILE:_files' \
-'--output=[Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)]:FILE:_files' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
 '--color=[Use color]:WHEN:(auto always never)' \
 '--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
 '--json[Print the result as JSON]' \
@@ -94,8 +94,8 @@ _arguments "${_arguments_options[@]}" : \
             (start)
 _arguments "${_arguments_options[@]}" : \
 '--pg-bin=[Use the server programs (initdb, postgres) in this folder]:DIR:_files' \
-'-o+[Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)]:FILE:_files' \
-'--output=[Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)]:FILE:_files' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
 '--color=[Use color]:WHEN:(auto always never)' \
 '--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
 '--json[Print the result as JSON]' \
@@ -107,8 +107,8 @@ _arguments "${_arguments_options[@]}" : \
 ;;
 (url)
 _arguments "${_arguments_options[@]}" : \
-'-o+[Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)]:FILE:_files' \
-'--output=[Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)]:FILE:_files' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
 '--color=[Use color]:WHEN:(auto always never)' \
 '--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
 '--json[Print the result as JSON]' \
@@ -120,8 +120,8 @@ _arguments "${_arguments_options[@]}" : \
 ;;
 (psql)
 _arguments "${_arguments_options[@]}" : \
-'-o+[Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)]:FILE:_files' \
-'--output=[Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)]:FILE:_files' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
 '--color=[Use color]:WHEN:(auto always never)' \
 '--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
 '--json[Print the result as JSON]' \
@@ -135,8 +135,8 @@ _arguments "${_arguments_options[@]}" : \
 (stop)
 _arguments "${_arguments_options[@]}" : \
 '--pg-bin=[Use the server programs (initdb, postgres) in this folder]:DIR:_files' \
-'-o+[Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)]:FILE:_files' \
-'--output=[Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)]:FILE:_files' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
 '--color=[Use color]:WHEN:(auto always never)' \
 '--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
 '--json[Print the result as JSON]' \
@@ -149,8 +149,8 @@ _arguments "${_arguments_options[@]}" : \
 (destroy)
 _arguments "${_arguments_options[@]}" : \
 '--pg-bin=[Use the server programs (initdb, postgres) in this folder]:DIR:_files' \
-'-o+[Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)]:FILE:_files' \
-'--output=[Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)]:FILE:_files' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
 '--color=[Use color]:WHEN:(auto always never)' \
 '--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
 '-y[Do not ask]' \
@@ -223,8 +223,8 @@ _arguments "${_arguments_options[@]}" : \
 '*-w+[Take the statements from here (can be repeated)]:SOURCE:_default' \
 '*--workload=[Take the statements from here (can be repeated)]:SOURCE:_default' \
 '--pg-bin=[Use the server programs (initdb, postgres) in this folder]:DIR:_files' \
-'-o+[Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)]:FILE:_files' \
-'--output=[Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)]:FILE:_files' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
 '--color=[Use color]:WHEN:(auto always never)' \
 '--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
 '--allow-writes[Run statements that change data too; what they did is rolled back]' \
@@ -248,8 +248,8 @@ _arguments "${_arguments_options[@]}" : \
         case $line[2] in
             (diff)
 _arguments "${_arguments_options[@]}" : \
-'-o+[Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)]:FILE:_files' \
-'--output=[Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)]:FILE:_files' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
 '--color=[Use color]:WHEN:(auto always never)' \
 '--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
 '--json[Print the result as JSON]' \
@@ -268,8 +268,8 @@ _arguments "${_arguments_options[@]}" : \
 '--database-url=[Connect to this database (URL or keyword/value string)]:URL:_default' \
 '--statement-timeout=[Cancel a statement after this time \[default\: 30s\]]:TIME:_default' \
 '--lock-timeout=[Give up waiting for a lock after this time \[default\: 2s\]]:TIME:_default' \
-'-o+[Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)]:FILE:_files' \
-'--output=[Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)]:FILE:_files' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
 '--color=[Use color]:WHEN:(auto always never)' \
 '--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
 '--update[Accept the plans as they are\: write the contract into perfkit.yaml and the plans beside it]' \
@@ -315,8 +315,8 @@ esac
 ;;
 (index)
 _arguments "${_arguments_options[@]}" : \
-'-o+[Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)]:FILE:_files' \
-'--output=[Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)]:FILE:_files' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
 '--color=[Use color]:WHEN:(auto always never)' \
 '--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
 '--json[Print the result as JSON]' \
@@ -346,8 +346,8 @@ _arguments "${_arguments_options[@]}" : \
 '*-w+[Take the statements from here (can be repeated)]:SOURCE:_default' \
 '*--workload=[Take the statements from here (can be repeated)]:SOURCE:_default' \
 '--pg-bin=[Use the server programs (initdb, postgres) in this folder]:DIR:_files' \
-'-o+[Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)]:FILE:_files' \
-'--output=[Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)]:FILE:_files' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
 '--color=[Use color]:WHEN:(auto always never)' \
 '--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
 '--json[Print the result as JSON]' \
@@ -369,8 +369,8 @@ _arguments "${_arguments_options[@]}" : \
 '*-w+[Take the statements from here (can be repeated)]:SOURCE:_default' \
 '*--workload=[Take the statements from here (can be repeated)]:SOURCE:_default' \
 '--pg-bin=[Use the server programs (initdb, postgres) in this folder]:DIR:_files' \
-'-o+[Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)]:FILE:_files' \
-'--output=[Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)]:FILE:_files' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
 '--color=[Use color]:WHEN:(auto always never)' \
 '--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
 '-y[Do not ask]' \
@@ -426,8 +426,8 @@ _arguments "${_arguments_options[@]}" : \
 '--database-url=[Connect to this database (URL or keyword/value string)]:URL:_default' \
 '--statement-timeout=[Cancel a statement after this time \[default\: 30s\]]:TIME:_default' \
 '--lock-timeout=[Give up waiting for a lock after this time \[default\: 2s\]]:TIME:_default' \
-'-o+[Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)]:FILE:_files' \
-'--output=[Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)]:FILE:_files' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
 '--color=[Use color]:WHEN:(auto always never)' \
 '--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
 '--append[Add to tables that are not empty]' \
@@ -453,8 +453,8 @@ _arguments "${_arguments_options[@]}" : \
 '--lock-timeout=[Give up waiting for a lock after this time \[default\: 2s\]]:TIME:_default' \
 '*-w+[Take the statements from here (can be repeated)]:SOURCE:_default' \
 '*--workload=[Take the statements from here (can be repeated)]:SOURCE:_default' \
-'-o+[Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)]:FILE:_files' \
-'--output=[Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)]:FILE:_files' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
 '--color=[Use color]:WHEN:(auto always never)' \
 '--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
 '--allow-writes[Run statements that change data too]' \
@@ -467,8 +467,8 @@ _arguments "${_arguments_options[@]}" : \
 ;;
 (completions)
 _arguments "${_arguments_options[@]}" : \
-'-o+[Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)]:FILE:_files' \
-'--output=[Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)]:FILE:_files' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
 '--color=[Use color]:WHEN:(auto always never)' \
 '--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
 '--json[Print the result as JSON]' \
@@ -481,8 +481,8 @@ _arguments "${_arguments_options[@]}" : \
 ;;
 (man)
 _arguments "${_arguments_options[@]}" : \
-'-o+[Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)]:FILE:_files' \
-'--output=[Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)]:FILE:_files' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
 '--color=[Use color]:WHEN:(auto always never)' \
 '--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
 '--json[Print the result as JSON]' \

@@ -50,7 +50,7 @@ pub(crate) struct GlobalArgs {
     /// Print the result as JSON
     #[arg(long, global = true)]
     pub(crate) json: bool,
-    /// Write the result to a file, in the format of its ending (.json .md .csv .sql .txt)
+    /// Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)
     #[arg(short, long, global = true, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
     /// Print results, warnings and errors only

@@ -236,6 +236,11 @@ fn runs_read_only() {
     perfkit(&["explain", "SELECT nextval('s')"]).on(&database).fails(2, &["nextval", "--allow-effects"]);
     perfkit(&["explain", "SELECT nextval('s')", "--allow-effects"]).on(&database).fails(2, &["25006"]);
     perfkit(&["explain", "SELECT pg_advisory_lock(1)"]).on(&database).fails(2, &["pg_advisory_lock"]);
+    perfkit(&["explain", "LISTEN x"]).on(&database).fails(2, &["LISTEN has no plan"]);
+    perfkit(&["explain", "COPY t TO PROGRAM 'cat'", "--allow-writes"])
+        .on(&database)
+        .fails(2, &["COPY has no plan"]);
+    perfkit(&["explain", "explain SELECT 1"]).on(&database).fails(2, &["EXPLAIN", "--plan"]);
     perfkit(&["explain", "CREATE TABLE u AS SELECT 1"]).on(&database).fails(2, &["changes data"]);
     perfkit(&["explain", "DELETE FROM t", "--allow-writes"]).on(&database).succeeds();
     assert_eq!(database.value("SELECT count(*) FROM t"), "1");

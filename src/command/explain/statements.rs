@@ -232,8 +232,21 @@ fn parameters(values: &[TextValue]) -> Vec<Option<String>> {
     values.iter().map(|value| value.0.clone()).collect()
 }
 
-/// Refuses what a rollback would not undo, and what changes data, unless it is asked for.
+/// Refuses what has no plan and what a rollback would not undo, and what changes data unless it is asked for.
 fn refuse_effects(sql: &str, running: &RunArgs) -> Result<()> {
+    /// Statements that EXPLAIN does not take (manual, "SQL Commands"), by their first words.
+    const UTILITIES: &str = "ABORT ALTER ANALYZE BEGIN CALL CHECKPOINT CLOSE CLUSTER COMMENT COMMIT COPY DEALLOCATE \
+                             DISCARD DO DROP END FETCH GRANT IMPORT LISTEN LOAD LOCK MOVE NOTIFY PREPARE REASSIGN REINDEX \
+                             RELEASE RESET REVOKE ROLLBACK SAVEPOINT SECURITY SET SHOW START TRUNCATE UNLISTEN VACUUM";
+    let word: String = sql.chars().take_while(char::is_ascii_alphabetic).collect::<String>().to_uppercase();
+    if word == "EXPLAIN" {
+        return Err(Error::usage("the statement begins with EXPLAIN, which perfkit adds itself")
+            .hint("Give the statement alone, or the output of EXPLAIN with `--plan`."));
+    }
+    if UTILITIES.split(' ').any(|utility| utility == word) {
+        return Err(Error::usage(format!("{word} has no plan, so it is not run"))
+            .hint("Give a SELECT, INSERT, UPDATE, DELETE, MERGE, VALUES or CREATE TABLE AS."));
+    }
     let effects = query::outside_effects(sql);
     if !running.allow_effects && !effects.is_empty() {
         return Err(Error::usage(format!(
