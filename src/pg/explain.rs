@@ -1,7 +1,8 @@
-//! Query text to plan JSON, safely: read-only unless allowed, always rolled back.
+//! Query text to plan, as EXPLAIN writes it in JSON, safely: read-only unless allowed, always rolled back.
 
-use serde_json::Value;
-use tokio_postgres::types::ToSql;
+use serde_json::value::RawValue;
+use tokio_postgres::Row;
+use tokio_postgres::types::{Json, ToSql};
 
 use super::connect::Connection;
 use super::error::{Error, Result};
@@ -18,7 +19,7 @@ pub(crate) async fn analyze(
     statement: &str,
     parameters: &Parameters,
     allow_writes: bool,
-) -> Result<Value> {
+) -> Result<String> {
     // 17 knows SERIALIZE and MEMORY as well; WAL is there since 13.
     let options = match connection.major() {
         ..=16 => "ANALYZE, VERBOSE, BUFFERS, SETTINGS, WAL, FORMAT JSON",
@@ -44,7 +45,7 @@ pub(crate) async fn estimate(
     connection: &Connection,
     statement: &str,
     parameters: &Parameters,
-) -> Result<Value> {
+) -> Result<String> {
     explain(connection, "FORMAT JSON", statement, parameters).await
 }
 
@@ -53,7 +54,7 @@ pub(crate) async fn estimate_verbosely(
     connection: &Connection,
     statement: &str,
     parameters: &Parameters,
-) -> Result<Value> {
+) -> Result<String> {
     explain(connection, "VERBOSE, SETTINGS, FORMAT JSON", statement, parameters).await
 }
 
@@ -63,7 +64,7 @@ pub(crate) async fn generic(
     connection: &mut Connection,
     statement: &str,
     n_parameters: usize,
-) -> Result<Value> {
+) -> Result<String> {
     const DOING: &str = "make the generic plan";
     const PREPARED: &str = "perfkit_generic";
     let values = vec!["NULL"; n_parameters].join(", ");
@@ -87,7 +88,7 @@ pub(crate) async fn generic(
     let deallocated = connection.batch_execute(&format!("DEALLOCATE {PREPARED}")).await;
     let row = plan.expect("it was prepared").map_err(Error::query(DOING))?;
     rolled_back.and(deallocated).map_err(Error::query(DOING))?;
-    row.try_get(0).map_err(Error::query("read the plan"))
+    text(&row)
 }
 
 async fn explain(
@@ -95,7 +96,7 @@ async fn explain(
     options: &str,
     statement: &str,
     parameters: &Parameters,
-) -> Result<Value> {
+) -> Result<String> {
     // A prepared statement is one statement, whatever the text holds.
     let prefix = format!("EXPLAIN ({options}) ");
     let prepared = client.prepare(&format!("{prefix}{statement}")).await.map_err(|source| {
@@ -109,7 +110,7 @@ pub(crate) async fn run_prepared(
     client: &tokio_postgres::Client,
     prepared: &tokio_postgres::Statement,
     parameters: &Parameters,
-) -> Result<Value> {
+) -> Result<String> {
     if prepared.params().len() != parameters.len() {
         return Err(Error::Answer {
             what: "EXPLAIN".to_owned(),
@@ -122,5 +123,11 @@ pub(crate) async fn run_prepared(
     }
     let values: Vec<&(dyn ToSql + Sync)> = parameters.iter().map(|value| value as _).collect();
     let row = client.query_one(prepared, &values).await.map_err(Error::query("explain the statement"))?;
-    row.try_get(0).map_err(Error::query("read the plan"))
+    text(&row)
+}
+
+/// Returns the plan as the server wrote it: it may nest deeper than `serde_json` goes.
+fn text(row: &Row) -> Result<String> {
+    let Json(plan): Json<Box<RawValue>> = row.try_get(0).map_err(Error::query("read the plan"))?;
+    Ok(plan.get().to_owned())
 }

@@ -95,7 +95,11 @@ impl Shadow {
                 .map_err(Error::query("plan the statement in the shadow"))?;
             self.prepared.insert(statement.to_owned(), prepared);
         }
-        let plan = explain::run_prepared(&self.connection, &self.prepared[statement], parameters).await?;
+        let text = explain::run_prepared(&self.connection, &self.prepared[statement], parameters).await?;
+        let plan: serde_json::Value = serde_json::from_str(&text).map_err(|error| Error::Answer {
+            what: "EXPLAIN".to_owned(),
+            reason: format!("the plan is not JSON: {error}"),
+        })?;
         self.n_calls += 1;
         let total = plan.pointer("/0/Plan/Total Cost").and_then(serde_json::Value::as_f64);
         let cost = total.ok_or_else(|| Error::Answer {
@@ -108,11 +112,7 @@ impl Shadow {
     }
 
     /// Returns the plan of a statement with all that EXPLAIN knows of it without running it.
-    pub(crate) async fn explain(
-        &mut self,
-        statement: &str,
-        parameters: &[TextValue],
-    ) -> Result<serde_json::Value> {
+    pub(crate) async fn explain(&mut self, statement: &str, parameters: &[TextValue]) -> Result<String> {
         self.n_calls += 1;
         explain::estimate_verbosely(&self.connection, statement, parameters).await
     }

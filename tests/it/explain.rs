@@ -350,6 +350,16 @@ fn estimate_only_runs_nothing() {
     assert_eq!(database.value("SELECT count(*) FROM t"), "10000");
 }
 
+/// Plans nest deeper than JSON libraries go by themselves.
+#[test]
+fn deep_plans_are_read() {
+    const DEPTH: usize = 150;
+    let database = Database::create();
+    let sql = format!("{}SELECT 1 AS a{}", "SELECT * FROM (".repeat(DEPTH), " LIMIT 5) AS t".repeat(DEPTH));
+    let report: Report = perfkit(&["explain", &sql, "--json"]).on(&database).succeeds().json_as();
+    assert!(report.plan.nodes.len() >= DEPTH, "{}", report.plan.nodes.len());
+}
+
 #[test]
 fn the_statement_may_come_on_standard_input() {
     let database = Database::create();

@@ -160,7 +160,7 @@ pub(super) async fn drawn(
 }
 
 async fn estimated_cost(connection: &Connection, sql: &str, values: &[TextValue]) -> Result<f64> {
-    let plan = read(pg::explain::estimate(connection, sql, values).await?)?;
+    let plan = read(&pg::explain::estimate(connection, sql, values).await?)?;
     Ok(total_cost(&plan).unwrap_or(0.0))
 }
 
@@ -169,12 +169,11 @@ fn total_cost(plan: &Plan) -> Option<f64> {
 }
 
 /// Reads the server's own answer.
-fn read(json: serde_json::Value) -> Result<Plan> {
-    plan::read::plan(json).map_err(|error| {
-        Error::server("could not read the server's plan")
-            .cause(error)
-            .hint("Please report this as a bug of perfkit.")
-    })
+fn read(json: &str) -> Result<Plan> {
+    let fail = || Error::server("could not read the server's plan");
+    let hint = "Please report this as a bug of perfkit.";
+    let reading = plan::read::plans(json.as_bytes()).map_err(|error| fail().cause(error).hint(hint))?;
+    reading.plans.into_iter().next().ok_or_else(|| fail().hint(hint))
 }
 
 /// Runs a statement and judges its plan.
@@ -189,7 +188,7 @@ pub(super) async fn explain_task(
     for run in 0..running.n_warm_ups() + running.n_runs() {
         let json = pg::explain::analyze(connection, &task.sql, &task.values, running.allow_writes).await?;
         if run >= running.n_warm_ups() {
-            plans.push(read(json)?);
+            plans.push(read(&json)?);
         }
     }
     let (mut plan, runs) = median(plans).expect("there is one run at least");
@@ -215,7 +214,7 @@ async fn alternatives(
     for (name, values) in &task.others {
         let ran = pg::explain::analyze(connection, &task.sql, values, running.allow_writes).await;
         alternatives.push(match ran {
-            Ok(json) => Alternative::of_plan(name, parameters(values), &read(json)?, shown),
+            Ok(json) => Alternative::of_plan(name, parameters(values), &read(&json)?, shown),
             // Other values may take too long or fail; the plan that was asked for is there.
             Err(error @ pg::Error::Query { .. }) if error.code().is_some() => {
                 Alternative::failed(name, parameters(values), error.to_string())
@@ -223,7 +222,7 @@ async fn alternatives(
             Err(error) => return Err(error.into()),
         });
     }
-    let generic = read(pg::explain::generic(connection, &task.sql, task.values.len()).await?)?;
+    let generic = read(&pg::explain::generic(connection, &task.sql, task.values.len()).await?)?;
     alternatives.push(Alternative::of_plan("generic plan", Vec::new(), &generic, shown));
     Ok(alternatives)
 }
@@ -280,7 +279,7 @@ async fn estimate_in_shadow(
     warn_of_gaps(context, &shadow);
     let mut explained = Vec::new();
     for task in tasks {
-        let mut plan = read(shadow.explain(&task.sql, &task.values).await?)?;
+        let mut plan = read(&shadow.explain(&task.sql, &task.values).await?)?;
         plan.query = Some(task.sql);
         let mut one = Explained::new(plan, Some(server));
         one.name = task.name;

@@ -5,22 +5,22 @@
 
 use serde_json::{Map, Number, Value};
 
-use super::{Error, Raw, RawNode, decode, frame, report, shape};
-use crate::plan::Plan;
+use super::{Error, Raw, RawNode, decode, frame, report};
 
 /// How deep plan nodes may nest. A tree of 4096 partitions or a generated query of 1600 joins stays well below.
 const MAX_PLAN_DEPTH: usize = 10_000;
 /// How deep other values may nest, as in `serde_json`: dropping them recurses.
 const MAX_VALUE_DEPTH: usize = 128;
 
-/// Reads one plan from the server's own answer: the array that EXPLAIN prints, or the object in it.
-pub(crate) fn plan(json: Value) -> Result<Plan, Error> {
+/// Reads one plan of a test: the array that EXPLAIN prints, or the object in it.
+#[cfg(test)]
+pub(crate) fn plan(json: Value) -> Result<crate::plan::Plan, Error> {
     let top = match json {
         Value::Array(mut plans) if !plans.is_empty() => plans.swap_remove(0),
         other => other,
     };
     let Value::Object(top) = top else { return Err(Error::NoPlan) };
-    shape(raw(top)?)
+    super::shape(raw(top)?)
 }
 
 /// Flattens an object with the key `Plan`.

@@ -27,9 +27,9 @@ use serde_json::{Map, Value};
 
 use crate::plan::Plan;
 
+pub(crate) use json::to_json;
 #[cfg(test)]
-pub(crate) use json::to_text;
-pub(crate) use json::{plan, to_json};
+pub(crate) use json::{plan, to_text};
 pub(crate) use shape::shape;
 
 /// What an input holds.
