@@ -6,7 +6,6 @@
 
 use super::{Observation, Subject};
 use crate::plan::discarded::{Cause, costly_scans};
-use crate::plan::serving;
 
 pub(super) const RULE: &str = "large-seq-scan";
 
@@ -14,16 +13,7 @@ pub(super) fn check(subject: &Subject) -> Vec<Observation> {
     costly_scans(subject)
         .into_iter()
         .filter(|scan| !scan.is_measured && scan.cause == Cause::Mixed)
-        .map(|scan| {
-            let (remedy, index) = serving::remedy_for(subject, &scan);
-            Observation {
-                node_id: Some(scan.node.id),
-                saves: Some(scan.saves),
-                message: scan.message,
-                remedy,
-                index,
-            }
-        })
+        .map(|scan| Observation::of_scan(subject, scan))
         .collect()
 }
 

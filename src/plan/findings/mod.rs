@@ -57,7 +57,9 @@ mod workers_not_launched;
 mod wrong_index_for_limit;
 mod wrong_index_for_order;
 
+use super::discarded::CostlyScan;
 use super::self_time::Basis;
+use super::serving;
 use super::{Plan, Resources, Server, Times};
 use crate::index::Definition;
 
@@ -172,6 +174,14 @@ struct Observation {
     message: String,
     remedy: String,
     index: Option<Definition>,
+}
+
+impl Observation {
+    /// Says of a scan that an index would spare it most of its rows.
+    fn of_scan(subject: &Subject, scan: CostlyScan) -> Self {
+        let (remedy, index) = serving::remedy_for(subject, &scan);
+        Self { node_id: Some(scan.node.id), saves: Some(scan.saves), message: scan.message, remedy, index }
+    }
 }
 
 type Check = fn(&Subject) -> Vec<Observation>;
