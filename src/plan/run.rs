@@ -1,6 +1,7 @@
 //! Several runs of one statement: the one to show, and how far they lie apart.
 
 use super::node::Plan;
+use super::shape_hash;
 
 /// How long the runs of a statement took.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -57,7 +58,7 @@ impl Alternative {
             total_cost: root.and_then(|root| root.total_cost),
             execution_ms: plan.execution_ms,
             rows: root.and_then(super::node::Node::rows_in_all),
-            is_same_plan: Some(shape(plan) == shape(shown)),
+            is_same_plan: Some(shape_hash(plan) == shape_hash(shown)),
             error: None,
         }
     }
@@ -73,10 +74,6 @@ impl Alternative {
             error: Some(error),
         }
     }
-}
-
-fn shape(plan: &Plan) -> Vec<(Option<usize>, String)> {
-    plan.nodes.iter().map(|node| (node.parent, node.title())).collect()
 }
 
 #[cfg(test)]

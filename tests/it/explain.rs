@@ -328,9 +328,14 @@ fn placeholders_get_typical_common_and_rare_values() {
         .map(|it| (it.values.as_str(), it.parameters.first().and_then(Option::as_deref).unwrap_or("")))
         .collect();
     assert_eq!(values, [("typical", "common"), ("rare", "rare"), ("generic plan", "")]);
+    assert_eq!(report.alternatives[0].is_same_plan, Some(true));
     assert_eq!(report.alternatives[1].is_same_plan, Some(false));
     assert!(report.alternatives[1].execution_ms < report.alternatives[0].execution_ms);
     assert!(report.alternatives[2].execution_ms.is_none() && report.alternatives[2].total_cost.is_some());
+    // A plan that has a parameter in the place of a constant is the same plan.
+    let sql = "SELECT count(i) FROM t WHERE i = $1";
+    let report: Report = perfkit(&["explain", sql, "--json"]).on(&database).succeeds().json_as();
+    assert!(report.alternatives.iter().all(|it| it.is_same_plan == Some(true)));
     // Nothing of it stays in the session or the database.
     assert_eq!(database.value("SELECT count(*) FROM pg_prepared_statements"), "0");
 }
