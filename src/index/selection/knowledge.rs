@@ -1,0 +1,174 @@
+//! What the planner has said, and what follows from it.
+
+use std::collections::BTreeMap;
+
+use super::bits::Bits;
+use super::{COST_RESOLUTION, Planner, Problem, Role, Trial};
+
+/// The parts of a member's key that make it alike others: the table and the first column.
+const ALIKE_PARTS: usize = 2;
+
+/// A question: a work item's number and the members that it sees.
+pub(super) type Question = (usize, Bits);
+
+/// Everything asked so far.
+pub(super) struct Knowledge<'p, P> {
+    pub(super) problem: &'p Problem,
+    planner: &'p mut P,
+    /// The members that each work item's plan could use.
+    pub(super) relevant: Vec<Bits>,
+    /// Members that are there today.
+    pub(super) existing: Bits,
+    /// For each member, its group of candidates on the same table that begin alike.
+    group_of: Vec<usize>,
+    groups: Vec<Vec<usize>>,
+    answers: Vec<Vec<Known>>,
+    /// For each work item, its plans, the cheapest first; none that another with fewer members beats.
+    pub(super) plans: Vec<Vec<Plan>>,
+    n_calls: usize,
+}
+
+/// An answer of the planner.
+#[derive(Clone, Debug)]
+pub(super) struct Known {
+    visible: Bits,
+    pub(super) used: Bits,
+    pub(super) cost: f64,
+}
+
+/// A way to run a work item.
+#[derive(Clone, Debug)]
+pub(super) struct Plan {
+    /// The members that it uses.
+    pub(super) members: Vec<usize>,
+    pub(super) cost: f64,
+}
+
+impl<'p, P: Planner> Knowledge<'p, P> {
+    pub(super) fn new(problem: &'p Problem, planner: &'p mut P) -> Self {
+        let n_members = problem.members.len();
+        let existing = problem.members.iter().enumerate().filter(|(_, member)| member.role == Role::Existing);
+        let mut by_begin: BTreeMap<&[String], Vec<usize>> = BTreeMap::new();
+        for (at, member) in problem.members.iter().enumerate() {
+            by_begin.entry(&member.key[..member.key.len().min(ALIKE_PARTS)]).or_default().push(at);
+        }
+        let mut group_of = vec![0; n_members];
+        for (group, members) in by_begin.values().enumerate() {
+            for member in members {
+                group_of[*member] = group;
+            }
+        }
+        let is_candidate = |member: &usize| problem.members[*member].role == Role::Candidate;
+        let groups =
+            by_begin.into_values().map(|group| group.into_iter().filter(is_candidate).collect()).collect();
+        Self {
+            planner,
+            group_of,
+            groups,
+            relevant: problem.workload.iter().map(|item| Bits::of(n_members, &item.relevant)).collect(),
+            existing: Bits::of(n_members, &existing.map(|(at, _)| at).collect::<Vec<_>>()),
+            answers: vec![Vec::new(); problem.workload.len()],
+            plans: vec![Vec::new(); problem.workload.len()],
+            n_calls: 0,
+            problem,
+        }
+    }
+
+    /// Returns the candidates on the same table that begin with the same column.
+    pub(super) fn alikes(&self, member: usize) -> &[usize] {
+        &self.groups[self.group_of[member]]
+    }
+
+    /// How many questions may still be asked.
+    pub(super) fn n_calls_left(&self) -> usize {
+        if self.planner.is_out_of_time() {
+            return 0;
+        }
+        self.problem.limits.max_calls.map_or(usize::MAX, |limit| limit.saturating_sub(self.n_calls))
+    }
+
+    /// Returns the answer to a question, as far as it follows from those given.
+    pub(super) fn answer(&self, item: usize, set: &Bits) -> Option<&Known> {
+        let visible = self.relevant[item].and(set);
+        // The plan of a larger set is the best of this one too when it uses nothing else.
+        self.answers[item]
+            .iter()
+            .find(|known| known.used.is_subset(&visible) && visible.is_subset(&known.visible))
+    }
+
+    /// Returns the planner's own answer to exactly this question.
+    pub(super) fn exact_answer(&self, item: usize, set: &Bits) -> Option<&Known> {
+        let visible = self.relevant[item].and(set);
+        self.answers[item].iter().find(|known| known.visible == visible)
+    }
+
+    /// Returns what a work item costs at least: no less than with more members visible.
+    pub(super) fn lower_bound(&self, item: usize, set: &Bits) -> f64 {
+        let visible = self.relevant[item].and(set);
+        let larger = self.answers[item].iter().filter(|known| visible.is_subset(&known.visible));
+        larger.map(|known| known.cost).fold(0.0, f64::max)
+    }
+
+    /// Returns what a work item costs at most: the cheapest plan known whose members are there.
+    pub(super) fn upper_bound(&self, item: usize, set: &Bits) -> f64 {
+        let is_there = |plan: &&Plan| plan.members.iter().all(|member| set.contains(*member));
+        self.plans[item].iter().find(is_there).map_or(super::model::UNKNOWN_COST, |plan| plan.cost)
+    }
+
+    /// Asks what does not follow from the answers so far, as far as calls are left. Returns the number of questions
+    /// asked.
+    pub(super) fn ask(&mut self, questions: Vec<Question>) -> Result<usize, P::Error> {
+        let mut wanted = Vec::new();
+        for (item, set) in questions {
+            if self.answer(item, &set).is_none() {
+                wanted.push((item, set));
+            }
+        }
+        wanted.truncate(self.n_calls_left());
+        self.ask_exactly(wanted)
+    }
+
+    /// Asks each question that was not asked literally before, whatever is left of calls and time.
+    pub(super) fn ask_exactly(&mut self, questions: Vec<Question>) -> Result<usize, P::Error> {
+        let mut trials: Vec<Trial> = questions
+            .into_iter()
+            .filter(|(item, set)| self.exact_answer(*item, set).is_none())
+            .map(|(item, set)| Trial {
+                visible: self.relevant[item].and(&set).iter().collect(),
+                statement: item,
+            })
+            .collect();
+        let mut seen = std::collections::BTreeSet::new();
+        trials.retain(|trial| seen.insert(trial.clone()));
+        if trials.is_empty() {
+            return Ok(0);
+        }
+        let answers = self.planner.answers(&trials)?;
+        self.n_calls += trials.len();
+        let n_members = self.problem.members.len();
+        for (trial, answer) in trials.iter().zip(&answers) {
+            let visible = Bits::of(n_members, &trial.visible);
+            let used = Bits::of(n_members, &answer.used).and(&visible);
+            // A plan without a cost is none that anyone wants.
+            let cost = if answer.cost.is_finite() { answer.cost } else { super::model::UNKNOWN_COST };
+            self.learn_plan(trial.statement, Plan { members: used.iter().collect(), cost });
+            self.answers[trial.statement].push(Known { visible, used, cost });
+        }
+        Ok(trials.len())
+    }
+
+    fn learn_plan(&mut self, item: usize, plan: Plan) {
+        let is_subset =
+            |part: &Plan, whole: &Plan| part.members.iter().all(|member| whole.members.contains(member));
+        let plans = &mut self.plans[item];
+        if plans
+            .iter()
+            .any(|known| known.cost <= plan.cost + COST_RESOLUTION / 2.0 && is_subset(known, &plan))
+        {
+            return;
+        }
+        plans.retain(|known| known.cost < plan.cost || !is_subset(&plan, known));
+        let at = plans.partition_point(|known| known.cost <= plan.cost);
+        plans.insert(at, plan);
+    }
+}
