@@ -1,0 +1,63 @@
+//! Index advice and index builds.
+
+mod built;
+mod facts;
+mod html;
+mod json;
+mod markdown;
+mod script;
+mod text;
+
+pub(crate) use self::built::{BuiltIndex, built};
+use super::{Align, Document, Format, Style, Table};
+use crate::index::{Advice, drop_concurrently};
+
+/// Returns the document of the advisor's answer.
+pub(crate) fn advice<'a>(advice: &'a Advice, style: &Style) -> Document<'a> {
+    let document = Document::new(json::Report(advice))
+        .form(Format::Sql, || script::script(advice))
+        .form(Format::Markdown, || markdown::comment(advice))
+        .form(Format::Html, || html::page(advice))
+        .csv(|| csv(advice));
+    text::blocks(document, advice, style)
+}
+
+/// One row for each change.
+fn csv(advice: &Advice) -> Table {
+    let (left, right) = (Align::Left, Align::Right);
+    let mut table = Table::new([
+        ("change", left),
+        ("ddl", left),
+        ("size_bytes", right),
+        ("write_cost", right),
+        ("saves", right),
+        ("statements_helped", right),
+        ("reason", left),
+    ]);
+    for suggestion in &advice.suggestions {
+        table.row([
+            "create".to_owned(),
+            suggestion.definition.ddl_concurrently(),
+            suggestion.size_bytes.to_string(),
+            facts::round(suggestion.write_price.bytes_per_row).to_string(),
+            facts::round(suggestion.saves).to_string(),
+            suggestion.helps.len().to_string(),
+            suggestion.reason.clone(),
+        ]);
+    }
+    for drop in &advice.drops {
+        table.row([
+            "drop".to_owned(),
+            drop_concurrently(&drop.schema, &drop.name),
+            drop.size_bytes.to_string(),
+            String::new(),
+            String::new(),
+            String::new(),
+            drop.reason.clone(),
+        ]);
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests;
