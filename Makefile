@@ -5,6 +5,7 @@
 
 MAJORS := 14 15 16 17 18
 CORPUS := ../shared/data/plans
+TPCH := ../shared/data/tpch
 
 help: ## List the commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 16
@@ -15,6 +16,7 @@ demo: ## Show the whole loop on a throw-away server
 
 test: ## Run all tests
 	@scripts/ensure-postgres >/dev/null
+	@scripts/ensure-hypopg >/dev/null
 	@scripts/ensure-chromium >/dev/null
 	cargo test --quiet
 
@@ -56,6 +58,6 @@ bench-seed: ## Rows per second of seed against COPY FROM a ready file
 	@scripts/ensure-postgres >/dev/null
 	cargo bench --quiet --bench seed
 
-bench-advisor: ## Time and planner calls of index suggest
+bench-advisor: ## How good and fast index suggest is, on bedtime and TPC-H (files in TPCH, default ../shared/data/tpch)
 	@scripts/ensure-postgres >/dev/null
-	cargo bench --quiet --bench advisor
+	if [ -d $(TPCH) ]; then export PERFKIT_TPCH=$(abspath $(TPCH)); fi; cargo bench --quiet --bench advisor

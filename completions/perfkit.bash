@@ -894,7 +894,7 @@ _perfkit() {
             return 0
             ;;
         perfkit__subcmd__index__subcmd__apply)
-            opts="-y -d -w -o -q -h --yes --dry-run --storage-budget --max-indexes --max-columns --database-url --statement-timeout --lock-timeout --workload --pg-bin --json --output --quiet --color --config --help"
+            opts="-y -d -w -o -q -h --yes --dry-run --storage-budget --max-indexes --max-columns --kinds --time-limit --what-if --database-url --statement-timeout --lock-timeout --workload --pg-bin --json --output --quiet --color --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -910,6 +910,18 @@ _perfkit() {
                     ;;
                 --max-columns)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --kinds)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --time-limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --what-if)
+                    COMPREPLY=($(compgen -W "shadow hypopg" -- "${cur}"))
                     return 0
                     ;;
                 --database-url)
@@ -1020,7 +1032,7 @@ _perfkit() {
             return 0
             ;;
         perfkit__subcmd__index__subcmd__suggest)
-            opts="-d -w -o -q -h --storage-budget --max-indexes --max-columns --database-url --statement-timeout --lock-timeout --workload --pg-bin --json --output --quiet --color --config --help"
+            opts="-y -d -w -o -q -h --storage-budget --max-indexes --max-columns --kinds --time-limit --what-if --snapshot --redact --from-snapshot --migration --migration-dir --verify --verify-on --verify-rows --verify-runs --yes --database-url --statement-timeout --lock-timeout --workload --pg-bin --json --output --quiet --color --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1035,6 +1047,46 @@ _perfkit() {
                     return 0
                     ;;
                 --max-columns)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --kinds)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --time-limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --what-if)
+                    COMPREPLY=($(compgen -W "shadow hypopg" -- "${cur}"))
+                    return 0
+                    ;;
+                --snapshot)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --from-snapshot)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --migration)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --migration-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --verify-on)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --verify-rows)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --verify-runs)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -194,7 +194,18 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand index; and not __fish_se
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and not __fish_seen_subcommand_from suggest apply help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from suggest" -l storage-budget -d 'Suggest indexes of this size at the most, all together' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from suggest" -l max-indexes -d 'Suggest this many indexes at the most' -r
-complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from suggest" -l max-columns -d 'Suggest indexes with this many columns at the most' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from suggest" -l max-columns -d 'Suggest indexes with this many key columns at the most' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from suggest" -l kinds -d 'Consider these kinds of indexes beside plain btrees: expression, partial, include, gin, gist, brin; or `btree` for none of them' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from suggest" -l time-limit -d 'End the search after this time with the best set found' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from suggest" -l what-if -d 'Price indexes in a local shadow, or with the extension HypoPG on the database' -r -f -a "shadow\t''
+hypopg\t''"
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from suggest" -l snapshot -d 'Save schema, statistics and workload to this file, for `--from-snapshot`' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from suggest" -l from-snapshot -d 'Work from such a file, without a database' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from suggest" -l migration -d 'Write the changes as a migration of rails, django, flyway, sqlx, golang-migrate or plain (up.sql and down.sql)' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from suggest" -l migration-dir -d 'Write it to this folder, not to the framework\'s usual one' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from suggest" -l verify-on -d 'Run it on this database instead, where the indexes are built and dropped again' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from suggest" -l verify-rows -d 'Copy this many rows of a table at the most' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from suggest" -l verify-runs -d 'Run each statement this often on either side' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from suggest" -s d -l database-url -d 'Connect to this database (URL or keyword/value string)' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from suggest" -l statement-timeout -d 'Cancel a statement after this time [default: 30s]' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from suggest" -l lock-timeout -d 'Give up waiting for a lock after this time [default: 2s]' -r
@@ -205,12 +216,19 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_s
 always\t''
 never\t''"
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from suggest" -l config -d 'Read this configuration file instead of ./perfkit.yaml' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from suggest" -l redact -d 'Leave the column values that statistics hold out of the snapshot'
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from suggest" -l verify -d 'Run the workload with and without the indexes on a local copy, and drop suggestions that do not help'
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from suggest" -s y -l yes -d 'Do not ask before indexes are built on the database of `--verify-on`'
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from suggest" -l json -d 'Print the result as JSON'
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from suggest" -s q -l quiet -d 'Print results, warnings and errors only'
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from suggest" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from apply" -l storage-budget -d 'Suggest indexes of this size at the most, all together' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from apply" -l max-indexes -d 'Suggest this many indexes at the most' -r
-complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from apply" -l max-columns -d 'Suggest indexes with this many columns at the most' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from apply" -l max-columns -d 'Suggest indexes with this many key columns at the most' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from apply" -l kinds -d 'Consider these kinds of indexes beside plain btrees: expression, partial, include, gin, gist, brin; or `btree` for none of them' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from apply" -l time-limit -d 'End the search after this time with the best set found' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from apply" -l what-if -d 'Price indexes in a local shadow, or with the extension HypoPG on the database' -r -f -a "shadow\t''
+hypopg\t''"
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from apply" -s d -l database-url -d 'Connect to this database (URL or keyword/value string)' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from apply" -l statement-timeout -d 'Cancel a statement after this time [default: 30s]' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from apply" -l lock-timeout -d 'Give up waiting for a lock after this time [default: 2s]' -r

@@ -338,7 +338,17 @@ _arguments "${_arguments_options[@]}" : \
 _arguments "${_arguments_options[@]}" : \
 '--storage-budget=[Suggest indexes of this size at the most, all together]:SIZE:_default' \
 '--max-indexes=[Suggest this many indexes at the most]:N:_default' \
-'--max-columns=[Suggest indexes with this many columns at the most]:N:_default' \
+'--max-columns=[Suggest indexes with this many key columns at the most]:N:_default' \
+'--kinds=[Consider these kinds of indexes beside plain btrees\: expression, partial, include, gin, gist, brin; or \`btree\` for none of them]:LIST:_default' \
+'--time-limit=[End the search after this time with the best set found]:DURATION:_default' \
+'--what-if=[Price indexes in a local shadow, or with the extension HypoPG on the database]:ENGINE:(shadow hypopg)' \
+'--snapshot=[Save schema, statistics and workload to this file, for \`--from-snapshot\`]:FILE:_files' \
+'(--snapshot -d --database-url)--from-snapshot=[Work from such a file, without a database]:FILE:_files' \
+'--migration=[Write the changes as a migration of rails, django, flyway, sqlx, golang-migrate or plain (up.sql and down.sql)]:FRAMEWORK:_default' \
+'--migration-dir=[Write it to this folder, not to the framework'\''s usual one]:FOLDER:_files' \
+'--verify-on=[Run it on this database instead, where the indexes are built and dropped again]:URL:_default' \
+'--verify-rows=[Copy this many rows of a table at the most]:N:_default' \
+'--verify-runs=[Run each statement this often on either side]:N:_default' \
 '-d+[Connect to this database (URL or keyword/value string)]:URL:_default' \
 '--database-url=[Connect to this database (URL or keyword/value string)]:URL:_default' \
 '--statement-timeout=[Cancel a statement after this time \[default\: 30s\]]:TIME:_default' \
@@ -350,6 +360,10 @@ _arguments "${_arguments_options[@]}" : \
 '--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
 '--color=[Use color]:WHEN:(auto always never)' \
 '--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
+'--redact[Leave the column values that statistics hold out of the snapshot]' \
+'--verify[Run the workload with and without the indexes on a local copy, and drop suggestions that do not help]' \
+'-y[Do not ask before indexes are built on the database of \`--verify-on\`]' \
+'--yes[Do not ask before indexes are built on the database of \`--verify-on\`]' \
 '--json[Print the result as JSON]' \
 '-q[Print results, warnings and errors only]' \
 '--quiet[Print results, warnings and errors only]' \
@@ -361,7 +375,10 @@ _arguments "${_arguments_options[@]}" : \
 _arguments "${_arguments_options[@]}" : \
 '--storage-budget=[Suggest indexes of this size at the most, all together]:SIZE:_default' \
 '--max-indexes=[Suggest this many indexes at the most]:N:_default' \
-'--max-columns=[Suggest indexes with this many columns at the most]:N:_default' \
+'--max-columns=[Suggest indexes with this many key columns at the most]:N:_default' \
+'--kinds=[Consider these kinds of indexes beside plain btrees\: expression, partial, include, gin, gist, brin; or \`btree\` for none of them]:LIST:_default' \
+'--time-limit=[End the search after this time with the best set found]:DURATION:_default' \
+'--what-if=[Price indexes in a local shadow, or with the extension HypoPG on the database]:ENGINE:(shadow hypopg)' \
 '-d+[Connect to this database (URL or keyword/value string)]:URL:_default' \
 '--database-url=[Connect to this database (URL or keyword/value string)]:URL:_default' \
 '--statement-timeout=[Cancel a statement after this time \[default\: 30s\]]:TIME:_default' \

@@ -1,2 +1,2 @@
--- one row if database $1 exists
-SELECT 1 AS found FROM pg_catalog.pg_database WHERE datname = $1
+-- one row if database $1 exists: oid
+SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = $1

@@ -1,17 +1,18 @@
 -- inserts one row into a shadow's pg_statistic from one row of pg_stats; none if the column is not there
 --
--- $1 schema, $2 table, $3 column, then the columns of pg_stats in the order of catalog_statistics.sql. Operators and
--- collations are found as the server's GetDefaultOpClass() finds them: through domains and binary-coercible types.
+-- $1 schema, $2 table, $3 column, then the columns of pg_stats in the order of catalog_statistics.sql, $18 the type of an
+-- expression that an index keeps in another type, as GIN keeps words. Operators and collations are found as the server's
+-- GetDefaultOpClass() finds them: through domains and binary-coercible types.
 WITH RECURSIVE
 p AS MATERIALIZED (
   SELECT $1::text AS nsp, $2::text AS rel, $3::text AS col, $4::boolean AS inh,
          $5::real AS null_frac, $6::integer AS avg_width, $7::real AS n_distinct,
          $8::text AS mcv, $9::real[] AS mcf, $10::text AS hist, $11::real AS corr,
          $12::text AS mce, $13::real[] AS mcef, $14::real[] AS dech,
-         $15::text AS rlen, $16::real AS rempty, $17::text AS rbounds
+         $15::text AS rlen, $16::real AS rempty, $17::text AS rbounds, $18::oid AS own_typ
 ),
 col AS MATERIALIZED (
-  SELECT a.attrelid, a.attnum, a.attcollation, a.atttypid AS typ, p.*
+  SELECT a.attrelid, a.attnum, a.attcollation, coalesce(p.own_typ, a.atttypid) AS typ, p.*
   FROM p
   JOIN pg_catalog.pg_namespace n ON n.nspname = p.nsp
   JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = p.rel

@@ -1,16 +1,22 @@
 //! What is known of a database: tables, columns, indexes, constraints and their statistics.
 
+use serde::{Deserialize, Serialize};
+
 use crate::query::{Relations, TableName};
 
 /// One consistent reading of a database's catalog.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Catalog {
     pub(crate) tables: Vec<Table>,
     /// The schemas that unqualified names are looked up in, in order.
     pub(crate) search_path: Vec<String>,
+    /// Extensions that are installed, by name.
+    pub(crate) extensions: Vec<String>,
+    /// How long the server has counted what is in [`Activity`], in seconds; `None` where it is not known.
+    pub(crate) counted_s: Option<f64>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Table {
     pub(crate) oid: u32,
     pub(crate) schema: String,
@@ -31,10 +37,27 @@ pub(crate) struct Table {
     pub(crate) inherits: Vec<u32>,
     /// The query of a view or materialized view.
     pub(crate) view_definition: Option<String>,
+    /// What happened to its rows; `None` where the server does not say.
+    pub(crate) activity: Option<Activity>,
+    /// How full, in percent, an INSERT fills a page (`fillfactor`).
+    pub(crate) fillfactor: u8,
+    /// Storage options and options of views, as `name=value` (`pg_class.reloptions`).
+    pub(crate) options: Vec<String>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What happened to a table's rows since its statistics were reset (`pg_stat_user_tables`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Activity {
+    pub(crate) n_inserted: u64,
+    pub(crate) n_updated: u64,
+    /// Updates that changed no index (heap-only tuples).
+    pub(crate) n_hot_updated: u64,
+    pub(crate) n_deleted: u64,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum TableKind {
+    #[default]
     Ordinary,
     Partitioned,
     MaterializedView,
@@ -42,7 +65,8 @@ pub(crate) enum TableKind {
     Foreign,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own that the catalog states")]
 pub(crate) struct Column {
     pub(crate) name: String,
     /// As `format_type` writes it, with its modifier.
@@ -59,10 +83,16 @@ pub(crate) struct Column {
     pub(crate) tree_statistics: Option<ColumnStatistics>,
     /// Whether the column is computed when it is read, so that nothing can index it.
     pub(crate) is_virtual: bool,
+    /// What a virtual column is computed from.
+    pub(crate) virtual_expression: Option<String>,
+    /// Whether its texts are ordered by their bytes (collation C or POSIX), so that a plain btree finds prefixes.
+    pub(crate) is_ordered_by_bytes: bool,
+    /// The name of the element type in `pg_type`, of arrays.
+    pub(crate) element_type: Option<String>,
 }
 
 /// One row of the view `pg_stats`.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct ColumnStatistics {
     pub(crate) inherited: bool,
     /// Share of nulls, 0 to 1.
@@ -84,13 +114,16 @@ pub(crate) struct ColumnStatistics {
     pub(crate) range_bounds_histogram: Option<String>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Index {
     pub(crate) name: String,
     /// `CREATE INDEX`, as `pg_get_indexdef` writes it.
     pub(crate) definition: String,
     pub(crate) method: String,
     pub(crate) keys: Vec<IndexKey>,
+    /// Columns that are stored without ordering anything (INCLUDE).
+    pub(crate) include: Vec<String>,
+    pub(crate) is_unique: bool,
     /// The predicate of a partial index, as `pg_get_expr` writes it.
     pub(crate) predicate: Option<String>,
     pub(crate) is_valid: bool,
@@ -103,21 +136,35 @@ pub(crate) struct Index {
 }
 
 /// A key column or expression of an index.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct IndexKey {
     /// `None` for an expression.
     pub(crate) column: Option<String>,
+    /// The expression, as `pg_get_indexdef` writes it; `None` for a column.
+    pub(crate) expression: Option<String>,
+    /// The operator class, where it is not the type's default.
+    pub(crate) opclass: Option<String>,
     pub(crate) descending: bool,
     pub(crate) nulls_first: bool,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Constraint {
     pub(crate) name: String,
     /// `p`, `u`, `f`, `c`, `x` as in `pg_constraint.contype`.
     pub(crate) kind: char,
     /// As `pg_get_constraintdef` writes it.
     pub(crate) definition: String,
+    pub(crate) columns: Vec<String>,
+    /// Of a foreign key.
+    pub(crate) references: Option<Reference>,
+}
+
+/// What a foreign key refers to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Reference {
+    pub(crate) table: u32,
+    /// In the order of the key's own columns.
     pub(crate) columns: Vec<String>,
 }
 
@@ -137,9 +184,61 @@ impl Catalog {
     }
 }
 
+impl Catalog {
+    /// The table of this schema and name.
+    pub(crate) fn oid_of(&self, schema: &str, name: &str) -> Option<u32> {
+        self.tables.iter().find(|table| table.schema == schema && table.name == name).map(|table| table.oid)
+    }
+
+    /// The partitions of a partitioned table, of all levels, that hold rows.
+    pub(crate) fn leaves(&self, table: &Table) -> Vec<&Table> {
+        let is_child = |child: &&Table| child.partition_of.as_ref().is_some_and(|(oid, _)| *oid == table.oid);
+        let children = self.tables.iter().filter(is_child);
+        children
+            .flat_map(|child| match child.kind {
+                TableKind::Partitioned => self.leaves(child),
+                _ => vec![child],
+            })
+            .collect()
+    }
+
+    /// Leaves out the values of columns that statistics hold. How many there are, how often and how wide stays.
+    pub(crate) fn redact(&mut self) {
+        for table in &mut self.tables {
+            let of_columns = table
+                .columns
+                .iter_mut()
+                .flat_map(|it| it.statistics.iter_mut().chain(&mut it.tree_statistics));
+            let of_expressions =
+                table.indexes.iter_mut().flat_map(|it| &mut it.statistics).map(|it| &mut it.1);
+            of_columns.chain(of_expressions).for_each(ColumnStatistics::redact);
+        }
+    }
+}
+
+impl ColumnStatistics {
+    fn redact(&mut self) {
+        let Self { inherited, null_frac, avg_width, n_distinct, correlation, .. } = *self;
+        *self = Self { inherited, null_frac, avg_width, n_distinct, correlation, ..Self::default() };
+    }
+}
+
 impl Relations for Catalog {
     fn has_column(&self, table: &TableName, column: &str) -> Option<bool> {
         self.table(table).map(|table| table.column(column).is_some())
+    }
+
+    fn columns(&self, table: &TableName) -> Option<Vec<String>> {
+        self.table(table).map(|table| table.columns.iter().map(|column| column.name.clone()).collect())
+    }
+
+    fn column_type(&self, table: &TableName, column: &str) -> Option<String> {
+        self.table(table)?.column(column).map(|column| column.base_type.clone())
+    }
+
+    fn view(&self, name: &TableName) -> Option<&str> {
+        let table = self.table(name).filter(|table| table.kind == TableKind::View)?;
+        table.view_definition.as_deref()
     }
 }
 

@@ -14,11 +14,17 @@
 //! - `cli`, `command`: the command tree, and one file for each subcommand: read, decide, print.
 //! - `context`: what a command works with. `config`, `yaml`: settings. `ui`: the terminal. `error`: messages, exit status.
 //! - `pg`: all that talks to PostgreSQL. `pg::server` starts local servers, `pg::shadow` prices indexes without touching
-//!   the target, `pg::ddl` builds them.
+//!   the target, `pg::hypopg` by an extension on it; `pg::sampled_copy` and `pg::trial` try them out, `pg::ddl` builds them.
 //! - `load`: sends a workload and records latencies.
 //! - `report`: results to text, Markdown, CSV and JSON.
-//! - core: `catalog`, `query` (SQL text), `workload`, `plan`, `index` (candidates, sizes,
-//!   selection), `seed`, `bench`, `scenario`, `random`, `unit`.
+//! - core: `catalog`, `array` (array literals), `statistics` (what ANALYZE would say of a sample), `query` (SQL text),
+//!   `workload`, `plan`, `index` (candidates, sizes, selection), `seed`, `bench`, `scenario`, `random`, `unit`.
+//!
+//! # Index advice
+//!
+//! `query::shape` says what statements ask of each table, `index::candidates` what could serve them, `index::size` and
+//! `index::write_price` what that costs, `index::selection` which set is best; it asks an `index::Planner`, which
+//! `command::index::suggest` puts before the shadow or HypoPG.
 //!
 //! # Plans
 //!
@@ -39,6 +45,7 @@
 //! - **Invariant:** a throw-away server ends with its owner, `kill -9` included (`pg/server/guard.sh`).
 //! - Deliberately absent: global state, a plug-in interface, telemetry.
 
+mod array;
 mod bench;
 mod catalog;
 mod cli;
@@ -56,6 +63,7 @@ mod report;
 mod scenario;
 mod seed;
 mod sources;
+mod statistics;
 mod ui;
 mod unit;
 mod workload;

@@ -1,11 +1,11 @@
 //! Where workloads come from, and how their parameters get values.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, ColumnStatistics};
 use crate::config::ConfigFile;
 use crate::context::Context;
 use crate::error::{Error, Result};
@@ -13,23 +13,48 @@ use crate::pg::{self, Connection, TextValue};
 use crate::query::{self, ParameterUse, TableName};
 use crate::random;
 use crate::scenario::{SCENARIOS, Scenario};
+use crate::statistics::{self, ExpressionStatistics};
 use crate::workload::parameter::{ColumnName, Generator, Parameter, Samples};
-use crate::workload::{Source, Statement, Workload};
+use crate::workload::{
+    self, Known, N_CLASSES, ParameterType, Source, Statement, ValueSet, Wanting, Workload,
+};
 
 /// A page of a list, for a `LIMIT $n` that nobody gave a value.
 const TYPICAL_LIMIT: &str = "20";
 /// As many keys as such a page asks for at once, for an `= ANY ($n)`.
 const TYPICAL_ARRAY_LENGTH: u32 = 20;
 
-/// Loads the workload that `--workload` names, or finds one.
+/// Loads the workload that `--workload` names, or finds one, with every parameter drawn from somewhere. Without a
+/// connection only files hold any.
 pub(crate) async fn load(
     context: &Context,
     named: &[String],
-    connection: &Connection,
+    connection: Option<&Connection>,
     catalog: &Catalog,
 ) -> Result<Workload> {
-    let mut workload = match named {
-        [] => find(context, connection, catalog).await?,
+    let mut workload = of_names(context, named, connection, catalog).await?;
+    infer_parameters(&mut workload, catalog);
+    usable(context, workload)
+}
+
+/// Loads the same workload with the parameters that it describes itself; [`value_sets`] gives the others values.
+pub(crate) async fn load_to_plan(
+    context: &Context,
+    named: &[String],
+    connection: Option<&Connection>,
+    catalog: &Catalog,
+) -> Result<Workload> {
+    usable(context, of_names(context, named, connection, catalog).await?)
+}
+
+async fn of_names(
+    context: &Context,
+    named: &[String],
+    connection: Option<&Connection>,
+    catalog: &Catalog,
+) -> Result<Workload> {
+    match named {
+        [] => find(context, connection, catalog).await,
         [first, rest @ ..] => {
             let mut workload = open(first, connection).await?;
             for name in rest {
@@ -38,10 +63,12 @@ pub(crate) async fn load(
                 workload.statements.extend(other.statements);
                 workload.skipped.extend(other.skipped);
             }
-            workload
+            Ok(workload)
         }
-    };
-    infer_parameters(&mut workload, catalog);
+    }
+}
+
+fn usable(context: &Context, workload: Workload) -> Result<Workload> {
     report(context, &workload);
     if workload.statements.is_empty() {
         return Err(Error::usage(format!(
@@ -68,13 +95,15 @@ fn report(context: &Context, workload: &Workload) {
 }
 
 /// Returns the workload of ./perfkit.yaml, `pg_stat_statements` or a built-in scenario, in this order.
-async fn find(context: &Context, connection: &Connection, catalog: &Catalog) -> Result<Workload> {
+async fn find(context: &Context, connection: Option<&Connection>, catalog: &Catalog) -> Result<Workload> {
     if let Some(file) = &context.config
         && !file.config.workload.statements.is_empty()
     {
         return Ok(of_config(file, Source::File(file.path.display().to_string())));
     }
-    if let Some(mut workload) = pg::stat::workload(connection).await? {
+    if let Some(connection) = connection
+        && let Some(mut workload) = pg::stat::workload(connection).await?
+    {
         // Statements about other schemas or tools are no workload of this database's tables.
         workload.skip_if(|statement| {
             let shape = query::parse(&statement.sql).ok()?.shape(catalog);
@@ -95,8 +124,12 @@ async fn find(context: &Context, connection: &Connection, catalog: &Catalog) -> 
     .hint("Write a starter perfkit.yaml with `perfkit init`, or name a workload with `--workload`."))
 }
 
-async fn open(name: &str, connection: &Connection) -> Result<Workload> {
+async fn open(name: &str, connection: Option<&Connection>) -> Result<Workload> {
     if name == "pg_stat_statements" {
+        let connection = connection.ok_or_else(|| {
+            Error::usage("pg_stat_statements needs a database")
+                .hint("A snapshot holds its statements: leave `--workload` out to use them.")
+        })?;
         return pg::stat::workload(connection).await?.ok_or_else(|| {
             Error::usage("pg_stat_statements is not available in this database")
                 .hint("Add it to shared_preload_libraries, restart the server, and CREATE EXTENSION pg_stat_statements.")
@@ -194,17 +227,14 @@ pub(crate) fn infer_parameters(workload: &mut Workload, catalog: &Catalog) {
 }
 
 fn with_parameters(statement: &Statement, catalog: &Catalog) -> Result<Vec<Parameter>, String> {
-    let n_placeholders = query::placeholder_count(&statement.sql);
+    let n_placeholders = n_placeholders(statement)?;
     let n_given = statement.parameters.len();
-    if n_given > n_placeholders {
-        return Err(format!("has {n_placeholders} parameters, but {n_given} are given"));
-    }
     let uses =
         query::parse(&statement.sql).map(|parsed| parsed.shape(catalog).parameters).unwrap_or_default();
     let mut parameters = statement.parameters.clone();
     for number in n_given + 1..=n_placeholders {
         let inferred = uses.iter().find_map(|parameter| match parameter {
-            ParameterUse::Column { number: n, table, column } if *n == number => {
+            ParameterUse::Column { number: n, table, column, .. } if *n == number => {
                 catalog.table(table)?.column(column)?;
                 Some(Parameter::From(ColumnName {
                     schema: table.schema.clone(),
@@ -234,6 +264,82 @@ fn with_parameters(statement: &Statement, catalog: &Catalog) -> Result<Vec<Param
     Ok(parameters)
 }
 
+/// Returns how many parameters a statement has, unless the workload describes more.
+fn n_placeholders(statement: &Statement) -> Result<usize, String> {
+    let (n_placeholders, n_given) = (query::placeholder_count(&statement.sql), statement.parameters.len());
+    if n_given > n_placeholders {
+        return Err(format!("has {n_placeholders} parameters, but {n_given} are given"));
+    }
+    Ok(n_placeholders)
+}
+
+/// What is known of a workload's parameters beside the catalog; each list has an entry a statement, or none at all.
+#[derive(Default)]
+pub(crate) struct Hints {
+    /// The types of the parameters (`pg::explain::parameter_types`).
+    pub(crate) types: Vec<Vec<ParameterType>>,
+    /// Values that the statements were seen with (`pg::stat::observed`).
+    pub(crate) observed: Vec<Vec<Vec<Option<String>>>>,
+    /// Statistics of expressions that the statements compare (`pg::sample::analyze_sample`).
+    pub(crate) expressions: Vec<ExpressionStatistics>,
+    /// Statistics of columns that were never analyzed ([`sampled`]).
+    pub(crate) sampled: BTreeMap<(String, String, String), ColumnStatistics>,
+}
+
+/// Returns the sets of values that each statement is planned with, or why it can have none.
+///
+/// Without a connection, columns that the workload draws from are known by their statistics alone.
+pub(crate) async fn value_sets(
+    context: &Context,
+    connection: Option<&Connection>,
+    catalog: &Catalog,
+    statements: &[Statement],
+    hints: &Hints,
+) -> Result<Vec<Result<Vec<ValueSet>, String>>> {
+    /// The drawn values come from this stream.
+    const SEED: u64 = 1;
+    let samples = samples(context, connection, catalog, statements).await?;
+    let known = Known { catalog, expressions: &hints.expressions, sampled: &hints.sampled };
+    let of_statement = |(i, statement): (usize, &Statement)| {
+        let generators = of_statement(statement, &samples, SEED);
+        let mut drawn: [Vec<Option<String>>; N_CLASSES] = Default::default();
+        for (values, counter) in drawn.iter_mut().zip(0..) {
+            *values = draw(&generators, random::at(SEED, counter)).into_iter().map(|value| value.0).collect();
+        }
+        let uses = query::parse(&statement.sql).map(|parsed| parsed.shape(catalog).parameters);
+        let wanting = Wanting {
+            n_parameters: n_placeholders(statement)?,
+            uses: &uses.unwrap_or_default(),
+            types: hints.types.get(i).map(Vec::as_slice).unwrap_or_default(),
+        };
+        let observed = hints.observed.get(i).map(Vec::as_slice).unwrap_or_default();
+        workload::value_sets(&wanting, &drawn, observed, &known)
+    };
+    Ok(statements.iter().enumerate().map(of_statement).collect())
+}
+
+/// Returns statistics of the columns that a statement's parameters are compared with and that were never analyzed, from a
+/// sample of their values.
+pub(crate) async fn sampled(
+    connection: &Connection,
+    catalog: &Catalog,
+    sql: &str,
+) -> Result<BTreeMap<(String, String, String), ColumnStatistics>> {
+    let mut sampled = BTreeMap::new();
+    let uses = query::parse(sql).map(|parsed| parsed.shape(catalog).parameters).unwrap_or_default();
+    for parameter_use in &uses {
+        let Some((table, column)) = parameter_use.column() else { continue };
+        let Some(table) = catalog.table(table) else { continue };
+        let key = (table.schema.clone(), table.name.clone(), column.to_owned());
+        let is_unknown = table.column(column).is_some_and(|column| column.statistics().is_none());
+        if is_unknown && !sampled.contains_key(&key) {
+            let values = pg::sample::column(connection, table, column).await?;
+            sampled.insert(key, statistics::of_values(values));
+        }
+    }
+    Ok(sampled)
+}
+
 /// Samples the columns that parameters draw from, and returns the generators of each statement.
 pub(crate) async fn generators(
     context: &Context,
@@ -242,29 +348,42 @@ pub(crate) async fn generators(
     statements: &[Statement],
     seed: u64,
 ) -> Result<Vec<Vec<Generator>>> {
+    let samples = samples(context, Some(connection), catalog, statements).await?;
+    Ok(statements.iter().map(|statement| of_statement(statement, &samples, seed)).collect())
+}
+
+fn of_statement(statement: &Statement, samples: &Samples, seed: u64) -> Vec<Generator> {
+    let stream = random::substream(seed, &statement.name);
+    let numbered = statement.parameters.iter().zip(0..);
+    numbered.map(|(parameter, i)| Generator::new(parameter, samples, random::at(stream, i))).collect()
+}
+
+/// Returns values of the columns that parameters draw from: of the table, or without a connection of its statistics.
+async fn samples(
+    context: &Context,
+    connection: Option<&Connection>,
+    catalog: &Catalog,
+    statements: &[Statement],
+) -> Result<Samples> {
     let columns: BTreeSet<&ColumnName> =
         statements.iter().flat_map(|statement| &statement.parameters).filter_map(Parameter::column).collect();
     let mut samples = Samples::default();
     for name in columns {
         let table_name = TableName { schema: name.schema.clone(), name: name.table.clone() };
-        let table = catalog.table(&table_name).filter(|table| table.column(&name.column).is_some());
-        let Some(table) = table else { return Err(unknown_column(context, catalog, name, &table_name)) };
-        let values = pg::sample::column(connection, table, &name.column).await?;
+        let found = catalog.table(&table_name).and_then(|table| Some((table, table.column(&name.column)?)));
+        let Some((table, column)) = found else {
+            return Err(unknown_column(context, catalog, name, &table_name));
+        };
+        let values = match connection {
+            Some(connection) => pg::sample::column(connection, table, &name.column).await?,
+            None => column.statistics().map(workload::population).unwrap_or_default(),
+        };
         if values.is_empty() {
             context.ui.warn(format_args!("{name} has no values to draw parameters from; NULL is used"));
         }
         samples.insert(name.clone(), values);
     }
-    Ok(statements
-        .iter()
-        .map(|statement| {
-            let stream = random::substream(seed, &statement.name);
-            let numbered = statement.parameters.iter().zip(0..);
-            numbered
-                .map(|(parameter, i)| Generator::new(parameter, &samples, random::at(stream, i)))
-                .collect()
-        })
-        .collect())
+    Ok(samples)
 }
 
 fn unknown_column(context: &Context, catalog: &Catalog, name: &ColumnName, table_name: &TableName) -> Error {
@@ -297,6 +416,12 @@ pub(crate) fn draw(generators: &[Generator], bits: u64) -> Vec<TextValue> {
         .zip(0..)
         .map(|(generator, i)| TextValue(generator.draw(random::at(bits, i), now_us)))
         .collect()
+}
+
+/// Now, in UTC, as `YYYYMMDDHHMMSS`.
+pub(crate) fn utc_timestamp() -> u64 {
+    let now = chrono::DateTime::from_timestamp_micros(now_us()).unwrap_or_default();
+    now.format("%Y%m%d%H%M%S").to_string().parse().expect("digits")
 }
 
 /// Microseconds since the Unix epoch.

@@ -72,7 +72,7 @@ pub(crate) async fn run(context: &Context, args: &BenchArgs) -> Result<ExitStatu
         connection.require_primary()?;
     }
     let catalog = pg::catalog::load(&mut connection).await?;
-    let mut workload = sources::load(context, &args.workload.workload, &connection, &catalog).await?;
+    let mut workload = sources::load(context, &args.workload.workload, Some(&connection), &catalog).await?;
     if !args.allow_writes {
         let n_before = workload.statements.len();
         workload.skip_if(|statement| statement.kind.writes().then(|| "changes data".to_owned()));

@@ -1,43 +1,138 @@
 //! What an index is: its columns, order and predicate, its name and its DDL.
 
-use crate::catalog::{Index, IndexKey};
-use crate::query::quote;
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::catalog::Index;
+use crate::query::condition::conjuncts;
+use crate::query::words::{Lexeme, Sort, lexemes, unquoted};
+use crate::query::{Operand, quote, same_expression};
 use crate::random;
 
-/// A btree index that could be built.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// An index that could be built.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Definition {
     pub(crate) schema: String,
     pub(crate) table: String,
+    pub(crate) method: Method,
     pub(crate) keys: Vec<Key>,
+    /// Columns that are stored for index-only scans, without ordering anything.
+    #[serde(default)]
+    pub(crate) include: Vec<String>,
     pub(crate) predicate: Option<Predicate>,
 }
 
-/// A key column with its order.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// An access method, by PostgreSQL's name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Method {
+    #[default]
+    Btree,
+    Gin,
+    Gist,
+    Brin,
+}
+
+/// A key column or expression with its order.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Key {
-    pub(crate) column: String,
+    #[serde(flatten)]
+    pub(crate) operand: Operand,
+    /// The operator class, where it is not the type's default.
+    #[serde(default)]
+    pub(crate) opclass: Option<String>,
     pub(crate) descending: bool,
     pub(crate) nulls_first: bool,
 }
 
-/// The predicate of a partial index: `column IS [NOT] NULL`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// The predicate of a partial index.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Predicate {
-    pub(crate) column: String,
-    pub(crate) is_null: bool,
+    /// Without parentheses around it.
+    pub(crate) sql: String,
+    /// The columns that it names.
+    pub(crate) columns: Vec<String>,
 }
 
 /// The longest name that PostgreSQL keeps whole, in bytes (`NAMEDATALEN` - 1).
 const MAX_NAME_BYTES: usize = 63;
+const IS_NULL: &str = " IS NULL";
+const IS_NOT_NULL: &str = " IS NOT NULL";
+/// How a name says an operator; others are told apart by a hash. `->>` is the common way into a document and `AND`
+/// the common way to join, so they need no word.
+const SPOKEN: [(&str, &str); 25] = [
+    ("=", ""),
+    ("->>", ""),
+    ("and", ""),
+    ("<>", "not"),
+    ("!=", "not"),
+    ("<", "lt"),
+    ("<=", "le"),
+    (">", "gt"),
+    (">=", "ge"),
+    ("->", "json"),
+    ("#>", "at"),
+    ("#>>", "text_at"),
+    ("@>", "contains"),
+    ("<@", "in"),
+    ("&&", "overlaps"),
+    ("?", "has"),
+    ("@@", "matches"),
+    ("||", "concat"),
+    ("+", "plus"),
+    ("-", "minus"),
+    ("*", "times"),
+    ("/", "by"),
+    ("%", "mod"),
+    ("~", "regex"),
+    ("~~", "like"),
+];
+/// The operator classes that `pg_opclass` has beside the one of the type's family, with the same operators: a
+/// `varchar` is indexed as a text.
+const SAME_OPCLASS: (&str, &str) = ("varchar_ops", "text_ops");
+
+impl Method {
+    /// The access method's name in `pg_am`.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Btree => "btree",
+            Self::Gin => "gin",
+            Self::Gist => "gist",
+            Self::Brin => "brin",
+        }
+    }
+
+    fn from_name(name: &str) -> Option<Self> {
+        [Self::Btree, Self::Gin, Self::Gist, Self::Brin].into_iter().find(|method| method.name() == name)
+    }
+}
 
 impl Key {
+    /// A column in its type's own order.
     pub(crate) fn ascending(column: &str) -> Self {
-        Self { column: column.to_owned(), descending: false, nulls_first: false }
+        Self::of(Operand::Column(column.to_owned()))
+    }
+
+    /// A column or expression in its type's own order.
+    pub(crate) fn of(operand: Operand) -> Self {
+        Self { operand, opclass: None, descending: false, nulls_first: false }
+    }
+
+    /// The column; `None` for an expression.
+    pub(crate) fn column(&self) -> Option<&str> {
+        match &self.operand {
+            Operand::Column(column) => Some(column),
+            Operand::Expression { .. } => None,
+        }
     }
 
     pub(crate) fn sql(&self) -> String {
-        let mut text = quote::identifier(&self.column).into_owned();
+        let mut text = self.operand.sql();
+        if let Some(opclass) = &self.opclass {
+            text.push(' ');
+            text.push_str(opclass);
+        }
         if self.descending {
             text.push_str(" DESC");
         }
@@ -52,16 +147,79 @@ impl Key {
 }
 
 impl Definition {
+    /// A btree over all rows.
+    pub(crate) fn btree(schema: impl Into<String>, table: impl Into<String>, keys: Vec<Key>) -> Self {
+        let (schema, table) = (schema.into(), table.into());
+        Self { schema, table, method: Method::Btree, keys, include: Vec::new(), predicate: None }
+    }
+
+    /// Reads an existing index; `None` when it is of a kind that no [`Definition`] can say: another method, another
+    /// collation than the column's own.
+    pub(crate) fn existing(schema: &str, table: &str, index: &Index) -> Option<Self> {
+        if has_collation(&index.definition) {
+            return None;
+        }
+        let keys = index.keys.iter().map(|key| {
+            let operand = match (&key.column, &key.expression) {
+                (Some(column), _) => Operand::Column(column.clone()),
+                (None, Some(sql)) => Operand::Expression { sql: sql.clone(), columns: Vec::new() },
+                (None, None) => return None,
+            };
+            let opclass = key.opclass.clone();
+            Some(Key { operand, opclass, descending: key.descending, nulls_first: key.nulls_first })
+        });
+        Some(Self {
+            schema: schema.to_owned(),
+            table: table.to_owned(),
+            method: Method::from_name(&index.method)?,
+            keys: keys.collect::<Option<_>>()?,
+            include: index.include.clone(),
+            predicate: index
+                .predicate
+                .as_ref()
+                .map(|sql| Predicate { sql: sql.clone(), columns: Vec::new() }),
+        })
+    }
+
     /// Returns a name that depends on the definition alone, in the manner of PostgreSQL's own names.
     pub(crate) fn name(&self) -> String {
         let mut parts = vec![self.table.clone()];
+        let mut lost = String::new();
+        let mut spoken = |sql: &str| {
+            let (words, is_exact) = words(sql);
+            if !is_exact {
+                lost.push_str(sql);
+            }
+            words
+        };
         for key in &self.keys {
-            let order = if key.descending { "_desc" } else { "" };
-            parts.push(format!("{}{order}", key.column));
+            parts.extend(match &key.operand {
+                Operand::Column(column) => vec![column.clone()],
+                Operand::Expression { sql, .. } => spoken(sql),
+            });
+            parts.extend(key.opclass.clone());
+            parts.extend(key.descending.then(|| "desc".to_owned()));
+            if key.nulls_first != key.descending {
+                parts.push(if key.nulls_first { "nulls_first" } else { "nulls_last" }.to_owned());
+            }
+        }
+        if !self.include.is_empty() {
+            parts.push("include".to_owned());
+            parts.extend(self.include.iter().cloned());
         }
         if let Some(predicate) = &self.predicate {
-            let test = if predicate.is_null { "null" } else { "not_null" };
-            parts.push(format!("where_{}_{test}", predicate.column));
+            parts.push("where".to_owned());
+            parts.extend(match predicate.as_null_test() {
+                Some((column, true)) => vec![format!("{column}_null")],
+                Some((column, false)) => vec![format!("{column}_not_null")],
+                None => spoken(&predicate.sql),
+            });
+        }
+        if self.method != Method::Btree {
+            parts.push(self.method.name().to_owned());
+        }
+        if !lost.is_empty() {
+            parts.push(format!("{:04x}", random::substream(0, &lost) >> 48));
         }
         let name = format!("{}_idx", parts.join("_"));
         if name.len() <= MAX_NAME_BYTES {
@@ -77,95 +235,263 @@ impl Definition {
 
     /// Returns what is indexed, as in `sleep_records (user_id, bedtime DESC) WHERE wake_time IS NULL`.
     pub(crate) fn describe(&self) -> String {
-        format!("{} {}", quote::identifier(&self.table), self.keys_and_predicate())
+        format!("{} {}{}", quote::identifier(&self.table), self.using(), self.keys_and_predicate())
     }
 
     /// Returns the statement that builds the index without blocking writes.
     pub(crate) fn ddl_concurrently(&self) -> String {
-        self.create("CREATE INDEX CONCURRENTLY")
+        self.create("CREATE INDEX CONCURRENTLY", &self.name())
     }
 
     /// Returns the statement that builds the index where nobody writes.
     pub(crate) fn ddl(&self) -> String {
-        self.create("CREATE INDEX")
+        self.create("CREATE INDEX", &self.name())
     }
 
     /// Returns the definition in the manner of `pg_get_indexdef`.
-    pub(crate) fn ddl_using_btree(&self) -> String {
-        let keys = self.keys_and_predicate();
-        let table = format!("{}.{}", quote::identifier(&self.schema), quote::identifier(&self.table));
-        format!("CREATE INDEX {} ON {table} USING btree {keys}", quote::identifier(&self.name()))
-    }
-
-    fn create(&self, command: &str) -> String {
+    pub(crate) fn ddl_with_method(&self) -> String {
+        let table = quote::qualified(&self.schema, &self.table);
+        let (name, method) = (self.name(), self.method.name());
         format!(
-            "{command} {} ON {}.{} {}",
-            quote::identifier(&self.name()),
-            quote::identifier(&self.schema),
-            quote::identifier(&self.table),
+            "CREATE INDEX {} ON {table} USING {method} {}",
+            quote::identifier(&name),
             self.keys_and_predicate()
         )
     }
 
+    /// Returns the statement that builds the index under another name.
+    pub(crate) fn ddl_named(&self, name: &str) -> String {
+        self.create("CREATE INDEX", name)
+    }
+
+    fn create(&self, command: &str, name: &str) -> String {
+        format!(
+            "{command} {} ON {} {}{}",
+            quote::identifier(name),
+            quote::qualified(&self.schema, &self.table),
+            self.using(),
+            self.keys_and_predicate()
+        )
+    }
+
+    /// The access method, where it is not the default.
+    fn using(&self) -> String {
+        match self.method {
+            Method::Btree => String::new(),
+            method => format!("USING {} ", method.name()),
+        }
+    }
+
     fn keys_and_predicate(&self) -> String {
         let keys: Vec<String> = self.keys.iter().map(Key::sql).collect();
-        let predicate = self.predicate.as_ref().map(|predicate| format!(" WHERE {}", predicate.sql()));
-        format!("({}){}", keys.join(", "), predicate.unwrap_or_default())
+        let mut parts = vec![format!("({})", keys.join(", "))];
+        if !self.include.is_empty() {
+            let columns: Vec<_> = self.include.iter().map(|column| quote::identifier(column)).collect();
+            parts.push(format!("INCLUDE ({})", columns.join(", ")));
+        }
+        parts.extend(self.predicate.iter().map(|predicate| format!("WHERE {}", predicate.sql)));
+        parts.join(" ")
     }
 
-    /// Whether this index is `other` with more columns behind it.
-    pub(crate) fn extends(&self, other: &Self) -> bool {
-        self.schema == other.schema
-            && self.table == other.table
-            && self.predicate == other.predicate
-            && self.keys.len() > other.keys.len()
-            && self.keys.starts_with(&other.keys)
+    /// Whether this has fewer key columns than an index that can do all that it can: then it is smaller, which alone can
+    /// be worth it where many rows share a key.
+    pub(super) fn is_narrower_than(&self, other: &Self) -> bool {
+        self.method == Method::Btree && self.include.is_empty() && self.keys.len() < other.keys.len()
     }
 
-    /// Whether an existing index can do all that this one could.
+    /// Whether an existing index of this table can do all that this one could.
     pub(crate) fn is_covered_by(&self, existing: &Index) -> bool {
-        existing.method == "btree"
-            && existing.is_valid
-            && existing.keys.len() >= self.keys.len()
-            && (matches_keys(&self.keys, &existing.keys, false)
-                || matches_keys(&self.keys, &existing.keys, true))
-            && match (&existing.predicate, &self.predicate) {
-                (None, None) => true,
-                (Some(existing), Some(own)) => existing.trim_matches(['(', ')']) == own.sql(),
-                _ => false,
-            }
+        existing.is_valid
+            && Self::existing(&self.schema, &self.table, existing)
+                .is_some_and(|existing| self.is_within(&existing))
     }
+
+    /// Whether another index of the same table, on the same rows, can do all that this one could.
+    pub(super) fn is_within(&self, other: &Self) -> bool {
+        other.holds(self) && same_predicate(self.predicate.as_ref(), other.predicate.as_ref())
+    }
+
+    /// Whether this index allows every scan that an existing one of its table allows, so that it can replace it.
+    ///
+    /// A unique index and one that a constraint owns do more than scans. What it costs to read a wider or a full
+    /// index instead is for the planner to say.
+    pub(crate) fn makes_superfluous(&self, existing: &Index) -> bool {
+        !existing.is_unique
+            && !existing.is_constraint
+            && existing.is_valid
+            && Self::existing(&self.schema, &self.table, existing).is_some_and(|existing| {
+                self.holds(&existing) && implies(existing.predicate.as_ref(), self.predicate.as_ref())
+            })
+    }
+
+    /// Whether its entries can be searched, ordered and read as those of `other`, predicates aside.
+    ///
+    /// A btree does so with the keys of `other` at its front, or with all of them reversed; INCLUDE orders nothing.
+    /// GIN and BRIN find by any of their columns alike; of GiST only the whole is comparable (manual, "Multicolumn
+    /// Indexes").
+    fn holds(&self, other: &Self) -> bool {
+        let same = |own: &Key, other: &Key| same_operand(own, other) && same_opclass(own, other);
+        let are_keys_held = match self.method {
+            Method::Btree => {
+                let is_prefix = |backwards: bool| {
+                    self.keys.len() >= other.keys.len()
+                        && self.keys.iter().zip(&other.keys).all(|(own, other)| {
+                            same(own, other)
+                                && (own.descending != backwards) == other.descending
+                                && (own.nulls_first != backwards) == other.nulls_first
+                        })
+                };
+                is_prefix(false) || is_prefix(true)
+            }
+            Method::Gin | Method::Brin => {
+                other.keys.iter().all(|other| self.keys.iter().any(|own| same(own, other)))
+            }
+            Method::Gist => {
+                self.keys.len() == other.keys.len()
+                    && self.keys.iter().zip(&other.keys).all(|(own, other)| same(own, other))
+            }
+        };
+        self.method == other.method && are_keys_held && self.stores(&other.include)
+    }
+
+    /// Whether an index-only scan finds these columns in it.
+    fn stores(&self, columns: &[String]) -> bool {
+        columns.iter().all(|column| {
+            self.include.contains(column) || self.keys.iter().any(|key| key.column() == Some(column))
+        })
+    }
+}
+
+/// Whether `wide` allows every scan that `narrow`, another index of the same table, allows.
+///
+/// Of two equal indexes each makes the other superfluous: whoever drops must keep one.
+pub(crate) fn index_makes_superfluous(wide: &Index, narrow: &Index) -> bool {
+    wide.is_valid
+        && Definition::existing("", "", wide).is_some_and(|definition| definition.makes_superfluous(narrow))
 }
 
 impl Predicate {
-    pub(crate) fn sql(&self) -> String {
-        let test = if self.is_null { "IS NULL" } else { "IS NOT NULL" };
-        format!("{} {test}", quote::identifier(&self.column))
+    /// `column IS NULL` or `column IS NOT NULL`.
+    pub(crate) fn null_test(column: &str, is_null: bool) -> Self {
+        let test = if is_null { IS_NULL } else { IS_NOT_NULL };
+        Self { sql: format!("{}{test}", quote::identifier(column)), columns: vec![column.to_owned()] }
+    }
+
+    /// Returns the predicate that holds where all of these do.
+    pub(crate) fn all(parts: &[&Self]) -> Self {
+        let is_alternative = |sql: &str| {
+            lexemes(sql)
+                .iter()
+                .any(|lexeme| lexeme.sort == Sort::Word && lexeme.text.eq_ignore_ascii_case("or"))
+        };
+        let texts: Vec<String> = parts
+            .iter()
+            .map(|part| if is_alternative(&part.sql) { format!("({})", part.sql) } else { part.sql.clone() })
+            .collect();
+        let columns: BTreeSet<&String> = parts.iter().flat_map(|part| &part.columns).collect();
+        Self { sql: texts.join(" AND "), columns: columns.into_iter().cloned().collect() }
+    }
+
+    /// The column and whether it is NULL, of a predicate that is nothing but that test.
+    pub(crate) fn as_null_test(&self) -> Option<(&str, bool)> {
+        let [column] = self.columns.as_slice() else { return None };
+        let test = self.sql.strip_prefix(&*quote::identifier(column))?;
+        match test {
+            IS_NULL => Some((column, true)),
+            IS_NOT_NULL => Some((column, false)),
+            _ => None,
+        }
     }
 }
 
-/// Whether `existing` begins with `keys`, read forwards or backwards.
-fn matches_keys(keys: &[Key], existing: &[IndexKey], backwards: bool) -> bool {
-    keys.iter().zip(existing).all(|(key, existing)| {
-        existing.column.as_ref() == Some(&key.column)
-            && (existing.descending != backwards) == key.descending
-            && (existing.nulls_first != backwards) == key.nulls_first
-    })
+/// Returns the words of an expression as in a name, and whether they say all of it: `data`, `category` for
+/// `(data ->> 'category'::text)`.
+fn words(sql: &str) -> (Vec<String>, bool) {
+    let mut words = Vec::new();
+    let mut is_exact = true;
+    let mut before: [&str; 2] = [""; 2];
+    for lexeme in lexemes(sql).into_iter().filter(Lexeme::is_solid) {
+        let lower = lexeme.text.to_lowercase();
+        // What a constant is cast to hardly ever tells two expressions apart.
+        let is_of_constant = before[1] == "::" && before[0].ends_with('\'');
+        before = [before[1], lexeme.text];
+        if is_of_constant || matches!(lexeme.text, "::" | "(" | ")" | ",") {
+            continue;
+        }
+        if let Some((_, word)) = SPOKEN.iter().find(|(operator, _)| *operator == lower) {
+            words.extend((!word.is_empty()).then(|| (*word).to_owned()));
+        } else if lexeme.sort == Sort::Symbol {
+            is_exact = false;
+        } else {
+            let bare = if lexeme.sort == Sort::Word { lower } else { unquoted(lexeme.text) };
+            let bare = bare.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\'')).unwrap_or(&bare);
+            let is_plain = |c: char| c.is_alphanumeric() || c == '_';
+            is_exact &= !bare.is_empty() && bare.chars().all(is_plain);
+            let pieces = bare.split(|c| !is_plain(c)).filter(|piece| !piece.is_empty());
+            words.extend(pieces.map(str::to_owned));
+        }
+    }
+    (words, is_exact)
+}
+
+/// Whether `pg_get_indexdef` names a collation, which it does where it is not the column's own.
+fn has_collation(definition: &str) -> bool {
+    let lexemes = lexemes(definition);
+    let solid = lexemes.iter().filter(|lexeme| lexeme.is_solid());
+    solid
+        .take_while(|lexeme| !(lexeme.sort == Sort::Word && lexeme.text.eq_ignore_ascii_case("where")))
+        .any(|lexeme| lexeme.sort == Sort::Word && lexeme.text.eq_ignore_ascii_case("collate"))
+}
+
+fn same_operand(a: &Key, b: &Key) -> bool {
+    match (&a.operand, &b.operand) {
+        (Operand::Expression { sql: a, .. }, Operand::Expression { sql: b, .. }) => same_expression(a, b),
+        (a, b) => a == b,
+    }
+}
+
+fn same_opclass(a: &Key, b: &Key) -> bool {
+    let known = |key: &Key| {
+        key.opclass.clone().filter(|opclass| opclass != SAME_OPCLASS.0 && opclass != SAME_OPCLASS.1)
+    };
+    known(a) == known(b)
+}
+
+fn same_predicate(a: Option<&Predicate>, b: Option<&Predicate>) -> bool {
+    match (a, b) {
+        (None, None) => true,
+        (Some(a), Some(b)) => same_expression(&a.sql, &b.sql),
+        _ => false,
+    }
+}
+
+/// Whether every row that `narrow` lets in is let in by `wide`, as far as their texts tell.
+fn implies(narrow: Option<&Predicate>, wide: Option<&Predicate>) -> bool {
+    match (narrow, wide) {
+        (_, None) => true,
+        (None, Some(_)) => false,
+        (Some(narrow), Some(wide)) => conjuncts(&wide.sql)
+            .iter()
+            .all(|wanted| conjuncts(&narrow.sql).iter().any(|known| same_expression(known, wanted))),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalog::IndexKey;
     use proptest::prelude::*;
 
     fn definition(table: &str, keys: &[&str], predicate: Option<Predicate>) -> Definition {
         Definition {
             schema: "public".into(),
             table: table.into(),
+            method: Method::Btree,
+            include: vec![],
             keys: keys
                 .iter()
                 .map(|key| match key.strip_prefix('-') {
-                    Some(column) => Key { column: column.into(), descending: true, nulls_first: true },
+                    Some(column) => Key { descending: true, nulls_first: true, ..Key::ascending(column) },
                     None => Key::ascending(key),
                 })
                 .collect(),
@@ -174,7 +500,7 @@ mod tests {
     }
 
     fn null(column: &str) -> Predicate {
-        Predicate { column: column.into(), is_null: true }
+        Predicate::null_test(column, true)
     }
 
     #[test]
@@ -196,53 +522,226 @@ mod tests {
         assert_ne!(first, second);
     }
 
+    fn operands() -> Vec<Operand> {
+        let columns = ["a", "b", "c"].map(|name| Operand::Column(name.into()));
+        let expressions =
+            ["lower(a)", "upper(a)", "d ->> 'k'::text", "d -> 'k'::text", "a::text", "a || b", "a + b"];
+        let expressions =
+            expressions.map(|sql| Operand::Expression { sql: sql.into(), columns: vec!["a".into()] });
+        columns.into_iter().chain(expressions).collect()
+    }
+
+    fn predicates() -> Vec<Option<Predicate>> {
+        let texts = [
+            "s = 'a'",
+            "s <> 'a'",
+            "s < 5",
+            "s <= 5",
+            "s > 5",
+            "s = 'a b'",
+            "s = 'a-b'",
+            "s = 'a+b'",
+            "s = 'a_b'",
+            "s = 1.5",
+            "s = 15",
+            "s = -15",
+            "lower(s) = 'a'",
+            "s IS NULL",
+            "s IS NOT NULL",
+            "NOT s",
+            "s",
+            "s = ''",
+            "s = 5 OR b = 6",
+            "s = 5 AND b = 6",
+            "s IN ('a', 'b')",
+            "s LIKE 'a%'",
+            "s LIKE '%a'",
+            "s @> '{a}'",
+        ];
+        let predicate = |sql: &str| Predicate { sql: sql.into(), columns: vec!["s".into()] };
+        texts.into_iter().map(|sql| Some(predicate(sql))).chain([None]).collect()
+    }
+
+    /// Any index of a small family, in which no two have the same words.
+    fn family() -> impl Strategy<Value = Definition> {
+        let opclass = prop::option::of(prop::sample::select(vec!["x_ops".to_owned(), "y_ops".to_owned()]));
+        let parts = (prop::sample::select(operands()), opclass, any::<bool>(), any::<bool>());
+        let key = parts.prop_map(|(operand, opclass, descending, nulls_first)| Key {
+            operand,
+            opclass,
+            descending,
+            nulls_first,
+        });
+        let methods = vec![Method::Btree, Method::Gin, Method::Gist, Method::Brin];
+        let include = prop::collection::vec(prop::sample::select(vec!["a".to_owned(), "b".to_owned()]), 0..2);
+        let parts = (
+            prop::sample::select(methods),
+            prop::collection::vec(key, 1..4),
+            include,
+            prop::sample::select(predicates()),
+        );
+        parts.prop_map(|(method, keys, include, predicate)| Definition {
+            method,
+            include,
+            predicate,
+            ..Definition::btree("public", "t", keys)
+        })
+    }
+
+    /// An index that exists, as the catalog reads it.
+    fn exists(definition: &Definition) -> Index {
+        let key = |key: &Key| IndexKey {
+            column: key.column().map(str::to_owned),
+            expression: key.column().is_none().then(|| key.operand.sql()),
+            opclass: key.opclass.clone(),
+            descending: key.descending,
+            nulls_first: key.nulls_first,
+        };
+        Index {
+            name: "i".into(),
+            definition: definition.ddl_with_method(),
+            method: definition.method.name().into(),
+            keys: definition.keys.iter().map(key).collect(),
+            include: definition.include.clone(),
+            predicate: definition.predicate.as_ref().map(|predicate| format!("({})", predicate.sql)),
+            is_valid: true,
+            ..Index::default()
+        }
+    }
+
+    #[test]
+    fn names_say_what_differs() {
+        let named = |sql: &str| {
+            let predicate = Predicate { sql: sql.into(), columns: vec!["state".into()] };
+            definition("t", &["a"], Some(predicate)).name()
+        };
+        assert_eq!(named("state = 'to do'"), "t_a_where_state_to_do_500d_idx");
+        assert_eq!(named("state <> 'done'"), "t_a_where_state_not_done_idx");
+        assert_eq!(named("(state = 'done'::text)"), "t_a_where_state_done_idx");
+        let of = |keys: Vec<Key>| Definition::btree("public", "t", keys).name();
+        let key = Key::ascending("a");
+        assert_eq!(of(vec![Key { nulls_first: true, ..key.clone() }]), "t_a_nulls_first_idx");
+        assert_eq!(of(vec![Key { descending: true, ..key.clone() }]), "t_a_desc_nulls_last_idx");
+        assert_eq!(
+            of(vec![Key { opclass: Some("text_pattern_ops".into()), ..key }]),
+            "t_a_text_pattern_ops_idx"
+        );
+        let path = Operand::Expression { sql: "data ->> 'city'".into(), columns: vec!["data".into()] };
+        assert_eq!(of(vec![Key::of(path)]), "t_data_city_idx");
+    }
+
     #[test]
     fn knows_what_is_there_already() {
-        let key = |column: &str, descending: bool| IndexKey {
-            column: Some(column.to_owned()),
-            descending,
-            nulls_first: descending,
+        let existing =
+            |keys: &[&str], predicate: Option<Predicate>| exists(&definition("t", keys, predicate));
+        let wide = existing(&["a", "b"], None);
+        let partial = existing(&["a"], Some(null("c")));
+        let gin = exists(&Definition { method: Method::Gin, ..definition("t", &["a", "b"], None) });
+        let pattern = Key { opclass: Some("text_pattern_ops".into()), ..Key::ascending("a") };
+        let pattern = exists(&Definition::btree("public", "t", vec![pattern]));
+        let stored = exists(&Definition { include: vec!["b".into()], ..definition("t", &["a"], None) });
+        let collated =
+            Index { definition: "CREATE INDEX i ON t USING btree (a COLLATE \"C\")".into(), ..wide.clone() };
+        let invalid = Index { is_valid: false, ..wide.clone() };
+        let unique = Index { is_unique: true, ..wide.clone() };
+        let lower = |sql: &str| {
+            let operand = Operand::Expression { sql: sql.into(), columns: vec!["a".into()] };
+            Definition::btree("public", "t", vec![Key::of(operand)])
         };
-        let existing = |keys: Vec<IndexKey>, predicate: Option<&str>| Index {
-            name: "i".into(),
-            definition: String::new(),
-            method: "btree".into(),
-            keys,
-            predicate: predicate.map(str::to_owned),
-            is_valid: true,
-            is_constraint: false,
-            n_rows: 0.0,
-            size_bytes: 0,
-            statistics: vec![],
-        };
-        let wide = existing(vec![key("a", false), key("b", false)], None);
-        let partial = existing(vec![key("a", false)], Some("(c IS NULL)"));
-        for (keys, predicate, index, expected) in [
-            (&["a"][..], None, &wide, true),
-            (&["a", "b"], None, &wide, true),
-            (&["-a", "-b"], None, &wide, true),
-            (&["a", "-b"], None, &wide, false),
-            (&["b"], None, &wide, false),
-            (&["a", "b", "c"], None, &wide, false),
-            (&["a"], Some(null("c")), &partial, true),
-            (&["a"], None, &partial, false),
+        let plain = |keys: &[&str]| definition("t", keys, None);
+        let with = |keys: &[&str], include: &str| Definition { include: vec![include.into()], ..plain(keys) };
+        for (own, index, expected) in [
+            (plain(&["a"]), &wide, true),
+            (plain(&["a", "b"]), &wide, true),
+            (plain(&["-a", "-b"]), &wide, true),
+            (plain(&["a", "-b"]), &wide, false),
+            (plain(&["b"]), &wide, false),
+            (plain(&["a", "b", "c"]), &wide, false),
+            (plain(&["a"]), &unique, true),
+            (plain(&["a"]), &invalid, false),
+            (plain(&["a"]), &collated, false),
+            (plain(&["a"]), &pattern, false),
+            (plain(&["a"]), &gin, false),
+            (Definition { method: Method::Gin, ..plain(&["b"]) }, &gin, true),
+            (definition("t", &["a"], Some(null("c"))), &partial, true),
+            (definition("t", &["a"], Some(Predicate::null_test("c", false))), &partial, false),
+            (plain(&["a"]), &partial, false),
+            // The partial one is smaller.
+            (definition("t", &["a"], Some(null("c"))), &wide, false),
+            (with(&["a"], "b"), &wide, true),
+            (with(&["a"], "c"), &wide, false),
+            (with(&["a"], "b"), &stored, true),
+            (plain(&["a", "b"]), &stored, false),
+            (lower("lower(a)"), &exists(&lower("lower(a)")), true),
+            (lower("lower(a)"), &exists(&lower("upper(a)")), false),
         ] {
-            let definition = definition("t", keys, predicate);
-            assert_eq!(definition.is_covered_by(index), expected, "{}", definition.describe());
+            assert_eq!(own.is_covered_by(index), expected, "{} by {}", own.describe(), index.definition);
+        }
+    }
+
+    #[test]
+    fn knows_what_it_replaces() {
+        let plain = |keys: &[&str]| definition("t", keys, None);
+        let partial = |keys: &[&str], column: &str| definition("t", keys, Some(null(column)));
+        let both = Predicate::all(&[&null("c"), &null("d")]);
+        let stored = Definition { include: vec!["c".into()], ..plain(&["a"]) };
+        for (own, existing, expected) in [
+            (plain(&["a", "b"]), plain(&["a"]), true),
+            (plain(&["a"]), plain(&["a"]), true),
+            (plain(&["-a", "-b"]), plain(&["a", "b"]), true),
+            (plain(&["a"]), plain(&["a", "b"]), false),
+            (plain(&["a", "b"]), plain(&["b"]), false),
+            (plain(&["a"]), partial(&["a"], "c"), true),
+            (partial(&["a"], "c"), plain(&["a"]), false),
+            (partial(&["a", "b"], "c"), partial(&["a"], "c"), true),
+            (partial(&["a"], "c"), partial(&["a"], "d"), false),
+            (partial(&["a"], "c"), definition("t", &["a"], Some(both.clone())), true),
+            (definition("t", &["a"], Some(both)), partial(&["a"], "c"), false),
+            (plain(&["a", "b"]), stored.clone(), false),
+            (plain(&["a", "c"]), stored.clone(), true),
+            (stored, plain(&["a"]), true),
+        ] {
+            let index = exists(&existing);
+            assert_eq!(
+                own.makes_superfluous(&index),
+                expected,
+                "{} of {}",
+                own.describe(),
+                existing.describe()
+            );
+            assert_eq!(index_makes_superfluous(&exists(&own), &index), expected);
+            let unique = Index { is_unique: true, ..index.clone() };
+            let constraint = Index { is_constraint: true, ..index };
+            assert!(!own.makes_superfluous(&unique) && !own.makes_superfluous(&constraint));
         }
     }
 
     proptest! {
         #[test]
-        fn extension_is_a_strict_order(columns in prop::collection::vec("[abc]", 1..5), cut in 0usize..4) {
-            let names: Vec<&str> = columns.iter().map(String::as_str).collect();
-            let whole = definition("t", &names, None);
-            let cut = cut.min(names.len() - 1);
-            prop_assert!(!whole.extends(&whole));
-            if cut > 0 {
-                let part = definition("t", &names[..cut], None);
-                prop_assert!(whole.extends(&part));
-                prop_assert!(!part.extends(&whole));
+        fn different_indexes_have_different_names(a in family(), b in family()) {
+            let mut family = BTreeSet::from([a.clone(), b]);
+            family.extend(predicates().into_iter().map(|predicate| Definition { predicate, ..a.clone() }));
+            for operand in operands() {
+                let mut other = a.clone();
+                other.keys[0].operand = operand;
+                family.insert(other);
+            }
+            let names: BTreeSet<String> = family.iter().map(Definition::name).collect();
+            prop_assert!(names.iter().all(|name| name.len() <= MAX_NAME_BYTES));
+            prop_assert_eq!(names.len(), family.len(), "{:#?}", names);
+        }
+
+        #[test]
+        fn an_index_covers_and_replaces_itself(a in family()) {
+            let index = exists(&a);
+            prop_assert!(a.is_covered_by(&index), "{}", a.ddl());
+            prop_assert!(a.makes_superfluous(&index), "{}", a.ddl());
+        }
+
+        #[test]
+        fn replacing_is_transitive(a in family(), b in family(), c in family()) {
+            if a.makes_superfluous(&exists(&b)) && b.makes_superfluous(&exists(&c)) {
+                prop_assert!(a.makes_superfluous(&exists(&c)), "{}, {}, {}", a.ddl(), b.ddl(), c.ddl());
             }
         }
     }

@@ -2,26 +2,88 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use serde::{Deserialize, Serialize};
 use tokio_postgres::types::{FromSql, ToSql};
 use tokio_postgres::{IsolationLevel, Row, Transaction};
 
 use super::connect::Connection;
 use super::error::{Error, Result};
 use super::sql;
-use crate::catalog::{Catalog, Column, ColumnStatistics, Constraint, Index, IndexKey, Table, TableKind};
+use crate::catalog::{
+    Activity, Catalog, Column, ColumnStatistics, Constraint, Index, IndexKey, Reference, Table, TableKind,
+};
+use crate::index::BLOCK_BYTES;
 use crate::plan::{Server, TableActivity};
 
-/// The types and settings that tables and plans depend on.
-#[derive(Debug, Default)]
+/// What else than tables and their statistics plans depend on.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Surroundings {
-    /// Name and schema.
-    pub(crate) extensions: Vec<(String, String)>,
-    /// Schema, name and labels.
-    pub(crate) enums: Vec<(String, String, Vec<String>)>,
-    /// Schema, name and base type.
-    pub(crate) domains: Vec<(String, String, String)>,
+    pub(crate) locale: Locale,
+    /// Types, functions and what else tables, indexes and queries need, in an order in which most can be created.
+    pub(crate) objects: Vec<Object>,
+    pub(crate) extended_statistics: Vec<ExtendedStatistics>,
+    /// Row security that applies to the role that reads.
+    pub(crate) policies: Vec<Object>,
+    /// Tablespaces that have costs of their own, and what they are.
+    pub(crate) tablespaces: Vec<(String, String)>,
     /// Settings that change plans, with their values.
     pub(crate) settings: Vec<(String, String)>,
+}
+
+/// How a database orders its texts.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Locale {
+    pub(crate) encoding: String,
+    /// `c` for the operating system's, `i` for ICU's, `b` for the builtin ones (`pg_database.datlocprovider`).
+    pub(crate) provider: String,
+    pub(crate) collate: String,
+    pub(crate) ctype: String,
+    /// Of the providers ICU and builtin.
+    pub(crate) name: Option<String>,
+    pub(crate) icu_rules: Option<String>,
+}
+
+/// Something that is created by one statement.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Object {
+    /// As in `CREATE`, in lower case.
+    pub(crate) kind: String,
+    pub(crate) name: String,
+    pub(crate) ddl: String,
+}
+
+/// An object of CREATE STATISTICS with what ANALYZE found for it.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct ExtendedStatistics {
+    pub(crate) schema: String,
+    pub(crate) name: String,
+    /// `CREATE STATISTICS`, as `pg_get_statisticsobjdef` writes it.
+    pub(crate) definition: String,
+    pub(crate) table_schema: String,
+    pub(crate) table: String,
+    /// Numbers and names, in the order of the numbers.
+    pub(crate) columns: Vec<(i16, String)>,
+    pub(crate) expressions: Vec<String>,
+    /// Whether the data may be read; else there are none here.
+    pub(crate) is_readable: bool,
+    /// Whether the data are of the table with its partitions or inheriting tables.
+    pub(crate) inherited: bool,
+    /// In the server's own format, as hexadecimal digits (`pg_ndistinct`, `pg_dependencies`).
+    pub(crate) n_distinct: Option<String>,
+    pub(crate) dependencies: Option<String>,
+    pub(crate) most_common: Vec<CommonItem>,
+    /// Of the expressions, in their order; `None` for those without data.
+    pub(crate) expression_statistics: Vec<Option<ColumnStatistics>>,
+}
+
+/// An item of a list of most common combinations of values.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct CommonItem {
+    /// In text form: columns, then expressions.
+    pub(crate) values: Vec<Option<String>>,
+    pub(crate) frequency: f64,
+    /// How frequent it would be if the columns were independent.
+    pub(crate) base_frequency: f64,
 }
 
 /// Reads the catalog with statistics.
@@ -103,7 +165,13 @@ async fn read(transaction: &Transaction<'_>, major: u32) -> Result<Catalog> {
     for row in query(sql::CATALOG_TABLES).await.map_err(Error::query(DOING))? {
         tables.push(table(&row)?);
     }
-    let mut catalog = Catalog { tables, search_path };
+    let mut extensions = Vec::new();
+    for row in query(sql::CATALOG_EXTENSIONS).await.map_err(Error::query(DOING))? {
+        extensions.push(get(&row, "name")?);
+    }
+    let row = query(sql::COUNTED).await.map_err(Error::query(DOING))?;
+    let counted_s = row.first().map(|row| get(row, "counted_s")).transpose()?.flatten();
+    let mut catalog = Catalog { tables, search_path, extensions, counted_s };
     let oids: Vec<u32> = catalog.tables.iter().map(|table| table.oid).collect();
     let oids: [&(dyn ToSql + Sync); 1] = [&oids];
     let of_tables = |statement: &'static str| transaction.query(statement, &oids);
@@ -138,13 +206,13 @@ fn find(tables: &mut [Table], oid: u32) -> Option<&mut Table> {
 async fn read_statistics(transaction: &Transaction<'_>, major: u32, catalog: &mut Catalog) -> Result<()> {
     let statement = if major >= 17 { sql::CATALOG_STATISTICS_PG17 } else { sql::CATALOG_STATISTICS };
     // Statistics of expressions are under the name of their index.
-    let (mut schemas, mut names): (Vec<&str>, Vec<&str>) = (Vec::new(), Vec::new());
+    let (mut schemas, mut names): (Vec<String>, Vec<String>) = (Vec::new(), Vec::new());
     let mut places: HashMap<(String, String), (usize, Option<usize>)> = HashMap::new();
     for (at, table) in catalog.tables.iter().enumerate() {
         let indexes = table.indexes.iter().enumerate().map(|(index_at, index)| (&index.name, Some(index_at)));
         for (name, index_at) in std::iter::once((&table.name, None)).chain(indexes) {
-            schemas.push(&table.schema);
-            names.push(name);
+            schemas.push(table.schema.clone());
+            names.push(name.clone());
             places.insert((table.schema.clone(), name.clone()), (at, index_at));
         }
     }
@@ -158,11 +226,34 @@ async fn read_statistics(transaction: &Transaction<'_>, major: u32, catalog: &mu
         if let Some(index) = index {
             table.indexes[*index].statistics.push((column, statistics));
         } else if let Some(known) = table.columns.iter_mut().find(|known| known.name == column) {
-            let place = if statistics.inherited { &mut known.tree_statistics } else { &mut known.statistics };
+            let place = place(known, statistics.inherited);
             *place = Some(statistics);
         }
     }
+    if major < 17 && may_read_statistics(transaction).await? {
+        let rows = transaction.query(sql::CATALOG_RANGE_STATISTICS, &[&schemas, &names]).await;
+        for row in rows.map_err(Error::query(DOING))? {
+            let key: (String, String) = (get(&row, "schema")?, get(&row, "table")?);
+            let column: String = get(&row, "column")?;
+            let Some((table, None)) = places.get(&key) else { continue };
+            let known = catalog.tables[*table].columns.iter_mut().find(|known| known.name == column);
+            let inherited = get(&row, "inherited")?;
+            let Some(statistics) = known.and_then(|known| place(known, inherited).as_mut()) else { continue };
+            statistics.range_length_histogram = get(&row, "range_length_histogram")?;
+            statistics.range_empty_frac = get(&row, "range_empty_frac")?;
+            statistics.range_bounds_histogram = get(&row, "range_bounds_histogram")?;
+        }
+    }
     Ok(())
+}
+
+async fn may_read_statistics(transaction: &Transaction<'_>) -> Result<bool> {
+    let row = transaction.query_one(sql::MAY_READ_STATISTICS, &[]).await.map_err(Error::query(DOING))?;
+    get(&row, "allowed")
+}
+
+fn place(column: &mut Column, inherited: bool) -> &mut Option<ColumnStatistics> {
+    if inherited { &mut column.tree_statistics } else { &mut column.statistics }
 }
 
 async fn read_surroundings(transaction: &Transaction<'_>) -> Result<Surroundings> {
@@ -170,19 +261,85 @@ async fn read_surroundings(transaction: &Transaction<'_>) -> Result<Surroundings
     let query = |statement: &'static str| async move {
         transaction.query(statement, &[]).await.map_err(Error::query(DOING))
     };
-    for row in query(sql::CATALOG_EXTENSIONS).await? {
-        surroundings.extensions.push((get(&row, "name")?, get(&row, "schema")?));
+    for row in query(sql::DATABASE_LOCALE).await? {
+        surroundings.locale = Locale {
+            encoding: get(&row, "encoding")?,
+            provider: get(&row, "provider")?,
+            collate: get(&row, "collate")?,
+            ctype: get(&row, "ctype")?,
+            name: get(&row, "name")?,
+            icu_rules: get(&row, "icu_rules")?,
+        };
     }
-    for row in query(sql::CATALOG_ENUMS).await? {
-        surroundings.enums.push((get(&row, "schema")?, get(&row, "name")?, get(&row, "labels")?));
+    for row in query(sql::CATALOG_OBJECTS).await? {
+        let (kind, name, ddl) = (get(&row, "kind")?, get(&row, "name")?, get(&row, "ddl")?);
+        surroundings.objects.push(Object { kind, name, ddl });
     }
-    for row in query(sql::CATALOG_DOMAINS).await? {
-        surroundings.domains.push((get(&row, "schema")?, get(&row, "name")?, get(&row, "base_type")?));
+    for row in query(sql::CATALOG_POLICIES).await? {
+        let (kind, name, ddl) = (get(&row, "kind")?, get(&row, "name")?, get(&row, "ddl")?);
+        surroundings.policies.push(Object { kind, name, ddl });
     }
+    for row in query(sql::CATALOG_TABLESPACES).await? {
+        surroundings.tablespaces.push((get(&row, "name")?, get(&row, "options")?));
+    }
+    surroundings.extended_statistics = read_extended_statistics(transaction).await?;
     for row in query(sql::PLANNER_SETTINGS).await? {
         surroundings.settings.push((get(&row, "name")?, get(&row, "value")?));
     }
     Ok(surroundings)
+}
+
+async fn read_extended_statistics(transaction: &Transaction<'_>) -> Result<Vec<ExtendedStatistics>> {
+    let mut expressions: HashMap<(String, String, bool, String), ColumnStatistics> = HashMap::new();
+    let rows = transaction.query(sql::CATALOG_EXTENDED_EXPRESSIONS, &[]).await;
+    for row in rows.map_err(Error::query(DOING))? {
+        let key =
+            (get(&row, "schema")?, get(&row, "name")?, get(&row, "inherited")?, get(&row, "expression")?);
+        expressions.insert(key, statistics(&row)?);
+    }
+    let rows = transaction.query(sql::CATALOG_EXTENDED_STATISTICS, &[]).await;
+    rows.map_err(Error::query(DOING))?
+        .iter()
+        .map(|row| {
+            let mut object = extended_statistics(row)?;
+            let key =
+                |sql: &String| (object.schema.clone(), object.name.clone(), object.inherited, sql.clone());
+            let own = object.expressions.iter().map(|sql| expressions.remove(&key(sql))).collect();
+            object.expression_statistics = own;
+            Ok(object)
+        })
+        .collect()
+}
+
+fn extended_statistics(row: &Row) -> Result<ExtendedStatistics> {
+    let (numbers, names): (Vec<i16>, Vec<String>) = (get(row, "numbers")?, get(row, "columns")?);
+    let expressions: Vec<String> = get(row, "expressions")?;
+    let values: Vec<Option<String>> = get(row, "most_common_vals")?;
+    let frequencies: Vec<f64> = get(row, "most_common_freqs")?;
+    let base_frequencies: Vec<f64> = get(row, "most_common_base_freqs")?;
+    let n_dimensions = (names.len() + expressions.len()).max(1);
+    let items = values.chunks(n_dimensions).zip(frequencies.into_iter().zip(base_frequencies));
+    Ok(ExtendedStatistics {
+        schema: get(row, "schema")?,
+        name: get(row, "name")?,
+        definition: get(row, "definition")?,
+        table_schema: get(row, "table_schema")?,
+        table: get(row, "table")?,
+        columns: numbers.into_iter().zip(names).collect(),
+        expressions,
+        is_readable: get(row, "is_readable")?,
+        inherited: get(row, "inherited")?,
+        n_distinct: get(row, "n_distinct")?,
+        dependencies: get(row, "dependencies")?,
+        most_common: items
+            .map(|(values, (frequency, base_frequency))| CommonItem {
+                values: values.to_vec(),
+                frequency,
+                base_frequency,
+            })
+            .collect(),
+        expression_statistics: Vec::new(),
+    })
 }
 
 fn table(row: &Row) -> Result<Table> {
@@ -196,12 +353,7 @@ fn table(row: &Row) -> Result<Table> {
     let n_rows: f32 = get(row, "n_rows")?;
     let (analyzed_pages, file_pages): (i32, i64) = (get(row, "n_pages")?, get(row, "n_file_pages")?);
     let n_pages = u32::try_from(file_pages).unwrap_or(u32::MAX);
-    // The planner keeps the density that ANALYZE saw and counts with the pages that are there now.
-    let n_rows = if analyzed_pages > 0 && n_pages > 0 {
-        f64::from(n_rows) / f64::from(analyzed_pages) * f64::from(n_pages)
-    } else {
-        f64::from(n_rows)
-    };
+    let n_rows = scaled(n_rows, analyzed_pages.into(), n_pages.into());
     let parent: Option<u32> = get(row, "parent")?;
     let bound: Option<String> = get(row, "partition_bound")?;
     Ok(Table {
@@ -219,7 +371,29 @@ fn table(row: &Row) -> Result<Table> {
         partition_of: parent.zip(bound),
         inherits: get(row, "inherits")?,
         view_definition: get(row, "view_definition")?,
+        activity: activity(row)?,
+        fillfactor: u8::try_from(get::<i32>(row, "fillfactor")?).unwrap_or(100),
+        options: get(row, "options")?,
     })
+}
+
+/// Returns the rows of a relation as it is now: the planner keeps the density that ANALYZE saw and counts with the
+/// pages that are there.
+fn scaled(n_rows: f32, analyzed_pages: f64, n_pages: f64) -> f64 {
+    let n_rows = f64::from(n_rows);
+    if analyzed_pages > 0.0 && n_pages > 0.0 { n_rows / analyzed_pages * n_pages } else { n_rows }
+}
+
+fn activity(row: &Row) -> Result<Option<Activity>> {
+    let count =
+        |name: &str| -> Result<Option<u64>> { Ok(get::<Option<i64>>(row, name)?.map(i64::unsigned_abs)) };
+    let Some(n_inserted) = count("n_inserted")? else { return Ok(None) };
+    Ok(Some(Activity {
+        n_inserted,
+        n_updated: count("n_updated")?.unwrap_or(0),
+        n_hot_updated: count("n_hot_updated")?.unwrap_or(0),
+        n_deleted: count("n_deleted")?.unwrap_or(0),
+    }))
 }
 
 fn column(row: &Row) -> Result<Column> {
@@ -233,6 +407,9 @@ fn column(row: &Row) -> Result<Column> {
         statistics: None,
         tree_statistics: None,
         is_virtual: get(row, "is_virtual")?,
+        virtual_expression: get(row, "virtual_expression")?,
+        is_ordered_by_bytes: get(row, "is_ordered_by_bytes")?,
+        element_type: get(row, "element_type")?,
     })
 }
 
@@ -240,24 +417,38 @@ fn index(row: &Row) -> Result<Index> {
     let columns: Vec<Option<String>> = get(row, "columns")?;
     let descending: Vec<bool> = get(row, "descending")?;
     let nulls_first: Vec<bool> = get(row, "nulls_first")?;
+    let expressions: Vec<Option<String>> = get(row, "expressions")?;
+    let opclasses: Vec<Option<String>> = get(row, "opclasses")?;
     let keys = columns
         .into_iter()
-        .zip(descending)
-        .zip(nulls_first)
-        .map(|((column, descending), nulls_first)| IndexKey { column, descending, nulls_first })
+        .zip(expressions)
+        .zip(opclasses)
+        .zip(descending.into_iter().zip(nulls_first))
+        .map(|(((column, expression), opclass), (descending, nulls_first))| IndexKey {
+            column,
+            expression,
+            opclass,
+            descending,
+            nulls_first,
+        })
         .collect();
     let size_bytes: i64 = get(row, "size_bytes")?;
-    let n_rows: f32 = get(row, "n_rows")?;
+    let (n_rows, analyzed_pages): (f32, i32) = (get(row, "n_rows")?, get(row, "n_pages")?);
+    let size_bytes = u64::try_from(size_bytes).unwrap_or(0);
+    let n_pages = f64::from(u32::try_from(size_bytes / BLOCK_BYTES).unwrap_or(u32::MAX));
     Ok(Index {
         name: get(row, "name")?,
         definition: get(row, "definition")?,
         method: get(row, "method")?,
         keys,
+        include: get(row, "include")?,
+        is_unique: get(row, "is_unique")?,
         predicate: get(row, "predicate")?,
         is_valid: get(row, "is_valid")?,
         is_constraint: get(row, "is_constraint")?,
-        n_rows: f64::from(n_rows),
-        size_bytes: u64::try_from(size_bytes).unwrap_or(0),
+        // The metapage holds no rows (`estimate_rel_size` in plancat.c).
+        n_rows: scaled(n_rows, f64::from(analyzed_pages) - 1.0, n_pages - 1.0),
+        size_bytes,
         statistics: Vec::new(),
     })
 }
@@ -268,10 +459,18 @@ fn constraint(row: &Row) -> Result<Constraint> {
         kind: character(row, "kind")?,
         definition: get(row, "definition")?,
         columns: get(row, "columns")?,
+        references: reference(row)?,
     })
 }
 
-fn statistics(row: &Row) -> Result<ColumnStatistics> {
+fn reference(row: &Row) -> Result<Option<Reference>> {
+    let table: Option<u32> = get(row, "referenced_table")?;
+    let Some(table) = table else { return Ok(None) };
+    Ok(Some(Reference { table, columns: get(row, "referenced_columns")? }))
+}
+
+/// Reads a row of `catalog_statistics.sql`.
+pub(super) fn statistics(row: &Row) -> Result<ColumnStatistics> {
     Ok(ColumnStatistics {
         inherited: get(row, "inherited")?,
         null_frac: get(row, "null_frac")?,

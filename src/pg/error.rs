@@ -51,6 +51,8 @@ pub(crate) enum Error {
         #[source]
         source: Box<Error>,
     },
+    #[error("extension \"{name}\" is not created in this database")]
+    NoExtension { name: &'static str, hint: &'static str },
     #[error("{message}")]
     LocalServer { message: String, hint: String },
     #[error("could not {doing}")]
@@ -59,6 +61,8 @@ pub(crate) enum Error {
         #[source]
         source: std::io::Error,
     },
+    #[error("could not read snapshot {path:?}")]
+    Snapshot { path: std::path::PathBuf, reason: String },
     #[error("could not read what the server sent for {what}")]
     Answer { what: String, reason: String },
 }
@@ -112,6 +116,9 @@ impl From<Error> for RunError {
             Error::Statement { statement, offset, source } => {
                 query_error(message, source, Some((statement.as_str(), *offset)))
             }
+            Error::Snapshot { reason, .. } => Self::usage(message)
+                .cause(reason)
+                .hint("Make one with `perfkit index suggest --snapshot FILE`."),
             Error::TooOld { .. } => Self::server(message).hint("Use a server of version 14 or newer."),
             Error::Leftover { source, .. } => Self::server(message)
                 .cause(source)
@@ -120,6 +127,7 @@ impl From<Error> for RunError {
             Error::RowsLost { .. } => Self::server(message)
                 .hint("A trigger or rule keeps rows out; disable it, or seed the table by hand."),
             Error::Standby { .. } => Self::server(message).hint("Connect to the primary."),
+            Error::NoExtension { hint, .. } => Self::usage(message).hint(*hint),
             Error::LocalServer { hint, .. } => Self::server(message).hint(hint.clone()),
             Error::File { source, .. } => Self::server(message).cause(source),
             Error::Answer { reason, .. } => Self::server(message)

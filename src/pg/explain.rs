@@ -1,12 +1,22 @@
 //! Query text to plan, as EXPLAIN writes it in JSON, safely: read-only unless allowed, always rolled back.
 
+use std::collections::BTreeSet;
+
+use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio_postgres::Row;
-use tokio_postgres::types::{Json, ToSql};
+use tokio_postgres::types::{Json, Kind, ToSql, Type};
 
+use super::catalog::get;
 use super::connect::Connection;
 use super::error::{Error, Result};
+use super::sql;
 use super::value::TextValue;
+use crate::query;
+use crate::workload::ParameterType;
+
+/// The setting that chooses between plans for the values and plans for any values.
+const PLAN_CACHE_MODE: &str = "plan_cache_mode";
 
 /// The parameters of one execution, in the order of `$1`, `$2`, …
 pub(crate) type Parameters = [TextValue];
@@ -25,6 +35,27 @@ pub(crate) async fn analyze(
         ..=16 => "ANALYZE, VERBOSE, BUFFERS, SETTINGS, WAL, FORMAT JSON",
         _ => "ANALYZE, VERBOSE, BUFFERS, SETTINGS, WAL, MEMORY, SERIALIZE TEXT, FORMAT JSON",
     };
+    rolled_back(connection, options, statement, parameters, allow_writes).await
+}
+
+/// Runs a statement for its execution time and blocks, without timing each node, and rolls back what it did.
+pub(super) async fn measure(
+    connection: &mut Connection,
+    statement: &str,
+    parameters: &Parameters,
+    allow_writes: bool,
+) -> Result<String> {
+    const OPTIONS: &str = "ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON";
+    rolled_back(connection, OPTIONS, statement, parameters, allow_writes).await
+}
+
+async fn rolled_back(
+    connection: &mut Connection,
+    options: &str,
+    statement: &str,
+    parameters: &Parameters,
+    allow_writes: bool,
+) -> Result<String> {
     let transaction = connection
         .client_mut()
         .build_transaction()
@@ -59,36 +90,100 @@ pub(crate) async fn estimate_verbosely(
 }
 
 /// Returns the plan of a statement for any values, as the server makes it for a prepared statement that is used often
-/// (manual, PREPARE, "Notes").
-pub(crate) async fn generic(
-    connection: &mut Connection,
+/// (manual, PREPARE, "Notes"). Nothing of it stays in the session.
+pub(crate) async fn generic(connection: &Connection, statement: &str, n_parameters: usize) -> Result<String> {
+    let doing = || Error::query("make the generic plan");
+    let mode = connection.query_one(sql::CURRENT_SETTING, &[&PLAN_CACHE_MODE]).await.map_err(doing())?;
+    let mode: String = get(&mode, "value")?;
+    let set = async |mode: &str| {
+        connection.execute(sql::SET_CONFIG, &[&PLAN_CACHE_MODE, &mode]).await.map_err(doing())
+    };
+    set("force_generic_plan").await?;
+    let plan = prepared_generic(connection, statement, n_parameters).await;
+    set(&mode).await?;
+    text(&plan.map_err(doing())?)
+}
+
+async fn prepared_generic(
+    connection: &Connection,
     statement: &str,
     n_parameters: usize,
-) -> Result<String> {
-    const DOING: &str = "make the generic plan";
+) -> Result<Row, tokio_postgres::Error> {
     const PREPARED: &str = "perfkit_generic";
-    let values = vec!["NULL"; n_parameters].join(", ");
-    let transaction = connection.client_mut().transaction().await.map_err(Error::query(DOING))?;
-    // EXPLAIN (GENERIC_PLAN) came with 16; this works everywhere.
-    let prepared = transaction
-        .batch_execute(&format!(
-            "SET LOCAL plan_cache_mode = force_generic_plan; PREPARE {PREPARED} AS {statement}"
-        ))
-        .await;
-    let plan = match &prepared {
-        Ok(()) => {
-            let explain = format!("EXPLAIN (VERBOSE, SETTINGS, FORMAT JSON) EXECUTE {PREPARED}({values})");
-            Some(transaction.query_one(&explain, &[]).await)
-        }
-        Err(_) => None,
+    // EXPLAIN (GENERIC_PLAN) came with 16; this works everywhere. Each goes through the extended protocol, so that it is
+    // one statement, whatever the text holds.
+    connection.execute(&format!("PREPARE {PREPARED} AS {statement}"), &[]).await?;
+    let values = if n_parameters == 0 {
+        String::new()
+    } else {
+        format!("({})", vec!["NULL"; n_parameters].join(", "))
     };
-    let rolled_back = transaction.rollback().await;
-    prepared.map_err(Error::query(DOING))?;
-    // A prepared statement stays when its transaction is rolled back.
-    let deallocated = connection.batch_execute(&format!("DEALLOCATE {PREPARED}")).await;
-    let row = plan.expect("it was prepared").map_err(Error::query(DOING))?;
-    rolled_back.and(deallocated).map_err(Error::query(DOING))?;
-    text(&row)
+    let explain = format!("EXPLAIN (VERBOSE, SETTINGS, FORMAT JSON) EXECUTE {PREPARED}{values}");
+    let plan = connection.query_one(&explain, &[]).await;
+    let deallocated = connection.execute(&format!("DEALLOCATE {PREPARED}"), &[]).await;
+    plan.and_then(|row| deallocated.map(|_| row))
+}
+
+/// Returns the rows that the planner expects of a statement without parameters.
+pub(crate) async fn rows(connection: &Connection, statement: &str) -> Result<f64> {
+    let plan: serde_json::Value = serde_json::from_str(&estimate(connection, statement, &[]).await?)
+        .map_err(|error| Error::Answer { what: "EXPLAIN".to_owned(), reason: error.to_string() })?;
+    plan.pointer("/0/Plan/Plan Rows").and_then(serde_json::Value::as_f64).ok_or_else(|| Error::Answer {
+        what: "EXPLAIN".to_owned(),
+        reason: "the plan has no number of rows".to_owned(),
+    })
+}
+
+/// Returns the rows that a planned statement is expected to write; `None` when its top node writes none.
+pub(crate) fn written_rows(plan: &str) -> Option<f64> {
+    let plan: serde_json::Value = serde_json::from_str(plan).ok()?;
+    let top = plan.pointer("/0/Plan")?;
+    (top.get("Node Type")?.as_str()? == "ModifyTable").then_some(())?;
+    let parts = top.get("Plans")?.as_array()?;
+    Some(parts.iter().filter_map(|part| part.get("Plan Rows")?.as_f64()).sum())
+}
+
+/// Returns the planner's total cost of a statement for any values.
+pub(crate) async fn generic_cost(connection: &Connection, statement: &str) -> Result<f64> {
+    let n_parameters = query::placeholder_count(statement);
+    total_cost(&generic(connection, statement, n_parameters).await?)
+}
+
+/// Returns the cost at the root of a plan as EXPLAIN (FORMAT JSON) writes it, however deep it nests.
+fn total_cost(plan: &str) -> Result<f64> {
+    #[derive(Deserialize)]
+    struct Explained {
+        #[serde(rename = "Plan")]
+        plan: Root,
+    }
+    #[derive(Deserialize)]
+    struct Root {
+        #[serde(rename = "Total Cost")]
+        total_cost: f64,
+    }
+    let fail = |reason: String| Error::Answer { what: "EXPLAIN".to_owned(), reason };
+    let plans: Vec<Explained> =
+        serde_json::from_str(plan).map_err(|error| fail(format!("the plan has no cost: {error}")))?;
+    let first = plans.first().ok_or_else(|| fail("there is no plan".to_owned()))?;
+    Ok(first.plan.total_cost)
+}
+
+/// Returns the type that the server gives each `$n`.
+pub(crate) async fn parameter_types(connection: &Connection, statement: &str) -> Result<Vec<ParameterType>> {
+    let prepared = connection.prepare(statement).await.map_err(|source| Error::Statement {
+        statement: statement.to_owned(),
+        offset: 0,
+        source,
+    })?;
+    Ok(prepared.params().iter().map(parameter_type).collect())
+}
+
+fn parameter_type(of: &Type) -> ParameterType {
+    match of.kind() {
+        Kind::Domain(base) => parameter_type(base),
+        Kind::Enum(labels) => ParameterType { name: of.name().to_owned(), labels: labels.clone() },
+        _ => ParameterType { name: of.name().to_owned(), labels: Vec::new() },
+    }
 }
 
 async fn explain(
@@ -126,8 +221,89 @@ pub(crate) async fn run_prepared(
     text(&row)
 }
 
+/// Returns the names of the indexes in a plan in JSON.
+pub(super) fn index_names(plan: &serde_json::Value) -> BTreeSet<&str> {
+    fn collect<'p>(plan: &'p serde_json::Value, names: &mut BTreeSet<&'p str>) {
+        match plan {
+            serde_json::Value::Array(parts) => parts.iter().for_each(|part| collect(part, names)),
+            serde_json::Value::Object(node) => {
+                names.extend(node.get("Index Name").and_then(serde_json::Value::as_str));
+                node.values().for_each(|part| collect(part, names));
+            }
+            _ => {}
+        }
+    }
+    let mut names = BTreeSet::new();
+    collect(plan, &mut names);
+    names
+}
+
 /// Returns the plan as the server wrote it: it may nest deeper than `serde_json` goes.
 fn text(row: &Row) -> Result<String> {
     let Json(plan): Json<Box<RawValue>> = row.try_get(0).map_err(Error::query("read the plan"))?;
     Ok(plan.get().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pg::test_server::{connect, start};
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn prices_statements_for_any_values() {
+        let cluster = start().await;
+        let connection = connect(&cluster, "postgres").await;
+        connection
+            .batch_execute(
+                "CREATE TYPE mood AS ENUM ('sad', 'glad'); CREATE DOMAIN small AS int;
+                 CREATE TABLE t AS SELECT i, CASE WHEN i % 1000 = 0 THEN 'rare' ELSE 'common' END AS kind,
+                 'sad'::mood AS mood, i::small AS small FROM generate_series(1, 20000) AS i;
+                 CREATE INDEX ON t (kind); ANALYZE t; SET plan_cache_mode = force_custom_plan",
+            )
+            .await
+            .unwrap();
+        let sql = "SELECT i FROM t WHERE kind = $1 LIMIT $2";
+        // For any value half of the rows are as many as for a common one, and a tenth of those for any limit.
+        let cost = generic_cost(&connection, sql).await.unwrap();
+        let plan = generic(&connection, sql, 2).await.unwrap();
+        assert!(cost > 1.0 && plan.contains("$1"), "{plan}");
+        let values = ["rare", "10"].map(|value| TextValue(Some(value.to_owned())));
+        let rare = total_cost(&estimate(&connection, sql, &values).await.unwrap()).unwrap();
+        assert!(rare < cost, "{rare} < {cost}");
+        assert!(generic_cost(&connection, "SELECT count(*) FROM t").await.unwrap() > 100.0);
+        // Nothing stays, not even after a failure.
+        for bad in
+            ["SELECT nothing FROM t WHERE i = $1", "SELECT 1; DROP TABLE t", "SELECT i FROM t WHERE i = $1 +"]
+        {
+            assert!(generic_cost(&connection, bad).await.is_err(), "{bad}");
+        }
+        let left = "SELECT current_setting('plan_cache_mode'), (SELECT count(*) FROM pg_prepared_statements WHERE from_sql)";
+        let left = connection.query_one(left, &[]).await.unwrap();
+        assert_eq!((left.get::<_, &str>(0), left.get::<_, i64>(1)), ("force_custom_plan", 0));
+
+        let types = parameter_types(
+            &connection,
+            "SELECT 1 FROM t WHERE i = $1 AND mood = $2 AND small = $3::small AND i = ANY ($4)",
+        );
+        let names: Vec<String> = types
+            .await
+            .unwrap()
+            .into_iter()
+            .map(|of| format!("{}{}", of.name, of.labels.join(",")))
+            .collect();
+        assert_eq!(names, ["int4", "moodsad,glad", "int4", "_int4"]);
+    }
+
+    #[test]
+    fn reads_costs() {
+        let deep = format!(
+            r#"[{{"Plan": {{"Plans": {}1{}, "Total Cost": 2.5}}}}]"#,
+            "[".repeat(500),
+            "]".repeat(500)
+        );
+        assert!((total_cost(&deep).unwrap() - 2.5).abs() < 1e-9);
+        for bad in ["", "[]", "[{}]", "[{\"Plan\": {}}]"] {
+            assert!(total_cost(bad).is_err(), "{bad}");
+        }
+    }
 }

@@ -7,14 +7,20 @@ pub(crate) mod copy;
 pub(crate) mod ddl;
 mod error;
 pub(crate) mod explain;
+pub(crate) mod hypopg;
 pub(crate) mod interrupt;
 mod pool;
 pub(crate) mod sample;
+pub(crate) mod sampled_copy;
 pub(crate) mod server;
 pub(crate) mod shadow;
+pub(crate) mod snapshot;
 pub(crate) mod sql;
 pub(crate) mod stat;
+#[cfg(test)]
+mod test_server;
 mod tls;
+pub(crate) mod trial;
 mod value;
 
 pub(crate) use connect::{Access, Connection, Target};

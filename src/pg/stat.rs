@@ -1,13 +1,19 @@
-//! `pg_stat_statements`.
+//! `pg_stat_statements` and `pg_stat_activity`.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
 
 use super::catalog::get;
 use super::connect::Connection;
 use super::error::{Error, Result};
 use super::sql;
-use crate::workload::{Source, Workload};
+use crate::workload::{self, Source, Statement, Workload};
 
 /// More statements than any advisor run weighs; the rest has hardly any time.
 const MAX_STATEMENTS: i64 = 5000;
+/// Looks at what runs, and the pause between two: a second in all, as Dexter does.
+const N_LOOKS: u32 = 10;
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// Returns the workload that `pg_stat_statements` has seen in this database; `None` where the view is not there
 /// or the module is not loaded.
@@ -42,4 +48,53 @@ pub(crate) async fn workload(connection: &Connection) -> Result<Option<Workload>
         workload.add(None, &query, Vec::new(), calls as f64, Some(mean_ms));
     }
     Ok(Some(workload))
+}
+
+/// Returns, for each statement, the values that other sessions were seen to run it with: clients of the simple protocol
+/// send them in the text. Statements of other users are hidden from roles without `pg_read_all_stats`.
+pub(crate) async fn observed(
+    connection: &Connection,
+    statements: &[Statement],
+) -> Result<Vec<Vec<Vec<Option<String>>>>> {
+    const DOING: &str = "read pg_stat_activity";
+    let prepared = connection.prepare(sql::RUNNING_STATEMENTS).await.map_err(Error::query(DOING))?;
+    let mut seen = BTreeSet::new();
+    for look in 0..N_LOOKS {
+        if look > 0 {
+            tokio::time::sleep(PAUSE).await;
+        }
+        for row in connection.query(&prepared, &[]).await.map_err(Error::query(DOING))? {
+            seen.insert(get::<String>(&row, "query")?);
+        }
+    }
+    let statements: Vec<&str> = statements.iter().map(|statement| statement.sql.as_str()).collect();
+    Ok(workload::observed(&statements, seen.iter().map(String::as_str)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pg::test_server::{connect, start};
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn sees_the_constants_of_other_sessions() {
+        let cluster = start().await;
+        let connection = connect(&cluster, "postgres").await;
+        let (other, prepared) = (connect(&cluster, "postgres").await, connect(&cluster, "postgres").await);
+        other
+            .simple_query("SELECT relname FROM pg_class WHERE relkind = 'r' AND relpages > -1")
+            .await
+            .unwrap();
+        prepared.query("SELECT relname FROM pg_class WHERE relkind = $1", &[&112_i8]).await.unwrap();
+        let mut workload = Workload::new(Source::PgStatStatements);
+        for sql in [
+            "SELECT relname FROM pg_class WHERE relkind = $1 AND relpages > $2",
+            "SELECT relname FROM pg_class WHERE relkind = $1",
+        ] {
+            workload.add(None, sql, Vec::new(), 1.0, None);
+        }
+        let found = observed(&connection, &workload.statements).await.unwrap();
+        let values = ["r", "-1"].map(|value| Some(value.to_owned())).to_vec();
+        assert_eq!(found, [vec![values], vec![]]);
+    }
 }

@@ -2,9 +2,9 @@
 
 use super::{Node, Server, Subject};
 use crate::catalog::{Catalog, Index, Table, TableKind};
-use crate::index::{Definition, Key, Predicate, candidates};
+use crate::index::{Definition, Key, Method, Predicate, candidates};
 use crate::query::condition::{self, Against, ColumnName, Condition, Operator, Wrapping};
-use crate::query::{self, SortColumn, quote};
+use crate::query::{self, Operand, SortItem, quote};
 
 /// The conditions on one scanned table, by what an index can do with them.
 #[derive(Debug, Default, PartialEq)]
@@ -99,7 +99,7 @@ impl Indexable {
 /// Returns the keys that deliver rows in this order (`Sort Key`, `Group Key`, …), or backwards, when all of it is
 /// columns of the scanned table.
 pub(crate) fn sort_keys<'a>(scan: &Node, order: impl Iterator<Item = &'a str>) -> Option<Vec<Key>> {
-    let columns: Option<Vec<SortColumn>> = order.map(|item| sort_column(scan, item)).collect();
+    let columns: Option<Vec<SortItem>> = order.map(|item| sort_column(scan, item)).collect();
     Some(candidates::without_repeats(candidates::sort_keys(&columns?))).filter(|keys| !keys.is_empty())
 }
 
@@ -117,7 +117,9 @@ pub(crate) fn definition(
         return None;
     }
     if let Some(table) = table(subject.server, scan) {
-        let cannot = |key: &Key| table.column(&key.column).is_none_or(|column| column.is_virtual);
+        let cannot = |key: &Key| {
+            key.column().and_then(|column| table.column(column)).is_none_or(|column| column.is_virtual)
+        };
         let is_table = matches!(table.kind, TableKind::Ordinary | TableKind::MaterializedView);
         if !is_table || definition.keys.iter().any(cannot) {
             return None;
@@ -144,14 +146,15 @@ fn wanted(subject: &Subject, scan: &Node, indexable: &Indexable, sort: &[Key]) -
     if is_of_the_system(scan) {
         return None;
     }
-    let is_key = |column: &String| keys.iter().any(|key| key.column == *column);
+    let is_key = |column: &String| keys.iter().any(|key| key.column() == Some(column));
     let predicate = indexable
         .nulls
         .iter()
         .find(|column| !is_key(column))
-        .map(|column| Predicate { column: column.clone(), is_null: true });
+        .map(|column| Predicate::null_test(column, true));
     let schema = schema.unwrap_or_else(|| "public".to_owned());
-    Some(Definition { schema, table: relation.clone(), keys, predicate })
+    let table = relation.clone();
+    Some(Definition { schema, table, method: Method::Btree, keys, include: Vec::new(), predicate })
 }
 
 fn existing<'s>(
@@ -163,15 +166,15 @@ fn existing<'s>(
     let covers = |definition: &Definition, n_equal: usize, index: &Index| {
         // Columns that have one value may come in any order.
         let mut definition = definition.clone();
-        let place = |key: &Key| index.keys.iter().position(|own| own.column.as_ref() == Some(&key.column));
+        let place = |key: &Key| index.keys.iter().position(|own| own.column.as_deref() == key.column());
         definition.keys[..n_equal].sort_by_key(|key| place(key).unwrap_or(usize::MAX));
         definition.is_covered_by(index)
     };
     let n_equal = indexable.equality.len();
     // An index of all rows serves as well when the column that is tested for NULL is one of its keys.
-    let whole = definition.predicate.as_ref().map(|predicate| {
+    let whole = definition.predicate.as_ref().and_then(Predicate::as_null_test).map(|(column, _)| {
         let mut whole = Definition { predicate: None, ..definition.clone() };
-        whole.keys.insert(n_equal, Key::ascending(&predicate.column));
+        whole.keys.insert(n_equal, Key::ascending(column));
         whole
     });
     table(subject.server, scan)?.indexes.iter().find(|index| {
@@ -290,7 +293,7 @@ pub(crate) fn is_free_cast(subject: &Subject, scan: &Node, column: &ColumnName, 
         .any(|cast| sql.contains(&format!("{name}{cast}")))
 }
 
-fn sort_column(scan: &Node, item: &str) -> Option<SortColumn> {
+fn sort_column(scan: &Node, item: &str) -> Option<SortItem> {
     let (item, nulls) = match item.split_once(" NULLS ") {
         Some((item, place)) => (item, Some(place == "FIRST")),
         None => (item, None),
@@ -300,7 +303,11 @@ fn sort_column(scan: &Node, item: &str) -> Option<SortColumn> {
         None => (item, false),
     };
     let column = condition::single_column(item).filter(|column| is_own(scan, column))?;
-    Some(SortColumn { column: column.name, descending, nulls_first: nulls.unwrap_or(descending) })
+    Some(SortItem {
+        operand: Operand::Column(column.name),
+        descending,
+        nulls_first: nulls.unwrap_or(descending),
+    })
 }
 
 fn add(columns: &mut Vec<String>, column: String) {

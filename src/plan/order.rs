@@ -6,7 +6,7 @@ use super::{Node, Plan, Subject, serving};
 use crate::catalog::Index;
 use crate::index::{Definition, Key, candidates};
 use crate::query::condition::{Against, conditions};
-use crate::query::{self, Relations, TableName, quote};
+use crate::query::{self, Relations, TableName};
 
 /// The node that a scan of a whole index is ordered for.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -69,7 +69,7 @@ pub(crate) fn remedy(subject: &Subject, scan: &CostlyScan, reader: &Node) -> (St
         serving::remedy(subject, node, &scan.indexable, &order)
     } else {
         let keys = scan.indexable.keys(&[]);
-        let columns: Vec<_> = keys.iter().map(|key| quote::identifier(&key.column)).collect();
+        let columns: Vec<_> = keys.iter().map(|key| key.operand.sql()).collect();
         let text = format!(
             "An index of {} on {} and then the columns of {}, which give the order, finds these rows alone.",
             table_name(subject, node),
@@ -93,7 +93,8 @@ pub(crate) fn remedy(subject: &Subject, scan: &CostlyScan, reader: &Node) -> (St
 /// Returns the keys of an index, when all of them are columns.
 pub(crate) fn keys_of(index: &Index) -> Option<Vec<Key>> {
     let key = |key: &crate::catalog::IndexKey| {
-        Some(Key { column: key.column.clone()?, descending: key.descending, nulls_first: key.nulls_first })
+        let column = Key::ascending(key.column.as_deref()?);
+        Some(Key { descending: key.descending, nulls_first: key.nulls_first, ..column })
     };
     index.keys.iter().map(key).collect::<Option<Vec<Key>>>().filter(|keys| !keys.is_empty())
 }
@@ -141,8 +142,8 @@ fn order_by(subject: &Subject, scan: &Node) -> Option<Vec<Key>> {
     };
     let mut uses =
         shape.uses.iter().filter(|table_use| Some(&table_use.table.name) == scan.relation.as_ref());
-    let order_by = &uses.next().filter(|_| uses.next().is_none())?.order_by;
-    Some(candidates::sort_keys(order_by)).filter(|keys| !keys.is_empty())
+    let order = uses.next().filter(|_| uses.next().is_none())?.orders.first()?;
+    Some(candidates::sort_keys(&order.items)).filter(|keys| !keys.is_empty())
 }
 
 /// What is known of columns without a catalog: all belong to the only table, when there is but one.

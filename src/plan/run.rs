@@ -30,8 +30,8 @@ pub(crate) fn median(mut plans: Vec<Plan>) -> Option<(Plan, Runs)> {
 /// The same statement with other values.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Alternative {
-    /// What the values stand for: `typical`, `most common`, `rare`, or `generic plan` for none at all.
-    pub(crate) values: &'static str,
+    /// What the values stand for: `typical`, `common`, `rare`, or `generic plan` for none at all.
+    pub(crate) values: String,
     pub(crate) parameters: Vec<Option<String>>,
     pub(crate) total_cost: Option<f64>,
     /// `None` when it was planned alone, or failed.
@@ -45,15 +45,10 @@ pub(crate) struct Alternative {
 
 impl Alternative {
     /// Compares a plan with the one that is shown.
-    pub(crate) fn of_plan(
-        values: &'static str,
-        parameters: Vec<Option<String>>,
-        plan: &Plan,
-        shown: &Plan,
-    ) -> Self {
+    pub(crate) fn of_plan(values: &str, parameters: Vec<Option<String>>, plan: &Plan, shown: &Plan) -> Self {
         let root = plan.nodes.first();
         Self {
-            values,
+            values: values.to_owned(),
             parameters,
             total_cost: root.and_then(|root| root.total_cost),
             execution_ms: plan.execution_ms,
@@ -63,9 +58,9 @@ impl Alternative {
         }
     }
 
-    pub(crate) fn failed(values: &'static str, parameters: Vec<Option<String>>, error: String) -> Self {
+    pub(crate) fn failed(values: &str, parameters: Vec<Option<String>>, error: String) -> Self {
         Self {
-            values,
+            values: values.to_owned(),
             parameters,
             total_cost: None,
             execution_ms: None,

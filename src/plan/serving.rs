@@ -58,7 +58,7 @@ pub(crate) fn remedy(
         };
         return (remedy, None);
     }
-    let columns: Vec<String> = keys.iter().map(|key| quote::identifier(&key.column).into_owned()).collect();
+    let columns: Vec<String> = keys.iter().map(|key| key.operand.sql()).collect();
     let columns = columns.join(", ");
     if let Some(index) = existing_index(subject, scan, indexable, sort) {
         let remedy = format!(
@@ -85,7 +85,8 @@ pub(crate) fn remedy(
         }
     };
     push(indexable.equality.iter().collect(), "equality");
-    push(sort.iter().map(|key| &key.column).collect(), "order");
+    let sorted: Vec<String> = sort.iter().filter_map(Key::column).map(str::to_owned).collect();
+    push(sorted.iter().collect(), "order");
     push(indexable.any.iter().collect(), "a list");
     push(indexable.ranges.first().into_iter().flatten().collect(), "a range");
     push(indexable.nulls.iter().collect(), "a test for NULL");
@@ -293,7 +294,7 @@ fn strip(scan: &Node, sql: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::{Catalog, Column, IndexKey, Table, TableKind};
+    use crate::catalog::{Catalog, Column, IndexKey, Table};
     use crate::plan::indexable::indexable;
     use crate::plan::{Server, read, resources, times_or_costs};
     use serde_json::json;
@@ -303,23 +304,13 @@ mod tests {
             name: name.to_owned(),
             type_name: type_name.to_owned(),
             base_type: base_type.to_owned(),
-            not_null: false,
-            has_default: false,
-            collation: None,
-            statistics: None,
-            tree_statistics: None,
-            is_virtual: false,
+            ..Column::default()
         };
-        let key = |column: &str| IndexKey {
-            column: Some(column.to_owned()),
-            descending: false,
-            nulls_first: false,
-        };
+        let key = |column: &str| IndexKey { column: Some(column.to_owned()), ..IndexKey::default() };
         let table = Table {
             oid: 1,
             schema: "app".into(),
             name: "orders".into(),
-            kind: TableKind::Ordinary,
             columns: vec![
                 column("id", "bigint", "int8"),
                 column("code", "character varying(20)", "varchar"),
@@ -330,26 +321,16 @@ mod tests {
             ],
             indexes: vec![crate::catalog::Index {
                 name: "orders_status_at".into(),
-                definition: String::new(),
                 method: "btree".into(),
                 keys: vec![key("at"), key("status")],
-                predicate: None,
                 is_valid: true,
-                is_constraint: false,
-                n_rows: 0.0,
-                size_bytes: 0,
-                statistics: vec![],
+                ..crate::catalog::Index::default()
             }],
-            constraints: vec![],
             n_rows: 1000.0,
             n_pages: 10,
-            n_all_visible_pages: 0,
-            partition_key: None,
-            partition_of: None,
-            inherits: vec![],
-            view_definition: None,
+            ..Table::default()
         };
-        let catalog = Catalog { tables: vec![table], search_path: vec!["app".into()] };
+        let catalog = Catalog { tables: vec![table], search_path: vec!["app".into()], ..Catalog::default() };
         Server { catalog, ..Server::default() }
     }
 

@@ -131,7 +131,7 @@ fn plain(expression: &str) -> String {
 
 /// Splits an expression at its outermost ANDs, as text: one part that cannot be parsed does not lose the others.
 /// EXPLAIN never writes `BETWEEN a AND b`.
-fn conjuncts(text: &str) -> Vec<&str> {
+pub(crate) fn conjuncts(text: &str) -> Vec<&str> {
     let text = text.trim();
     let (mut depth, mut quote, mut start) = (0_usize, None, 0);
     let mut parts = Vec::new();

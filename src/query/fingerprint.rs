@@ -23,6 +23,10 @@ impl VisitorMut for Normalizer {
         match expr {
             // `IN ($1, $2)` and `IN ($1, $2, $3)` are the same statement to whoever wrote the code.
             Expr::InList { list, .. } if list.iter().all(is_constant) => list.truncate(1),
+            // The server's own normal form has one constant where the text has `-5`.
+            Expr::UnaryOp { op: ast::UnaryOperator::Minus, expr: operand } if is_constant(operand) => {
+                *expr = (**operand).clone();
+            }
             Expr::Identifier(ident) => fold_case(ident),
             Expr::CompoundIdentifier(parts) => parts.iter_mut().for_each(fold_case),
             _ => {}
@@ -62,6 +66,7 @@ mod tests {
         check("SELECT a FROM t WHERE b = 1", "select  A from t where B=$1 -- x", true);
         check("SELECT a FROM t WHERE b IN (1,2)", "SELECT a FROM t WHERE b IN (3,4,5)", true);
         check("SELECT a FROM t LIMIT 5", "SELECT a FROM t LIMIT 50", true);
+        check("SELECT a FROM t WHERE b > -5", "SELECT a FROM t WHERE b > $1", true);
     }
 
     #[test]

@@ -5,9 +5,11 @@
 pub(crate) mod condition;
 mod effect;
 mod fingerprint;
-mod predicates;
+mod literals;
+mod only_table;
 pub(crate) mod quote;
 mod scope;
+mod shape;
 pub(crate) mod words;
 
 use std::fmt;
@@ -20,8 +22,12 @@ use sqlparser::tokenizer::{Location, Token, Tokenizer};
 use crate::workload::StatementKind;
 
 pub(crate) use effect::outside_effects;
-pub(crate) use predicates::{ParameterUse, SortColumn, StatementShape, TableUse};
+pub(crate) use literals::literals_for;
 pub(crate) use scope::{Relations, TableName};
+pub(crate) use shape::{
+    Bound, Condition, Operand, Order, ParameterUse, SortItem, StatementShape, TableUse, Test, Write,
+    same_expression,
+};
 
 /// SQL text that is not one statement of PostgreSQL.
 #[derive(Debug, thiserror::Error)]
@@ -43,18 +49,17 @@ pub(crate) struct Parsed {
 impl Parsed {
     /// Returns what the statement asks of each table; `relations` knows which columns a table has.
     pub(crate) fn shape(&self, relations: &dyn Relations) -> StatementShape {
-        predicates::shape(&self.statement, relations)
+        shape::shape(&self.statement, relations)
     }
 
-    /// Returns the table that an INSERT adds rows to.
-    pub(crate) fn written_table(&self) -> Option<TableName> {
-        match &self.statement {
-            ast::Statement::Insert(insert) => match &insert.table {
-                ast::TableObject::TableName(name) => scope::table_name(name),
-                _ => None,
-            },
-            _ => None,
-        }
+    /// Returns the tables whose rows the statement changes.
+    pub(crate) fn writes(&self) -> Vec<Write> {
+        shape::writes(&self.statement)
+    }
+
+    /// Returns the relation of a statement that names one relation once and reads it directly; see [`only_table`].
+    pub(crate) fn only_table(&self) -> Option<TableName> {
+        only_table::only_table(&self.statement)
     }
 }
 

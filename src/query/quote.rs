@@ -17,6 +17,11 @@ pub(crate) fn quote_qualified(schema: &str, name: &str) -> String {
     format!("{}.{}", quote_identifier(schema), quote_identifier(name))
 }
 
+/// Returns a schema-qualified name, quoted only where it needs it.
+pub(crate) fn qualified(schema: &str, name: &str) -> String {
+    format!("{}.{}", identifier(schema), identifier(name))
+}
+
 /// Returns a string literal; backslashes have no meaning in it (`standard_conforming_strings` is on since 9.1).
 pub(crate) fn quote_literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))

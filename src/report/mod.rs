@@ -12,6 +12,7 @@ pub(crate) mod sarif;
 pub(crate) mod seed;
 mod style;
 mod table;
+mod verification;
 
 use std::path::Path;
 
@@ -74,7 +75,7 @@ impl Format {
 pub(crate) struct Document<'a> {
     blocks: Vec<Block>,
     json: Json<'a>,
-    /// The formats that only some commands have, written when they are asked for.
+    /// The formats that only some commands have, or that one writes in its own way; written when they are asked for.
     forms: Vec<(Format, Form<'a>)>,
     /// The title of the page, for commands that have one.
     html_title: Option<String>,
@@ -151,7 +152,7 @@ impl<'a> Document<'a> {
         self
     }
 
-    /// Adds a form that not every command has, such as SQL or SARIF.
+    /// Adds a form that not every command has, such as SQL or SARIF, or that this one writes in its own way.
     #[must_use]
     pub(crate) fn form(mut self, format: Format, write: impl Fn() -> String + 'a) -> Self {
         self.forms.push((format, Box::new(write)));
@@ -180,6 +181,9 @@ impl<'a> Document<'a> {
 
     /// Returns the document in `format`, or what this document lacks for it.
     pub(crate) fn render(&self, format: Format, style: &Style) -> Result<String, String> {
+        if let Some((_, write)) = self.forms.iter().find(|(known, _)| *known == format) {
+            return Ok(write());
+        }
         match format {
             Format::Json => Ok((self.json)(Layout::Lines) + "\n"),
             Format::Html => {
@@ -187,16 +191,14 @@ impl<'a> Document<'a> {
                 let text = self.render(Format::Text, &Style::PLAIN)?;
                 Ok(html::page(title, &(self.json)(Layout::Compact), &text))
             }
-            Format::Csv | Format::Sql | Format::Junit | Format::Sarif | Format::Folded => {
-                let form = self.forms.iter().find(|(known, _)| *known == format);
-                let first_table = || {
-                    self.blocks.iter().find_map(|block| match block {
-                        Block::Table(table) if format == Format::Csv => Some(table.to_csv()),
-                        _ => None,
-                    })
-                };
-                form.map(|(_, write)| write()).or_else(first_table).ok_or_else(|| lacks(format))
+            Format::Csv => {
+                let first_table = self.blocks.iter().find_map(|block| match block {
+                    Block::Table(table) => Some(table.to_csv()),
+                    _ => None,
+                });
+                first_table.ok_or_else(|| lacks(format))
             }
+            Format::Sql | Format::Junit | Format::Sarif | Format::Folded => Err(lacks(format)),
             Format::Markdown => Ok(self.join(|block| match block {
                 Block::Heading(heading) => format!("## {heading}\n"),
                 Block::Text(text) => format!("```text\n{}\n```\n", text.trim_end()),

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use comfy_table::{CellAlignment, ContentArrangement, presets};
 
 use super::Style;
+use super::html::escape;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Align {
@@ -59,7 +60,7 @@ impl Table {
 
     pub(super) fn to_markdown(&self) -> String {
         let row = |cells: &mut dyn Iterator<Item = &str>| {
-            let cells: Vec<String> = cells.map(|cell| cell.replace('|', "\\|").replace('\n', " ")).collect();
+            let cells: Vec<String> = cells.map(markdown_cell).collect();
             format!("| {} |\n", cells.join(" | "))
         };
         let mut text = row(&mut self.columns.iter().map(|(name, _)| name.as_str()));
@@ -71,6 +72,23 @@ impl Table {
             text += &row(&mut cells.iter().map(String::as_str));
         }
         text
+    }
+
+    pub(super) fn to_html(&self) -> String {
+        let row = |tag: &str, cells: &mut dyn Iterator<Item = &str>| {
+            let cells: Vec<String> = cells
+                .zip(&self.columns)
+                .map(|(cell, (_, align))| match align {
+                    Align::Left => format!("<{tag}>{}</{tag}>", escape(cell)),
+                    Align::Right => format!("<{tag} class=\"number\">{}</{tag}>", escape(cell)),
+                })
+                .collect();
+            format!("<tr>{}</tr>\n", cells.concat())
+        };
+        let head = row("th", &mut self.columns.iter().map(|(name, _)| name.as_str()));
+        let rows: Vec<String> =
+            self.rows.iter().map(|cells| row("td", &mut cells.iter().map(String::as_str))).collect();
+        format!("<table>\n<thead>{head}</thead>\n<tbody>\n{}</tbody>\n</table>\n", rows.concat())
     }
 
     pub(super) fn to_csv(&self) -> String {
@@ -90,6 +108,18 @@ impl Table {
         }
         text
     }
+}
+
+/// Returns text as it stands in a cell: on one line, and nothing in it is read as Markdown. Underlines in words are safe.
+fn markdown_cell(text: &str) -> String {
+    text.chars().fold(String::new(), |mut escaped, c| {
+        match c {
+            '\n' | '\r' => escaped.push(' '),
+            '|' | '\\' | '`' | '<' | '*' | '[' => escaped.extend(['\\', c]),
+            c => escaped.push(c),
+        }
+        escaped
+    })
 }
 
 /// Quotes a field where it must be (RFC 4180).

@@ -513,7 +513,7 @@ fn parents(config: &TableConfig) -> Vec<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::{Column, Constraint, TableKind};
+    use crate::catalog::{Column, Constraint};
     use proptest::prelude::*;
     use std::path::Path;
 
@@ -526,32 +526,21 @@ mod tests {
             type_name: (*base_type).to_owned(),
             base_type: (*base_type).to_owned(),
             not_null: *name == "id",
-            has_default: false,
-            collation: None,
-            statistics: None,
-            tree_statistics: None,
-            is_virtual: false,
+            ..Column::default()
         };
         Table {
             oid,
             schema: "public".into(),
             name: name.into(),
-            kind: TableKind::Ordinary,
             columns: columns.iter().map(column).collect(),
-            indexes: vec![],
             constraints: vec![Constraint {
                 name: "pk".into(),
                 kind: 'p',
-                definition: String::new(),
                 columns: vec!["id".into()],
+                ..Constraint::default()
             }],
             n_rows: -1.0,
-            n_pages: 0,
-            n_all_visible_pages: 0,
-            partition_key: None,
-            partition_of: None,
-            inherits: vec![],
-            view_definition: None,
+            ..Table::default()
         }
     }
 
@@ -566,7 +555,7 @@ mod tests {
             ),
             table(3, "follows", &[key, ("user_id", key_type), ("other_id", key_type)]),
         ];
-        Catalog { tables, search_path: vec!["public".into()] }
+        Catalog { tables, search_path: vec!["public".into()], ..Catalog::default() }
     }
 
     const CONFIG: &str = "

@@ -1,7 +1,13 @@
 //! The one workload model: every source of statements fills it, every command reads it.
 
+mod column_values;
+mod documents;
 pub(crate) mod duration;
+mod neutral;
 pub(crate) mod parameter;
 mod statement;
+mod value_set;
 
+pub(crate) use neutral::ParameterType;
 pub(crate) use statement::{Skipped, Source, Statement, StatementKind, Workload};
+pub(crate) use value_set::{Known, N_CLASSES, ValueSet, Wanting, observed, population, value_sets};

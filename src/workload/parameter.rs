@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::array;
 use crate::random;
 
 /// A column as perfkit.yaml names it: `table.column` or `schema.table.column`.
@@ -296,13 +297,13 @@ impl Generator {
                 let rank = cumulated.partition_point(|sum| *sum <= at).min(values.len() - 1);
                 Some(values[rank].clone())
             }
-            Self::Array { values, .. } if values.is_empty() => Some("{}".to_owned()),
+            Self::Array { values, .. } if values.is_empty() => Some(array::write([])),
             Self::Array { values, length } => {
                 let drawn = (0..u64::from(*length)).map(|i| {
                     let at = random::below(random::at(bits, i), values.len() as u64);
-                    quoted_element(&values[usize::try_from(at).expect("below a length")])
+                    Some(values[usize::try_from(at).expect("below a length")].as_str())
                 });
-                Some(format!("{{{}}}", drawn.collect::<Vec<_>>().join(",")))
+                Some(array::write(drawn))
             }
             Self::Uniform { min, max } => {
                 let span = max.abs_diff(*min).saturating_add(1);
@@ -317,11 +318,6 @@ impl Generator {
             }
         }
     }
-}
-
-/// Returns an element of an array literal (manual, "Array Input and Output Syntax").
-fn quoted_element(text: &str) -> String {
-    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
 /// Returns a moment as PostgreSQL reads it into any date or time type.

@@ -63,7 +63,7 @@ fn core_names_no_edge() {
         "SystemTime",
         "Instant::now",
         "async fn",
-        "rand::",
+        " rand::",
     ];
     for path in rust_files(&root().join("src")).into_iter().filter(|path| is_core(&name(path))) {
         let code = code(&path);

@@ -6,15 +6,17 @@ use crate::support::cli::perfkit;
 use crate::support::pg::{Database, major};
 
 const SCHEMA: &str = "
-    CREATE TABLE t (i int PRIMARY KEY, j int, s text, d jsonb);
+    -- Nothing may change the statistics between two plans of one statement.
+    CREATE TABLE t (i int PRIMARY KEY, j int, s text, d jsonb) WITH (autovacuum_enabled = off);
     INSERT INTO t SELECT i, i % 100, 'x' || i % 7, jsonb_build_object('k', i % 5) FROM generate_series(1, 5000) AS i;
     CREATE INDEX t_j ON t (j, i); CREATE INDEX t_lower ON t (lower(s));
-    CREATE TABLE \"odd Name\" (\"a b\" int, \"C\" text);
+    CREATE TABLE \"odd Name\" (\"a b\" int, \"C\" text) WITH (autovacuum_enabled = off);
     INSERT INTO \"odd Name\" SELECT i, 'on' FROM generate_series(1, 100) AS i;
     CREATE TABLE p (k int, v int) PARTITION BY RANGE (k);
-    CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (100); CREATE TABLE p2 PARTITION OF p FOR VALUES FROM (100) TO (200);
+    CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (100) WITH (autovacuum_enabled = off);
+    CREATE TABLE p2 PARTITION OF p FOR VALUES FROM (100) TO (200) WITH (autovacuum_enabled = off);
     INSERT INTO p SELECT i % 200, i FROM generate_series(1, 1000) AS i;
-    CREATE TABLE child (id int, t_i int REFERENCES t (i) ON DELETE CASCADE);
+    CREATE TABLE child (id int, t_i int REFERENCES t (i) ON DELETE CASCADE) WITH (autovacuum_enabled = off);
     INSERT INTO child SELECT i, i FROM generate_series(1, 200) AS i;
     ANALYZE t; ANALYZE \"odd Name\"; ANALYZE p; ANALYZE child";
 

@@ -7,7 +7,7 @@ use crate::cli::ProgramsArgs;
 use crate::config::Timeouts;
 use crate::context::Context;
 use crate::error::Result;
-use crate::index::{self, Definition, Size};
+use crate::index::{self, Definition, Measures, Size};
 use crate::pg::catalog::Surroundings;
 use crate::pg::server::Programs;
 use crate::pg::shadow::Shadow;
@@ -82,7 +82,7 @@ fn candidates(explained: &Explained, catalog: &Catalog) -> Vec<(Definition, Size
         .into_iter()
         .filter_map(|definition| {
             let name = TableName { schema: Some(definition.schema.clone()), name: definition.table.clone() };
-            let size = index::estimate(definition, catalog.table(&name)?);
+            let size = index::estimate(definition, catalog.table(&name)?, &Measures::default());
             Some((definition.clone(), size))
         })
         .collect()

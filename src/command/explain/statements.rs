@@ -21,8 +21,9 @@ pub(super) struct Task {
     name: Option<String>,
     sql: String,
     values: Vec<TextValue>,
-    /// Other values that the plan is compared with: name and values.
-    others: Vec<(&'static str, Vec<TextValue>)>,
+    /// Other values that the plan is compared with, as is the plan for any values: name and values. `None` when nobody
+    /// had to choose values.
+    others: Option<Vec<(String, Vec<TextValue>)>>,
 }
 
 /// Explains what the arguments name.
@@ -73,14 +74,14 @@ async fn tasks(
     }
     let mut tasks = Vec::new();
     for sql in statements {
-        let statement = values::statement(sql, catalog)?;
-        let sets = match &statement {
-            Some(statement) => values::sets(context, connection, catalog, statement).await?,
-            None => Vec::new(),
+        let sets = values::sets(context, connection, catalog, sql).await?;
+        let text = |values: Vec<Option<String>>| values.into_iter().map(TextValue).collect();
+        let mut sets = sets.into_iter().map(|set| (set.label, text(set.values)));
+        let (values, others) = match sets.next() {
+            Some((_, values)) => (values, Some(sets.collect())),
+            None => (Vec::new(), None),
         };
-        let mut sets = sets.into_iter();
-        let values = sets.next().map(|(_, values)| values).unwrap_or_default();
-        tasks.push(Task { name: None, sql: sql.to_owned(), values, others: sets.collect() });
+        tasks.push(Task { name: None, sql: sql.to_owned(), values, others });
     }
     Ok(tasks)
 }
@@ -96,7 +97,7 @@ async fn workload_tasks(
     connection: &mut Connection,
     catalog: &Catalog,
 ) -> Result<Vec<Task>> {
-    let mut workload = sources::load(context, &args.workload.workload, connection, catalog).await?;
+    let mut workload = sources::load(context, &args.workload.workload, Some(connection), catalog).await?;
     if !args.running.allow_writes && !args.running.estimate_only {
         workload.skip_if(|statement| statement.kind.writes().then(|| "changes data".to_owned()));
     }
@@ -154,7 +155,7 @@ pub(super) async fn drawn(
             name: Some(statement.name.clone()),
             sql: statement.sql.clone(),
             values: sources::draw(generators, SEED),
-            others: Vec::new(),
+            others: None,
         })
         .collect())
 }
@@ -197,8 +198,8 @@ pub(super) async fn explain_task(
     explained.name.clone_from(&task.name);
     explained.runs = (runs.n_runs > 1).then_some(runs);
     explained.parameters = task.values.iter().map(|value| value.0.clone()).collect();
-    if !task.others.is_empty() {
-        explained.alternatives = alternatives(connection, task, running, &explained.plan).await?;
+    if let Some(others) = &task.others {
+        explained.alternatives = alternatives(connection, task, others, running, &explained.plan).await?;
     }
     Ok(explained)
 }
@@ -207,11 +208,12 @@ pub(super) async fn explain_task(
 async fn alternatives(
     connection: &mut Connection,
     task: &Task,
+    others: &[(String, Vec<TextValue>)],
     running: &RunArgs,
     shown: &Plan,
 ) -> Result<Vec<Alternative>> {
     let mut alternatives = vec![Alternative::of_plan("typical", parameters(&task.values), shown, shown)];
-    for (name, values) in &task.others {
+    for (name, values) in others {
         let ran = pg::explain::analyze(connection, &task.sql, values, running.allow_writes).await;
         alternatives.push(match ran {
             Ok(json) => Alternative::of_plan(name, parameters(values), &read(&json)?, shown),

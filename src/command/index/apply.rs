@@ -12,7 +12,7 @@ use super::suggest::{self, DesignArgs};
 use crate::cli::{ConnectArgs, ProgramsArgs, WorkloadArgs};
 use crate::context::{Context, LONG_STATEMENT_TIMEOUT};
 use crate::error::{Error, ExitStatus, Result};
-use crate::index::{Definition, Key, Predicate};
+use crate::index::Definition;
 use crate::pg::ddl::{self, IndexState};
 use crate::pg::{self, Access, Connection, Target};
 use crate::report::{self, index::BuiltIndex};
@@ -57,8 +57,14 @@ pub(crate) async fn run(context: &Context, args: &ApplyArgs) -> Result<ExitStatu
     } else {
         let mut connection = target.connect(Access::ReadOnly, &context.interrupt).await?;
         connection.require_primary()?;
-        let advice =
-            suggest::advise(context, &mut connection, &args.workload, &args.design, &args.programs).await?;
+        let advice = suggest::advise(
+            context,
+            (&target, &mut connection),
+            &args.workload,
+            &args.design,
+            &args.programs,
+        )
+        .await?;
         suggest::report_gaps(context, &advice);
         advice
             .suggestions
@@ -209,7 +215,7 @@ async fn build_one(
 /// Whether the server's definition of an index is the wanted one. Names are equal already.
 fn describes_same(existing: &str, wanted: &Definition) -> bool {
     let after_name = |text: &str| text.split_once(" ON ").map(|(_, rest)| rest.replace(['(', ')'], ""));
-    after_name(existing) == after_name(&wanted.ddl_using_btree())
+    after_name(existing) == after_name(&wanted.ddl_with_method())
 }
 
 /// The parts of `perfkit index suggest --json` that say what to build.
@@ -220,24 +226,9 @@ struct Saved {
 
 #[derive(Deserialize)]
 struct SavedSuggestion {
-    schema: String,
-    table: String,
-    keys: Vec<SavedKey>,
-    predicate: Option<SavedPredicate>,
+    #[serde(flatten)]
+    definition: Definition,
     size_bytes: u64,
-}
-
-#[derive(Deserialize)]
-struct SavedKey {
-    column: String,
-    descending: bool,
-    nulls_first: bool,
-}
-
-#[derive(Deserialize)]
-struct SavedPredicate {
-    column: String,
-    is_null: bool,
 }
 
 fn read_suggestions(path: &Path) -> Result<Vec<Wanted>> {
@@ -252,21 +243,13 @@ fn read_suggestions(path: &Path) -> Result<Vec<Wanted>> {
         .suggestions
         .into_iter()
         .map(|saved| {
-            if saved.keys.is_empty() {
+            let SavedSuggestion { definition, size_bytes } = saved;
+            if definition.keys.is_empty() {
                 return Err(
                     Error::usage(format!("{:?} holds an index without columns", path.display())).hint(HINT)
                 );
             }
-            let key = |SavedKey { column, descending, nulls_first }| Key { column, descending, nulls_first };
-            let definition = Definition {
-                schema: saved.schema,
-                table: saved.table,
-                keys: saved.keys.into_iter().map(key).collect(),
-                predicate: saved
-                    .predicate
-                    .map(|SavedPredicate { column, is_null }| Predicate { column, is_null }),
-            };
-            Ok(Wanted { definition, size_bytes: saved.size_bytes })
+            Ok(Wanted { definition, size_bytes })
         })
         .collect()
 }

@@ -34,9 +34,31 @@ impl Settings {
         "track_io_timing=on",
         "max_connections=200",
     ]);
+    /// For data that is measured while indexes are switched in the catalog: a vacuum that does not see an index would
+    /// leave entries in it that point at other rows.
+    pub(crate) const TRIAL: Self = Self(&[
+        "autovacuum=off",
+        "shared_buffers=256MB",
+        "max_wal_size=4GB",
+        "checkpoint_timeout=30min",
+        "maintenance_work_mem=256MB",
+        "max_connections=20",
+    ]);
     /// For planning without data: nothing may touch the statistics that were put there.
-    pub(crate) const PLANNING: Self =
-        Self(&["autovacuum=off", "shared_buffers=16MB", "jit=off", "max_connections=20"]);
+    pub(crate) const PLANNING: Self = Self(&[
+        "autovacuum=off",
+        "shared_buffers=32MB",
+        "jit=off",
+        // Nobody reads the log of what is made here.
+        "min_wal_size=32MB",
+        "max_wal_size=32MB",
+        "wal_recycle=off",
+        "wal_init_zero=off",
+        // Two a planner.
+        "max_connections=64",
+        // Planning locks every partition with each of its indexes.
+        "max_locks_per_transaction=1024",
+    ]);
 }
 
 /// What every local server runs with: speed over durability, no network.
@@ -75,7 +97,12 @@ impl Cluster {
 
     /// Returns a database of this server as a target.
     pub(crate) fn target(&self, database: &str, timeouts: Timeouts) -> Result<Target> {
-        target(&self.folder, database, timeouts)
+        target(&self.folder, SUPERUSER, database, timeouts)
+    }
+
+    /// Returns a database of this server as a target for another role.
+    pub(crate) fn target_as(&self, role: &str, database: &str, timeouts: Timeouts) -> Result<Target> {
+        target(&self.folder, role, database, timeouts)
     }
 
     /// Returns the path of a file below the data folder, given relative to it.
@@ -163,6 +190,8 @@ fn spawn_guard(
         .args(["-c", include_str!("guard.sh"), "perfkit-guard"])
         .arg(folder)
         .arg(&programs.bin)
+        // 18 turned checksums on; nothing here outlives its server, and the shadow writes pages beside it.
+        .arg(if programs.major >= 18 { "--no-data-checksums" } else { "" })
         .args(["-k".as_ref(), folder.as_os_str()])
         .args(COMMON_SETTINGS.iter().chain(settings.0).flat_map(|setting| ["-c", setting]))
         .env_clear()
@@ -188,15 +217,15 @@ fn percent_encode(text: &str) -> String {
 }
 
 /// Returns a connection string for a server whose socket is in `folder`.
-pub(super) fn url(folder: &Path, database: &str) -> String {
+pub(super) fn url(folder: &Path, role: &str, database: &str) -> String {
     format!(
-        "postgresql:///{database}?host={}&port={PORT}&user={SUPERUSER}",
+        "postgresql:///{database}?host={}&port={PORT}&user={role}",
         percent_encode(&folder.to_string_lossy())
     )
 }
 
-pub(super) fn target(folder: &Path, database: &str, timeouts: Timeouts) -> Result<Target> {
-    let conninfo = Conninfo::parse(&url(folder, database)).map_err(Error::Conninfo)?;
+pub(super) fn target(folder: &Path, role: &str, database: &str, timeouts: Timeouts) -> Result<Target> {
+    let conninfo = Conninfo::parse(&url(folder, role, database)).map_err(Error::Conninfo)?;
     // Nothing of the user's environment is meant for a server that we made.
     Target::new(conninfo, &Environment::default(), timeouts)
 }

@@ -83,7 +83,7 @@ impl Sandbox {
     }
 
     pub(crate) fn url_of(&self, database: &str) -> String {
-        cluster::url(&self.folder, database)
+        cluster::url(&self.folder, SUPERUSER, database)
     }
 
     pub(crate) fn target(&self, timeouts: Timeouts) -> Result<Target> {
@@ -91,7 +91,7 @@ impl Sandbox {
     }
 
     pub(crate) fn target_of(&self, database: &str, timeouts: Timeouts) -> Result<Target> {
-        cluster::target(&self.folder, database, timeouts)
+        cluster::target(&self.folder, SUPERUSER, database, timeouts)
     }
 
     /// Creates the cluster if it is absent and starts the server if it does not run.

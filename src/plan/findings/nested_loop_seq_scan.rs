@@ -67,7 +67,7 @@ fn observe(subject: &Subject, join: &Node) -> Option<Observation> {
     let served = indexable::indexable(subject, scan, &conditions);
     let index = indexable::definition(subject, scan, &served, &[]);
     let (table, keys) = (indexable::table_name(subject, scan), served.keys(&[]));
-    let columns: Vec<&str> = keys.iter().map(|key| key.column.as_str()).collect();
+    let columns: Vec<&str> = keys.iter().filter_map(crate::index::Key::column).collect();
     let (read, ms) = match store {
         Some(store) => ("compared", subject.self_ms(join.id) + subject.self_ms(store.id)),
         None => ("read in full", subject.self_ms(scan.id)),

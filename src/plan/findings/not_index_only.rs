@@ -8,7 +8,7 @@ use super::{Observation, Subject};
 use crate::index::{Definition, Key, candidates};
 use crate::plan::indexable::{self, is_own, table, table_name};
 use crate::plan::{Node, heap, order};
-use crate::query::{condition, quote};
+use crate::query::condition;
 use crate::unit::estimate;
 
 pub(super) const RULE: &str = "not-index-only";
@@ -37,18 +37,16 @@ pub(super) fn finding(subject: &Subject, node: &Node) -> Option<Observation> {
     let keys = keys(subject, node)?;
     let added: Vec<Key> = needed
         .iter()
-        .filter(|column| !keys.iter().any(|key| key.column == **column))
+        .filter(|column| !keys.iter().any(|key| key.column() == Some(column)))
         .map(|column| Key::ascending(column))
         .collect();
     if added.is_empty() || added.len() > MAX_COLUMNS {
         return None;
     }
-    let names: Vec<_> = added.iter().map(|key| quote::identifier(&key.column).into_owned()).collect();
-    let definition = (!indexable::is_partition(subject, node)).then(|| Definition {
-        schema: schema(subject, node),
-        table: node.relation.clone().unwrap_or_default(),
-        keys: candidates::without_repeats([keys, added].concat()),
-        predicate: None,
+    let names: Vec<_> = added.iter().map(|key| key.operand.sql()).collect();
+    let definition = (!indexable::is_partition(subject, node)).then(|| {
+        let keys = candidates::without_repeats([keys, added].concat());
+        Definition::btree(schema(subject, node), node.relation.clone().unwrap_or_default(), keys)
     });
     Some(Observation {
         node_id: Some(node.id),

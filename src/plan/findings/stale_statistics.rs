@@ -60,28 +60,13 @@ mod tests {
     use super::super::row_misestimate;
     use super::super::test_plans::check_plan_on;
     use super::*;
-    use crate::catalog::{Catalog, Table, TableKind};
+    use crate::catalog::{Catalog, Table};
     use crate::plan::{Server, TableActivity};
     use serde_json::{Value, json};
 
     /// Returns a server with a table of which this many of 20,000 rows have changed.
     fn server(n_modified_since_analyze: u64) -> Server {
-        let table = Table {
-            oid: 1,
-            schema: "public".into(),
-            name: "ticket".into(),
-            kind: TableKind::Ordinary,
-            columns: vec![],
-            indexes: vec![],
-            constraints: vec![],
-            n_rows: 0.0,
-            n_pages: 0,
-            n_all_visible_pages: 0,
-            partition_key: None,
-            partition_of: None,
-            inherits: vec![],
-            view_definition: None,
-        };
+        let table = Table { oid: 1, schema: "public".into(), name: "ticket".into(), ..Table::default() };
         let activity = TableActivity {
             schema: "public".into(),
             name: "ticket".into(),
@@ -90,7 +75,8 @@ mod tests {
             analyzed_s_ago: Some(9000.0),
             ..TableActivity::default()
         };
-        let catalog = Catalog { tables: vec![table], search_path: vec!["public".into()] };
+        let catalog =
+            Catalog { tables: vec![table], search_path: vec!["public".into()], ..Catalog::default() };
         Server { catalog, activity: vec![activity], ..Server::default() }
     }
 

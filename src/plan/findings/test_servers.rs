@@ -1,47 +1,29 @@
 //! Servers for the rules' tests.
 
-use crate::catalog::{Catalog, Constraint, Index, IndexKey, Table, TableKind};
+use crate::catalog::{Catalog, Constraint, Index, IndexKey, Table};
 use crate::plan::Server;
 
 /// Returns a server with these tables in the schema `public`.
 pub(super) fn server(tables: Vec<Table>) -> Server {
-    let catalog = Catalog { tables, search_path: vec!["public".to_owned()] };
+    let catalog = Catalog { tables, search_path: vec!["public".to_owned()], ..Catalog::default() };
     Server { catalog, ..Server::default() }
 }
 
 pub(super) fn table(oid: u32, name: &str, indexes: &[&[&str]]) -> Table {
-    let key = |column: &&str| IndexKey {
-        column: Some((*column).to_owned()),
-        descending: false,
-        nulls_first: false,
-    };
+    let key = |column: &&str| IndexKey { column: Some((*column).to_owned()), ..IndexKey::default() };
     let index = |columns: &&[&str]| Index {
         name: format!("{name}_{}_idx", columns.join("_")),
-        definition: String::new(),
         method: "btree".to_owned(),
         keys: columns.iter().map(key).collect(),
-        predicate: None,
         is_valid: true,
-        is_constraint: false,
-        n_rows: 0.0,
-        size_bytes: 0,
-        statistics: Vec::new(),
+        ..Index::default()
     };
     Table {
         oid,
         schema: "public".to_owned(),
         name: name.to_owned(),
-        kind: TableKind::Ordinary,
-        columns: Vec::new(),
         indexes: indexes.iter().map(index).collect(),
-        constraints: Vec::new(),
-        n_rows: 0.0,
-        n_pages: 0,
-        n_all_visible_pages: 0,
-        partition_key: None,
-        partition_of: None,
-        inherits: Vec::new(),
-        view_definition: None,
+        ..Table::default()
     }
 }
 
@@ -69,6 +51,7 @@ pub(super) fn referencing(
         kind: 'f',
         definition: format!("FOREIGN KEY ({columns}) REFERENCES {referenced}({columns})"),
         columns: columns.split(", ").map(str::to_owned).collect(),
+        ..Constraint::default()
     };
     let mut referencing = table(1, name, indexes);
     referencing.constraints.push(foreign_key);

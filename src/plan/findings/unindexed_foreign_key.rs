@@ -119,12 +119,8 @@ fn advice(table: &Table, foreign_key: &Constraint) -> String {
 }
 
 fn index(table: &Table, foreign_key: &Constraint) -> Definition {
-    Definition {
-        schema: table.schema.clone(),
-        table: table.name.clone(),
-        keys: foreign_key.columns.iter().map(|column| Key::ascending(column)).collect(),
-        predicate: None,
-    }
+    let keys = foreign_key.columns.iter().map(|column| Key::ascending(column)).collect();
+    Definition::btree(&table.schema, &table.name, keys)
 }
 
 /// Whether a trigger acts on the referencing rows when a referenced one goes (`a`), and does not check a new

@@ -133,12 +133,7 @@ mod tests {
     use crate::plan::findings::IndexCheck;
 
     fn judgement(cost_after: f64) -> Judgement {
-        let index = Definition {
-            schema: "public".into(),
-            table: "t".into(),
-            keys: vec![Key::ascending("a")],
-            predicate: None,
-        };
+        let index = Definition::btree("public", "t", vec![Key::ascending("a")]);
         Judgement {
             findings: vec![Finding {
                 rule: "seq-scan-discards-rows",

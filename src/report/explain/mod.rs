@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 
 pub(super) use self::findings::escaped;
 use self::json::Report;
-pub(super) use self::tree::fit;
+pub(super) use self::tree::{fit, wrap};
 use super::{Align, Document, Format, Style, Table};
 use crate::plan::flame::folded;
 use crate::plan::summary::{Group, by_index, by_node_type, by_table};
@@ -139,7 +139,8 @@ fn groups(what: &str, groups: &[Group], basis: Basis) -> Table {
     table
 }
 
-fn one_line(sql: &str) -> String {
+/// Returns text with each run of white space as one space.
+pub(super) fn one_line(sql: &str) -> String {
     sql.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
@@ -215,7 +216,7 @@ fn alternatives(explained: &Explained) -> Table {
             (_, None) => "other".to_owned(),
         };
         table.row([
-            alternative.values.to_owned(),
+            alternative.values.clone(),
             parameters.join(", "),
             alternative.rows.map(unit::estimate).unwrap_or_default(),
             alternative.execution_ms.map(unit::milliseconds).unwrap_or_default(),

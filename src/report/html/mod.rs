@@ -47,12 +47,12 @@ pub(crate) fn page(title: &str, json: &str, text: &str) -> String {
 }
 
 /// Returns a source as it may stand in a content security policy.
-fn hash(source: &str) -> String {
+pub(super) fn hash(source: &str) -> String {
     format!("sha256-{}", STANDARD.encode(Sha256::digest(source)))
 }
 
 /// Leaves out indentation, empty lines and whole-line comments. No text in the sources spans lines.
-fn compact(source: &str) -> String {
+pub(super) fn compact(source: &str) -> String {
     source
         .lines()
         .map(str::trim)
@@ -71,7 +71,7 @@ fn shortened(title: &str) -> String {
 }
 
 /// Returns text as it stands between tags. HTML cannot hold NUL, not even escaped.
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('\0', "␀")
 }
 

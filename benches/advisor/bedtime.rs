@@ -1,16 +1,12 @@
 //! Time and planner calls of `perfkit index suggest` for the bedtime workload without indexes.
 
-#![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
-
-mod support;
-
 use std::time::{Duration, Instant};
 
-use support::{Sandbox, median_ms};
+use crate::support::{Sandbox, median_ms};
 
 const ROUNDS: usize = 5;
 
-fn main() {
+pub(crate) fn measure() {
     let sandbox = Sandbox::start();
     sandbox.perfkit(&["seed", "--users", "2000", "--quiet"]);
     sandbox.session(async |client| {
@@ -36,7 +32,7 @@ fn main() {
         last = serde_json::from_str(&report).expect("suggest prints JSON");
     }
     println!(
-        "advisor: {:.0} ms in all, {} planner calls for {} statements and {} candidates; {} indexes, cost {:.0} -> {:.0}",
+        "bedtime: {:.0} ms in all, {} planner calls for {} statements and {} candidates; {} indexes, cost {:.0} -> {:.0}",
         median_ms(times),
         last["what_if"]["calls"],
         last["workload"]["statements"],

@@ -1,0 +1,210 @@
+//! What the search has found, as advice with its reasons.
+
+use std::time::Duration;
+
+use super::engine::Engine;
+use super::problem::{Designed, Existing};
+use super::statements::{Case, Planned};
+use crate::index::{
+    self, Advice, Alternative, DropAdvice, Help, Outcome, Refusal, SelfCheck, StatementCost, Suggestion,
+    ValueSetCost,
+};
+use crate::workload::Skipped;
+
+/// Alternatives that are named for each suggested index.
+const MAX_ALTERNATIVES: usize = 5;
+
+/// What the advice is made of, beside the outcome of the search.
+pub(super) struct Findings<'f> {
+    pub(super) outcome: &'f Outcome,
+    pub(super) designed: &'f Designed<'f>,
+    pub(super) planned: &'f [Planned],
+    pub(super) cases: &'f [Case<'f>],
+    pub(super) engine: &'f Engine,
+    /// Each statement's plan for any values, today and then.
+    pub(super) generic: Vec<Option<(f64, f64)>>,
+    pub(super) skipped: Vec<Skipped>,
+    pub(super) missing: Vec<String>,
+    pub(super) self_check: Option<SelfCheck>,
+    pub(super) elapsed: Duration,
+}
+
+impl Findings<'_> {
+    pub(super) fn into_advice(self) -> Advice {
+        let (cost_before, cost_after) = self.totals();
+        let limits = self.designed.problem.limits;
+        let mut missing = self.missing.clone();
+        missing.extend(self.engine.missing().iter().cloned());
+        Advice {
+            suggestions: (0..self.outcome.chosen.len()).map(|i| self.suggestion(i, cost_before)).collect(),
+            drops: self.outcome.dropped.iter().map(|(dropped, by)| self.dropped(*dropped, *by)).collect(),
+            refusals: self
+                .outcome
+                .refused
+                .iter()
+                .map(|(member, saves)| self.refusal(*member, *saves))
+                .collect(),
+            statements: self.statements(),
+            cost_before,
+            cost_after,
+            missing,
+            engine: self.engine.name(),
+            n_candidates: self.designed.candidates.len(),
+            is_limited: limits.storage_bytes.is_some() || limits.max_indexes.is_some(),
+            is_cut_short: self.outcome.is_cut_short,
+            n_calls: self.engine.n_calls(),
+            elapsed: self.elapsed,
+            self_check: self.self_check,
+            skipped: self.skipped,
+            ..Advice::default()
+        }
+    }
+
+    fn totals(&self) -> (f64, f64) {
+        let weights = self.designed.problem.workload.iter().map(|item| item.weight);
+        weights.zip(&self.outcome.items).fold((0.0, 0.0), |(today, then), (weight, costs)| {
+            (today + weight * costs.0, then + weight * costs.1)
+        })
+    }
+
+    fn suggestion(&self, i: usize, cost_before: f64) -> Suggestion {
+        let member = self.outcome.chosen[i];
+        let candidate = &self.designed.candidates[member];
+        let saves: f64 = self.outcome.helps[i]
+            .iter()
+            .map(|(item, without, with)| self.designed.problem.workload[*item].weight * (without - with))
+            .sum();
+        let replaced = self.outcome.dropped.iter().filter(|(_, by)| *by == Some(member));
+        Suggestion {
+            definition: candidate.definition.clone(),
+            size_bytes: candidate.size.bytes(),
+            write_price: candidate.write_price,
+            saves,
+            helps: self.helps(i),
+            replaces: replaced.map(|(dropped, _)| self.existing(*dropped).index.name.clone()).collect(),
+            alternatives: self.alternatives(i),
+            reason: format!("saves {:.1}% of the workload's cost", 100.0 * saves / cost_before),
+        }
+    }
+
+    /// The statements that the i-th chosen index makes cheaper, the most saving first.
+    fn helps(&self, i: usize) -> Vec<Help> {
+        let helps = &self.outcome.helps[i];
+        let mut found: Vec<(f64, Help)> = Vec::new();
+        for (number, planned) in self.planned.iter().enumerate() {
+            let (mut cost_before, mut cost_after, mut is_helped) = (0.0, 0.0, false);
+            for (item, case) in self.cases.iter().enumerate().filter(|(_, case)| case.statement == number) {
+                let with = self.outcome.items[item].1;
+                let help = helps.iter().find(|(helped, ..)| *helped == item);
+                is_helped |= help.is_some();
+                cost_before += case.weight * help.map_or(with, |(_, without, _)| *without);
+                cost_after += case.weight * with;
+            }
+            if is_helped {
+                let help = Help { statement: planned.statement.name.clone(), cost_before, cost_after };
+                found.push((planned.statement.weight * (cost_before - cost_after), help));
+            }
+        }
+        found.sort_by(|a, b| b.0.total_cmp(&a.0));
+        found.into_iter().map(|(_, help)| help).collect()
+    }
+
+    fn alternatives(&self, i: usize) -> Vec<Alternative> {
+        let chosen = &self.designed.candidates[self.outcome.chosen[i]];
+        let (_, cost_after) = self.totals();
+        let others = self.outcome.alternatives[i].iter().take(MAX_ALTERNATIVES);
+        others
+            .map(|(member, cost)| {
+                let other = &self.designed.candidates[*member];
+                let reason = if *cost > cost_after * 1.000_5 {
+                    format!("the workload would cost {:.1}% more", 100.0 * (cost / cost_after - 1.0))
+                } else if other.size.bytes() > chosen.size.bytes() {
+                    "larger, and no cheaper".to_owned()
+                } else {
+                    "no cheaper".to_owned()
+                };
+                Alternative {
+                    definition: other.definition.clone(),
+                    size_bytes: other.size.bytes(),
+                    cost: *cost,
+                    reason,
+                }
+            })
+            .collect()
+    }
+
+    fn existing(&self, member: usize) -> &Existing<'_> {
+        &self.designed.existing[member - self.designed.candidates.len()]
+    }
+
+    fn dropped(&self, member: usize, by: Option<usize>) -> DropAdvice {
+        let Existing { table, index } = self.existing(member);
+        let reason = match by {
+            Some(by) if by < self.designed.candidates.len() => {
+                format!("{} does all that it can", self.designed.candidates[by].definition.name())
+            }
+            Some(by) => format!("{} does all that it can", self.existing(by).index.name),
+            None => "no statement of the workload gets dearer without it".to_owned(),
+        };
+        DropAdvice {
+            schema: table.schema.clone(),
+            name: index.name.clone(),
+            undo_ddl: index.definition.replacen("INDEX ", "INDEX CONCURRENTLY ", 1),
+            size_bytes: index.size_bytes,
+            reason,
+        }
+    }
+
+    fn refusal(&self, member: usize, saves: f64) -> Refusal {
+        let candidate = &self.designed.candidates[member];
+        Refusal {
+            definition: candidate.definition.clone(),
+            saves,
+            write_price: candidate.write_price,
+            reason: index::refusal(saves, &candidate.write_price).unwrap_or_default(),
+        }
+    }
+
+    fn statements(&self) -> Vec<StatementCost> {
+        let times: Option<Vec<f64>> = self
+            .planned
+            .iter()
+            .filter(|planned| !planned.is_foreign_key_check)
+            .map(|planned| planned.statement.mean_ms.map(|mean_ms| mean_ms * planned.statement.weight))
+            .collect();
+        let total_ms: Option<f64> = times.map(|times| times.iter().sum::<f64>()).filter(|total| *total > 0.0);
+        self.planned
+            .iter()
+            .enumerate()
+            .map(|(number, planned)| {
+                let of_statement = self.cases.iter().zip(&self.outcome.items);
+                let of_statement: Vec<_> =
+                    of_statement.filter(|(case, _)| case.statement == number).collect();
+                let mean = |cost: fn(&(f64, f64)) -> f64| {
+                    of_statement.iter().map(|(case, costs)| case.weight * cost(costs)).sum()
+                };
+                let statement = &planned.statement;
+                StatementCost {
+                    name: statement.name.clone(),
+                    sql: statement.sql.clone(),
+                    weight: statement.weight,
+                    time_share: statement
+                        .mean_ms
+                        .zip(total_ms)
+                        .map(|(mean, total)| mean * statement.weight / total),
+                    cost_before: mean(|costs| costs.0),
+                    cost_after: mean(|costs| costs.1),
+                    value_sets: of_statement
+                        .iter()
+                        .map(|(case, (cost_before, cost_after))| ValueSetCost {
+                            label: case.label.clone(),
+                            cost_before: *cost_before,
+                            cost_after: *cost_after,
+                        })
+                        .collect(),
+                    generic: self.generic[number],
+                }
+            })
+            .collect()
+    }
+}

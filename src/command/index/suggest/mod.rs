@@ -1,0 +1,315 @@
+//! `perfkit index suggest`: designs the index set that makes a workload cheapest, on a shadow of the database.
+
+mod answer;
+mod engine;
+mod inputs;
+mod measure;
+mod migration;
+mod problem;
+mod statements;
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+
+use super::verify::{self, VerifyArgs};
+use crate::catalog::{Catalog, TableKind};
+use crate::cli::{ConnectArgs, ProgramsArgs, WorkloadArgs, parse_size};
+use crate::config::Timeouts;
+use crate::context::Context;
+use crate::error::{Error, ExitStatus, Result};
+use crate::index::{self, Advice, Circumstances, Limits, candidates};
+use crate::pg::catalog::Surroundings;
+use crate::pg::shadow::Shadow;
+use crate::pg::{Access, Connection, Target};
+use crate::query::{StatementShape, quote};
+use crate::report;
+use crate::sources;
+use answer::Findings;
+use engine::{Bridge, Engine};
+use inputs::Inputs;
+use statements::{Known, Planned};
+
+/// Questions to the planner that the search may ask: enough for 22 queries of TPC-H to find the sets that a search
+/// without a limit finds, and for many statements a few each.
+const MAX_CALLS: usize = 1500;
+const MAX_CALLS_PER_CASE: usize = 10;
+/// Skipped statements that are shown one by one; reports list all.
+const MAX_SHOWN: usize = 5;
+
+/// Suggest the index set that makes the workload cheapest
+///
+/// Reads schema and statistics, builds an empty local copy of both, and prices real indexes there: nothing is created on
+/// the database itself.
+#[derive(Args, Debug)]
+pub(crate) struct SuggestArgs {
+    #[command(flatten)]
+    pub(crate) design: DesignArgs,
+    /// Save schema, statistics and workload to this file, for `--from-snapshot`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) snapshot: Option<PathBuf>,
+    /// Leave the column values that statistics hold out of the snapshot
+    #[arg(long, requires = "snapshot")]
+    pub(crate) redact: bool,
+    /// Work from such a file, without a database
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["snapshot", "database_url"])]
+    pub(crate) from_snapshot: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) migration: migration::MigrationArgs,
+    #[command(flatten)]
+    pub(crate) verify: VerifyArgs,
+    #[command(flatten)]
+    pub(crate) connect: ConnectArgs,
+    #[command(flatten)]
+    pub(crate) workload: WorkloadArgs,
+    #[command(flatten)]
+    pub(crate) programs: ProgramsArgs,
+}
+
+/// What the index set may be and cost.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct DesignArgs {
+    /// Suggest indexes of this size at the most, all together
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    pub(crate) storage_budget: Option<u64>,
+    /// Suggest this many indexes at the most
+    #[arg(long, value_name = "N")]
+    pub(crate) max_indexes: Option<usize>,
+    /// Suggest indexes with this many key columns at the most
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=8))]
+    pub(crate) max_columns: u16,
+    /// Consider these kinds of indexes beside plain btrees: expression, partial, include, gin, gist, brin; or `btree` for
+    /// none of them
+    #[arg(long, value_name = "LIST", default_value = "all")]
+    pub(crate) kinds: candidates::Kinds,
+    /// End the search after this time with the best set found
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub(crate) time_limit: Option<Duration>,
+    /// Price indexes in a local shadow, or with the extension HypoPG on the database
+    #[arg(long, value_name = "ENGINE", value_enum, default_value_t)]
+    pub(crate) what_if: WhatIf,
+}
+
+/// Where the planner is asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum WhatIf {
+    #[default]
+    Shadow,
+    Hypopg,
+}
+
+impl Default for DesignArgs {
+    fn default() -> Self {
+        Self {
+            storage_budget: None,
+            max_indexes: None,
+            max_columns: 3,
+            kinds: candidates::Kinds::default(),
+            time_limit: None,
+            what_if: WhatIf::default(),
+        }
+    }
+}
+
+pub(crate) async fn run(context: &Context, args: &SuggestArgs) -> Result<ExitStatus> {
+    let advice = if let Some(path) = &args.from_snapshot {
+        let inputs = inputs::of_snapshot(context, path, &args.workload).await?;
+        design(context, inputs, None, &args.design, &args.programs, Some(args)).await?
+    } else {
+        let target = context.target(&args.connect)?;
+        let mut connection = target.connect(Access::ReadOnly, &context.interrupt).await?;
+        let inputs = inputs::of_database(context, &mut connection, &args.workload).await?;
+        if let Some(path) = &args.snapshot {
+            inputs.save(path, args.redact)?;
+            context.ui.status(format_args!("snapshot: {}", path.display()));
+        }
+        let database = Some((&target, &connection));
+        design(context, inputs, database, &args.design, &args.programs, Some(args)).await?
+    };
+
+    report_gaps(context, &advice);
+    if let Some(verification) = &advice.verification {
+        verify::report(context, verification);
+    }
+    let written = migration::write(&args.migration, &advice)?;
+    context.ui.publish(&report::index::advice(&advice, context.ui.style()))?;
+    for path in written {
+        context.ui.status(format_args!("migration: {}", path.display()));
+    }
+    context.ui.status(format_args!(
+        "{} candidates, {} planner calls, {:.1} s",
+        advice.n_candidates,
+        advice.n_calls,
+        advice.elapsed.as_secs_f64()
+    ));
+    Ok(ExitStatus::Success)
+}
+
+/// Says what the advice does not rest on.
+pub(crate) fn report_gaps(context: &Context, advice: &Advice) {
+    for skipped in advice.skipped.iter().take(MAX_SHOWN) {
+        context.ui.status(format_args!("skipped: {} ({})", sources::one_line(&skipped.sql), skipped.reason));
+    }
+    if advice.skipped.len() > MAX_SHOWN {
+        context.ui.status(format_args!("skipped: {} more, see --json", advice.skipped.len() - MAX_SHOWN));
+    }
+    for missing in &advice.missing {
+        context.ui.warn(missing);
+    }
+    if advice.is_cut_short {
+        context.ui.status(
+            "the search ended at its limit of time or planner calls; the set is the best found until then",
+        );
+    }
+}
+
+/// Reads catalog and workload of a database, and searches for the best set.
+pub(crate) async fn advise(
+    context: &Context,
+    (target, connection): (&Target, &mut Connection),
+    workload: &WorkloadArgs,
+    args: &DesignArgs,
+    programs: &ProgramsArgs,
+) -> Result<Advice> {
+    let inputs = inputs::of_database(context, connection, workload).await?;
+    design(context, inputs, Some((target, connection)), args, programs, None).await
+}
+
+/// Searches for the best set. `verified_as` says how the result is proven, if it is to be.
+async fn design(
+    context: &Context,
+    inputs: Inputs,
+    database: Option<(&Target, &Connection)>,
+    args: &DesignArgs,
+    programs: &ProgramsArgs,
+    verified_as: Option<&SuggestArgs>,
+) -> Result<Advice> {
+    let start = Instant::now();
+    let Inputs { catalog, surroundings, major, mut workload } = inputs;
+    let connection = database.map(|(_, connection)| connection);
+    let known = Known { catalog: &catalog, connection };
+    let mut shadow = match args.what_if {
+        WhatIf::Shadow => Some(shadow(context, programs, major, (&catalog, &surroundings)).await?),
+        WhatIf::Hypopg => None,
+    };
+
+    let (mut planned, mut hints) = statements::prepare(&known, &mut shadow, &mut workload).await?;
+    warn_of_unanalyzed(context, &planned, &catalog);
+    let writes =
+        statements::add_foreign_key_checks(context, &known, &mut shadow, &mut planned, &mut hints).await?;
+    let shapes: Vec<StatementShape> = planned.iter().map(|planned| planned.shape.clone()).collect();
+    let options =
+        candidates::Options { max_columns: usize::from(args.max_columns), kinds: args.kinds.clone() };
+    let proposals = candidates::candidates(&shapes, &catalog, &options);
+    let definitions =
+        proposals.iter().map(|it| (&it.definition, problem::table_of(&it.definition, &catalog)));
+    let needed = index::needed_measures(definitions);
+    let measured = measure::measure(&needed, &catalog, connection, &mut shadow).await?;
+    let circumstances = Circumstances {
+        counted_s: catalog.counted_s,
+        brin_keeps_hot: major >= 16,
+        ..Circumstances::default()
+    };
+    let candidates = problem::candidates(proposals, &catalog, &measured.measures, &writes, &circumstances);
+    let existing = problem::droppable(&candidates, &catalog);
+    let mut engine = Engine::start(context, shadow, database, &candidates, &existing, &measured).await?;
+
+    hints.expressions.clone_from(&measured.expressions);
+    let (cases, skipped) = statements::cases(context, &known, &planned, &hints, &mut engine).await?;
+    workload.skipped.extend(skipped);
+    if cases.is_empty() {
+        return Err(Error::usage("no statement of the workload could be planned")
+            .cause(workload.skipped.last().map(|skipped| skipped.reason.clone()).unwrap_or_default())
+            .hint("Check that the workload belongs to this database."));
+    }
+    let self_check = engine.self_check(connection, &planned, &cases).await?;
+    let limits = Limits {
+        storage_bytes: args.storage_budget,
+        max_indexes: args.max_indexes,
+        max_calls: Some(MAX_CALLS + MAX_CALLS_PER_CASE * cases.len()),
+        may_drop: false,
+    };
+    let designed = problem::design(candidates, existing, (&planned, &cases), &catalog, &engine, limits);
+    let outcome = {
+        let progress = context.ui.spinner("price indexes");
+        let deadline = args.time_limit.map(|limit| start + limit);
+        let mut bridge = Bridge { engine: &mut engine, cases: &cases, deadline, progress: &progress };
+        tokio::task::block_in_place(|| index::select(&designed.problem, &mut bridge))?
+    };
+    let generic = engine.generic(&planned, &designed, &outcome).await?;
+    let missing = [measured.gaps, extensions(&shapes, &catalog)].concat();
+    let findings = Findings {
+        outcome: &outcome,
+        designed: &designed,
+        planned: &planned,
+        cases: &cases,
+        engine: &engine,
+        generic,
+        skipped: workload.skipped,
+        missing,
+        self_check,
+        elapsed: start.elapsed(),
+    };
+    let mut advice = findings.into_advice();
+    drop(engine);
+    if let Some(args) = verified_as.filter(|args| args.verify.is_wanted()) {
+        let source = database.map(|(target, _)| verify::Source {
+            target,
+            catalog: &catalog,
+            surroundings: &surroundings,
+        });
+        let cases = statements::to_verify(&planned, &cases);
+        let cases: Vec<verify::Case> = cases.iter().map(statements::Verified::case).collect();
+        verify::verify(context, &args.verify, programs, &args.connect, source, &cases, &mut advice).await?;
+    }
+    Ok(advice)
+}
+
+async fn shadow(
+    context: &Context,
+    programs: &ProgramsArgs,
+    major: u32,
+    source: (&Catalog, &Surroundings),
+) -> Result<Shadow> {
+    let programs = context.programs(programs, Some(major))?;
+    if programs.major != major {
+        context.ui.warn(format_args!(
+            "the database is PostgreSQL {major}, the local server programs are {}: costs may differ a little",
+            programs.major
+        ));
+    }
+    let _spinner = context.ui.spinner("copy schema and statistics");
+    let timeouts = Timeouts::new(&ConnectArgs::default(), None);
+    Ok(Shadow::build(&programs, &context.environment, timeouts, &context.interrupt, source, &[]).await?)
+}
+
+/// Says which extensions would allow more.
+fn extensions(shapes: &[StatementShape], catalog: &Catalog) -> Vec<String> {
+    candidates::missing_extensions(shapes, catalog)
+        .into_iter()
+        .map(|missing| {
+            format!(
+                "extension {}, with which an index on {} ({}) could find patterns",
+                missing.extension,
+                quote::qualified(&missing.schema, &missing.table),
+                missing.operand.sql()
+            )
+        })
+        .collect()
+}
+
+fn warn_of_unanalyzed(context: &Context, planned: &[Planned], catalog: &Catalog) {
+    let names: BTreeSet<&str> = planned
+        .iter()
+        .flat_map(|planned| &planned.shape.uses)
+        .filter_map(|table_use| catalog.table(&table_use.table))
+        .filter(|table| table.n_rows < 0.0 && !matches!(table.kind, TableKind::View | TableKind::Partitioned))
+        .map(|table| table.name.as_str())
+        .collect();
+    if !names.is_empty() {
+        let names: Vec<&str> = names.into_iter().collect();
+        context.ui.warn(format_args!("never analyzed, so their sizes are guesses: {}", names.join(", ")));
+    }
+}

@@ -1,0 +1,251 @@
+//! The workload's statements as the planner is asked about them: with sets of values, and with the checks that foreign
+//! keys add behind the scenes.
+
+use std::collections::BTreeMap;
+
+use super::engine::Engine;
+use crate::catalog::Catalog;
+use crate::command::index::verify;
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::index::Writes;
+use crate::index::candidates::{self, ForeignKeyCheck, Written};
+use crate::pg::shadow::{Question, Shadow};
+use crate::pg::{self, Connection, TextValue, explain};
+use crate::query::{self, StatementShape};
+use crate::sources::{self, Hints};
+use crate::workload::{Skipped, Source, Statement, StatementKind, ValueSet, Workload};
+
+/// What is known of the database.
+#[derive(Clone, Copy)]
+pub(super) struct Known<'k> {
+    pub(super) catalog: &'k Catalog,
+    /// `None` when all there is is a snapshot.
+    pub(super) connection: Option<&'k Connection>,
+}
+
+/// A statement of the workload, or what a foreign key makes of one.
+pub(super) struct Planned {
+    pub(super) statement: Statement,
+    pub(super) shape: StatementShape,
+    /// Whether the server runs it on its own, when a referenced row goes or changes.
+    pub(super) is_foreign_key_check: bool,
+}
+
+/// A statement with one set of values.
+pub(super) struct Case<'p> {
+    /// Its number among the planned statements.
+    pub(super) statement: usize,
+    pub(super) sql: &'p str,
+    pub(super) label: String,
+    /// Share of the statement's runs; those of one statement sum up to 1.
+    pub(super) weight: f64,
+    pub(super) values: Vec<TextValue>,
+}
+
+/// Takes the workload's statements apart and asks the server what their parameters are. Those that the server does not
+/// take are moved to the skipped ones.
+pub(super) async fn prepare(
+    known: &Known<'_>,
+    shadow: &mut Option<Shadow>,
+    workload: &mut Workload,
+) -> Result<(Vec<Planned>, Hints)> {
+    let (mut planned, mut hints) = (Vec::new(), Hints::default());
+    for statement in std::mem::take(&mut workload.statements) {
+        match parameter_types(known, shadow, &statement.sql).await {
+            Ok(types) => {
+                let shape = query::parse(&statement.sql).expect("a workload's statements parse");
+                let shape = shape.shape(known.catalog);
+                hints.types.push(types);
+                planned.push(Planned { statement, shape, is_foreign_key_check: false });
+            }
+            Err(error) => workload.skip(&statement.sql, &reason(error)?),
+        }
+    }
+    if let Some(connection) = known.connection {
+        if workload.source == Source::PgStatStatements {
+            let statements: Vec<Statement> = planned.iter().map(|it| it.statement.clone()).collect();
+            hints.observed = pg::stat::observed(connection, &statements).await?;
+        }
+        for planned in &planned {
+            let sampled = sources::sampled(connection, known.catalog, &planned.statement.sql).await?;
+            hints.sampled.extend(sampled);
+        }
+    }
+    Ok((planned, hints))
+}
+
+async fn parameter_types(
+    known: &Known<'_>,
+    shadow: &mut Option<Shadow>,
+    sql: &str,
+) -> pg::Result<Vec<crate::workload::ParameterType>> {
+    match (shadow, known.connection) {
+        (Some(shadow), _) => shadow.parameter_types(sql).await,
+        (None, Some(connection)) => explain::parameter_types(connection, sql).await,
+        (None, None) => Ok(Vec::new()),
+    }
+}
+
+/// Returns why a statement cannot be planned, when the server says so; anything else ends the run.
+fn reason(error: pg::Error) -> Result<String> {
+    match error.code() {
+        Some(_) if !error.is_cancelled() => Ok(Error::from(error).message().to_owned()),
+        _ => Err(error.into()),
+    }
+}
+
+/// Adds what the server runs for foreign keys when the workload deletes or changes referenced rows, and returns what the
+/// workload writes to each table, by its oid.
+pub(super) async fn add_foreign_key_checks(
+    context: &Context,
+    known: &Known<'_>,
+    shadow: &mut Option<Shadow>,
+    planned: &mut Vec<Planned>,
+    hints: &mut Hints,
+) -> Result<BTreeMap<u32, Writes>> {
+    let mut written: Vec<Written> = Vec::new();
+    for (number, it) in planned.iter().enumerate() {
+        let writes = query::parse(&it.statement.sql).map(|parsed| parsed.writes()).unwrap_or_default();
+        if writes.is_empty() {
+            continue;
+        }
+        let n_rows = it.statement.weight * written_rows(context, known, shadow, hints, number, it).await?;
+        written.extend(writes.into_iter().filter_map(|write| {
+            let table = known.catalog.table(&write.table)?.oid;
+            Some(Written { table, kind: write.kind, columns: write.columns, n_rows })
+        }));
+    }
+    for ForeignKeyCheck { name, sql, kind, shape, weight } in
+        candidates::foreign_key_checks(&written, known.catalog)
+    {
+        let Ok(types) = parameter_types(known, shadow, &sql).await else { continue };
+        hints.types.push(types);
+        let statement = Statement { name, sql, kind, parameters: Vec::new(), weight, mean_ms: None };
+        planned.push(Planned { statement, shape, is_foreign_key_check: true });
+    }
+    Ok(by_table(written))
+}
+
+/// Returns how many rows a run of the statement writes, by the planner's estimate.
+async fn written_rows(
+    context: &Context,
+    known: &Known<'_>,
+    shadow: &mut Option<Shadow>,
+    hints: &Hints,
+    number: usize,
+    planned: &Planned,
+) -> Result<f64> {
+    let own = Hints {
+        types: vec![hints.types[number].clone()],
+        sampled: hints.sampled.clone(),
+        ..Hints::default()
+    };
+    let statements = std::slice::from_ref(&planned.statement);
+    let sets = sources::value_sets(context, known.connection, known.catalog, statements, &own).await?;
+    let values = sets.into_iter().next().and_then(|sets| sets.ok()?.into_iter().next());
+    let values: Vec<TextValue> =
+        values.map(|set| set.values.into_iter().map(TextValue).collect()).unwrap_or_default();
+    let sql = &planned.statement.sql;
+    let plan = match (shadow, known.connection) {
+        (Some(shadow), _) => shadow.explain(sql, &values).await,
+        (None, Some(connection)) => explain::estimate(connection, sql, &values).await,
+        (None, None) => return Ok(1.0),
+    };
+    match plan {
+        Ok(plan) => Ok(explain::written_rows(&plan).unwrap_or(1.0)),
+        // It is skipped with this reason when its value sets are planned.
+        Err(error) => reason(error).map(|_| 1.0),
+    }
+}
+
+fn by_table(written: Vec<Written>) -> BTreeMap<u32, Writes> {
+    let mut by_table: BTreeMap<u32, Writes> = BTreeMap::new();
+    for write in written {
+        let writes = by_table.entry(write.table).or_default();
+        match write.kind {
+            StatementKind::Insert => writes.inserts += write.n_rows,
+            StatementKind::Delete => writes.deletes += write.n_rows,
+            _ => writes.updates.push((write.columns.into_iter().collect(), write.n_rows)),
+        }
+    }
+    by_table
+}
+
+/// Returns a case for each set of values of each statement, and the statements that cannot be planned.
+pub(super) async fn cases<'p>(
+    context: &Context,
+    known: &Known<'_>,
+    planned: &'p [Planned],
+    hints: &Hints,
+    engine: &mut Engine,
+) -> Result<(Vec<Case<'p>>, Vec<Skipped>)> {
+    let statements: Vec<Statement> = planned.iter().map(|planned| planned.statement.clone()).collect();
+    let sets = sources::value_sets(context, known.connection, known.catalog, &statements, hints).await?;
+    let (mut cases, mut skipped) = (Vec::new(), Vec::new());
+    let today = engine.existing();
+    for (statement, (planned, sets)) in planned.iter().zip(sets).enumerate() {
+        let sql = &planned.statement.sql;
+        let checked = match sets {
+            Ok(sets) => plannable(sets, sql, &today, engine).await?,
+            Err(reason) => Err(reason),
+        };
+        match checked {
+            Ok(sets) => cases.extend(sets.into_iter().map(|(set, values)| {
+                let ValueSet { label, weight, .. } = set;
+                Case { statement, sql, label, weight, values }
+            })),
+            Err(reason) => skipped.push(Skipped { sql: sql.clone(), reason }),
+        }
+    }
+    Ok((cases, skipped))
+}
+
+/// Asks the planner about each set of values once: a constant that its type does not take fails as late as that.
+async fn plannable(
+    sets: Vec<ValueSet>,
+    sql: &str,
+    today: &std::collections::BTreeSet<usize>,
+    engine: &mut Engine,
+) -> Result<Result<Vec<(ValueSet, Vec<TextValue>)>, String>> {
+    let mut kept = Vec::new();
+    for set in sets {
+        let values: Vec<TextValue> = set.values.iter().cloned().map(TextValue).collect();
+        let question = Question { visible: today, statement: sql, parameters: &values };
+        match engine.answers(&[question]).await {
+            Ok(_) => kept.push((set, values)),
+            Err(error) => return Ok(Err(reason(error)?)),
+        }
+    }
+    Ok(Ok(kept))
+}
+
+/// A statement of the workload with all its values, to be run.
+pub(super) struct Verified<'p> {
+    statement: &'p Statement,
+    value_sets: Vec<Vec<TextValue>>,
+}
+
+impl Verified<'_> {
+    pub(super) fn case(&self) -> verify::Case<'_> {
+        verify::Case {
+            name: &self.statement.name,
+            sql: &self.statement.sql,
+            kind: self.statement.kind,
+            value_sets: &self.value_sets,
+        }
+    }
+}
+
+/// Returns the statements that can be run, without what foreign keys add.
+pub(super) fn to_verify<'p>(planned: &'p [Planned], cases: &[Case<'_>]) -> Vec<Verified<'p>> {
+    let numbered = planned.iter().enumerate().filter(|(_, planned)| !planned.is_foreign_key_check);
+    numbered
+        .map(|(number, planned)| {
+            let of_statement = cases.iter().filter(|case| case.statement == number);
+            let value_sets = of_statement.map(|case| case.values.clone()).collect();
+            Verified { statement: &planned.statement, value_sets }
+        })
+        .filter(|verified| !verified.value_sets.is_empty())
+        .collect()
+}
