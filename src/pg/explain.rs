@@ -1,6 +1,6 @@
 //! Query text to plan, as EXPLAIN writes it in JSON, safely: read-only unless allowed, always rolled back.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -126,12 +126,7 @@ async fn prepared_generic(
 
 /// Returns the rows that the planner expects of a statement without parameters.
 pub(crate) async fn rows(connection: &Connection, statement: &str) -> Result<f64> {
-    let plan: serde_json::Value = serde_json::from_str(&estimate(connection, statement, &[]).await?)
-        .map_err(|error| Error::Answer { what: "EXPLAIN".to_owned(), reason: error.to_string() })?;
-    plan.pointer("/0/Plan/Plan Rows").and_then(serde_json::Value::as_f64).ok_or_else(|| Error::Answer {
-        what: "EXPLAIN".to_owned(),
-        reason: "the plan has no number of rows".to_owned(),
-    })
+    plan_rows(&estimate(connection, statement, &[]).await?)
 }
 
 /// Returns the rows that a planned statement is expected to write; `None` when its top node writes none.
@@ -149,23 +144,29 @@ pub(crate) async fn generic_cost(connection: &Connection, statement: &str) -> Re
     total_cost(&generic(connection, statement, n_parameters).await?)
 }
 
-/// Returns the cost at the root of a plan as EXPLAIN (FORMAT JSON) writes it, however deep it nests.
-fn total_cost(plan: &str) -> Result<f64> {
+/// Returns the cost at the root of a plan as EXPLAIN (FORMAT JSON) writes it.
+pub(super) fn total_cost(plan: &str) -> Result<f64> {
+    top_number(plan, "Total Cost")
+}
+
+/// Returns the rows that a plan is expected to give.
+pub(super) fn plan_rows(plan: &str) -> Result<f64> {
+    top_number(plan, "Plan Rows")
+}
+
+/// Returns a number of a plan's top node, however deep the plan nests: what is below stays unread.
+fn top_number(plan: &str, name: &str) -> Result<f64> {
     #[derive(Deserialize)]
-    struct Explained {
-        #[serde(rename = "Plan")]
-        plan: Root,
-    }
-    #[derive(Deserialize)]
-    struct Root {
-        #[serde(rename = "Total Cost")]
-        total_cost: f64,
+    struct Explained<'p> {
+        #[serde(rename = "Plan", borrow)]
+        top: BTreeMap<&'p str, &'p RawValue>,
     }
     let fail = |reason: String| Error::Answer { what: "EXPLAIN".to_owned(), reason };
     let plans: Vec<Explained> =
-        serde_json::from_str(plan).map_err(|error| fail(format!("the plan has no cost: {error}")))?;
+        serde_json::from_str(plan).map_err(|error| fail(format!("the plan has no \"{name}\": {error}")))?;
     let first = plans.first().ok_or_else(|| fail("there is no plan".to_owned()))?;
-    Ok(first.plan.total_cost)
+    let value = first.top.get(name).and_then(|value| value.get().parse().ok());
+    value.ok_or_else(|| fail(format!("the plan has no \"{name}\"")))
 }
 
 /// Returns the type that the server gives each `$n`.
@@ -221,21 +222,14 @@ pub(crate) async fn run_prepared(
     text(&row)
 }
 
-/// Returns the names of the indexes in a plan in JSON.
-pub(super) fn index_names(plan: &serde_json::Value) -> BTreeSet<&str> {
-    fn collect<'p>(plan: &'p serde_json::Value, names: &mut BTreeSet<&'p str>) {
-        match plan {
-            serde_json::Value::Array(parts) => parts.iter().for_each(|part| collect(part, names)),
-            serde_json::Value::Object(node) => {
-                names.extend(node.get("Index Name").and_then(serde_json::Value::as_str));
-                node.values().for_each(|part| collect(part, names));
-            }
-            _ => {}
-        }
-    }
-    let mut names = BTreeSet::new();
-    collect(plan, &mut names);
-    names
+/// Returns the names of the indexes that a plan uses.
+///
+/// The server writes a property a line. Reading the lines needs no stack, however deep the plan is.
+pub(super) fn index_names(plan: &str) -> impl Iterator<Item = String> {
+    plan.lines().filter_map(|line| {
+        let value = line.trim_start().strip_prefix("\"Index Name\": ")?;
+        serde_json::from_str(value.trim_end_matches(',')).ok()
+    })
 }
 
 /// Returns the plan as the server wrote it: it may nest deeper than `serde_json` goes.
@@ -292,6 +286,35 @@ mod tests {
             .map(|of| format!("{}{}", of.name, of.labels.join(",")))
             .collect();
         assert_eq!(names, ["int4", "moodsad,glad", "int4", "_int4"]);
+    }
+
+    const PLAN: &str = r#"[
+  {
+    "Plan": {
+      "Node Type": "Nested Loop",
+      "Total Cost": 16.62,
+      "Plan Rows": 3,
+      "Plans": [
+        {
+          "Index Name": "a \"b\", c",
+          "Total Cost": 8.3,
+          "Filter": "(t = '\"Index Name\": \"x\"'::text)"
+        },
+        {
+          "Total Cost": 8.31,
+          "Index Name": "t_pkey"
+        }
+      ]
+    }
+  }
+]"#;
+
+    #[test]
+    fn reads_the_top_node_and_all_indexes() {
+        assert_eq!(total_cost(PLAN).unwrap().to_string(), "16.62");
+        assert_eq!(plan_rows(PLAN).unwrap().to_string(), "3");
+        assert!(top_number(PLAN, "Startup Cost").is_err());
+        assert_eq!(index_names(PLAN).collect::<Vec<_>>(), ["a \"b\", c", "t_pkey"]);
     }
 
     #[test]

@@ -286,16 +286,12 @@ impl Session {
         }
         let prepared = &self.prepared[question.statement];
         let text = explain::run_prepared(&self.connection, prepared, question.parameters).await?;
-        let bad = |reason: String| Error::Answer { what: "EXPLAIN".to_owned(), reason };
-        let plan: serde_json::Value =
-            serde_json::from_str(&text).map_err(|error| bad(format!("the plan is not JSON: {error}")))?;
-        let cost = plan.pointer("/0/Plan/Total Cost").and_then(serde_json::Value::as_f64);
-        let names = explain::index_names(&plan);
+        let names: BTreeSet<String> = explain::index_names(&text).collect();
         let hypothetical = self.present.iter().filter(|(_, (_, name))| names.contains(name.as_str()));
         let existing = members.existing.iter().zip(members.candidates.len()..);
         let existing = existing.filter_map(|(index, member)| Some((index.as_ref()?, member)));
         Ok(Answer {
-            cost: cost.ok_or_else(|| bad("the plan has no total cost".to_owned()))?,
+            cost: explain::total_cost(&text)?,
             used: hypothetical
                 .map(|(member, _)| *member)
                 .chain(

@@ -1,5 +1,6 @@
 //! Indexes on trial: built under names of their own, switched or dropped again, and what statements cost with them.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::catalog::get;
@@ -109,6 +110,7 @@ pub(crate) async fn run(
     let number = |pointer: &str| plan.pointer(pointer).and_then(serde_json::Value::as_f64);
     let ms = number("/0/Execution Time").ok_or_else(|| bad("the plan has no execution time".to_owned()))?;
     let blocks = |kind: &str| number(&format!("/0/Plan/Shared {kind} Blocks")).unwrap_or(0.0);
-    let names = explain::index_names(&plan).into_iter().map(str::to_owned).collect();
+    let names: BTreeSet<String> = explain::index_names(&text).collect();
+    let names = names.into_iter().collect();
     Ok((Run { ms, blocks: blocks("Hit") + blocks("Read") }, names))
 }

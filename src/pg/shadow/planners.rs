@@ -68,7 +68,7 @@ impl Shadow {
     pub(crate) async fn rows(&mut self, statement: &str) -> Result<f64> {
         let planner = self.first_planner().await?;
         let text = explain::estimate(&planner.session, statement, &[]).await?;
-        number(&text, "Plan Rows")
+        explain::plan_rows(&text)
     }
 
     /// Returns the plan of a statement, with the indexes that the target has and all that EXPLAIN knows of it without
@@ -157,8 +157,8 @@ impl Planner {
         }
         let prepared = &self.prepared[statement];
         let text = explain::run_prepared(&self.session, prepared, question.parameters).await?;
-        let used = indexes(&text).filter_map(|name| members.by_name(&name)).collect();
-        Ok(Answer { cost: total_cost(&text)?, used })
+        let used = explain::index_names(&text).filter_map(|name| members.by_name(&name)).collect();
+        Ok(Answer { cost: explain::total_cost(&text)?, used })
     }
 
     /// Shows the planner exactly these members.
@@ -177,68 +177,6 @@ impl Planner {
     }
 }
 
-/// Returns the cost of a plan in JSON.
-pub(super) fn total_cost(plan: &str) -> Result<f64> {
-    number(plan, "Total Cost")
-}
-
-/// Returns the first number of this name in a plan: that of the top node.
-///
-/// The server writes a property a line. Reading the lines needs no stack, however deep the plan is.
-fn number(plan: &str, name: &str) -> Result<f64> {
-    values(plan, name).find_map(|value| value.parse().ok()).ok_or_else(|| Error::Answer {
-        what: "EXPLAIN".to_owned(),
-        reason: format!("the plan has no \"{name}\""),
-    })
-}
-
-/// Returns the names of the indexes that a plan uses.
-fn indexes(plan: &str) -> impl Iterator<Item = String> {
-    values(plan, "Index Name").filter_map(|value| serde_json::from_str(value).ok())
-}
-
-/// Returns the values of a property, as they are written in JSON.
-fn values<'p>(plan: &'p str, name: &'p str) -> impl Iterator<Item = &'p str> {
-    plan.lines().filter_map(move |line| {
-        let value = line.trim_start().strip_prefix('"')?.strip_prefix(name)?.strip_prefix("\": ")?;
-        Some(value.trim_end_matches(','))
-    })
-}
-
 fn in_json(name: &str) -> String {
     serde_json::Value::from(name).to_string()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const PLAN: &str = r#"[
-  {
-    "Plan": {
-      "Node Type": "Nested Loop",
-      "Total Cost": 16.62,
-      "Plan Rows": 3,
-      "Plans": [
-        {
-          "Index Name": "a \"b\", c",
-          "Total Cost": 8.3,
-          "Filter": "(t = '\"Index Name\": \"x\"'::text)"
-        },
-        {
-          "Total Cost": 8.31,
-          "Index Name": "t_pkey"
-        }
-      ]
-    }
-  }
-]"#;
-
-    #[test]
-    fn reads_the_top_node_and_all_indexes() {
-        assert_eq!(number(PLAN, "Total Cost").unwrap().to_string(), "16.62");
-        assert_eq!(number(PLAN, "Plan Rows").unwrap().to_string(), "3");
-        assert!(number(PLAN, "Startup Cost").is_err());
-        assert_eq!(indexes(PLAN).collect::<Vec<_>>(), ["a \"b\", c", "t_pkey"]);
-    }
 }

@@ -40,7 +40,7 @@ impl Shadow {
         let mut questions = Vec::new();
         for checked in statements {
             match explain::estimate(target, checked.statement, checked.parameters).await {
-                Ok(plan) => costs.push((checked.name, super::planners::total_cost(&plan)?)),
+                Ok(plan) => costs.push((checked.name, explain::total_cost(&plan)?)),
                 Err(error) if error.code().is_some() && !error.is_cancelled() => continue,
                 Err(error) => return Err(error),
             }
