@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::bits::Bits;
-use super::knowledge::{Knowledge, Question};
+use super::knowledge::{Knowledge, Question, View};
 use super::model::{Model, Terms};
 use super::{
     COST_RESOLUTION, MIN_IMPROVEMENT, MIN_IMPROVEMENT_IN_BUDGET, MIN_STATEMENT_IMPROVEMENT, NEARLY_EQUAL,
@@ -20,6 +20,8 @@ const DOUBTS_AN_ITEM: usize = 12;
 const MAX_ROUNDS: usize = 12;
 /// Rounds that may pass without a better set.
 const MAX_IDLE_ROUNDS: usize = 3;
+/// The largest candidates that are looked at alone, as parts of the limit to bytes.
+const SCALES: [u64; 3] = [2, 4, 8];
 /// How much less a plan promises that lacks one index more.
 const DECAY: f64 = 0.7;
 /// Candidates that one question shows at the most. Planning an OR over hundreds of indexes takes a second, because
@@ -41,18 +43,19 @@ pub(super) fn search<P: Planner>(knowledge: &mut Knowledge<P>) -> Result<Found, 
     let items = 0..problem.workload.len();
     let existing = knowledge.existing.clone();
     // Today's costs are asked even when no call is left: without them nothing can be said.
-    knowledge.ask_exactly(items.clone().map(|item| (item, existing.clone())).collect())?;
+    knowledge.ask_exactly(items.clone().map(|item| knowledge.question(item, &existing)).collect())?;
     let mut pools = pools(knowledge)?;
     knowledge.ask(pools.iter().cloned().enumerate().collect())?;
     let mut terms = terms(knowledge);
     let hopeless = hopeless(knowledge, &terms);
-    for pool in &mut pools {
-        *pool = pool.minus(&hopeless);
+    for (item, pool) in pools.iter_mut().enumerate() {
+        *pool = pool.minus(&knowledge.view(item, &hopeless));
     }
-    let start =
-        Doubt { keep: existing.clone(), questions: pools.iter().cloned().enumerate().collect(), share: 1.0 };
-    let budget = (items.len() * PLANS_AN_ITEM).min(knowledge.n_calls_left() / 3);
-    explore(knowledge, &terms, &[start], budget)?;
+    let scales = scales(knowledge, &pools);
+    let budget = (items.len() * PLANS_AN_ITEM).min(knowledge.n_calls_left() / 3) / scales.len();
+    for scale in scales {
+        explore(knowledge, &terms, &[scale], budget)?;
+    }
 
     let mut best = (f64::INFINITY, existing.clone());
     let mut n_idle = 0;
@@ -70,7 +73,7 @@ pub(super) fn search<P: Planner>(knowledge: &mut Knowledge<P>) -> Result<Found, 
         // Where the best set lacks nothing, one that is nearly as good may.
         for (chosen, _) in &optima {
             // What the set costs for real; what is learnt from it may change the choice.
-            n_asked += knowledge.ask(items.clone().map(|item| (item, chosen.clone())).collect())?;
+            n_asked += knowledge.ask(items.clone().map(|item| knowledge.question(item, chosen)).collect())?;
             let value = Model::new(problem, &knowledge.plans, &terms, &existing).state(chosen).value;
             if value < best.0 - COST_RESOLUTION {
                 n_idle = 0;
@@ -92,35 +95,39 @@ pub(super) fn search<P: Planner>(knowledge: &mut Knowledge<P>) -> Result<Found, 
 }
 
 /// Returns, for each work item, the members that questions about it show: those there already and the candidates
-/// that fit the limits by themselves; of too many, those that win over others.
-fn pools<P: Planner>(knowledge: &mut Knowledge<P>) -> Result<Vec<Bits>, P::Error> {
+/// that fit the limits by themselves; of too many, the shortest and those that win over others.
+fn pools<P: Planner>(knowledge: &mut Knowledge<P>) -> Result<Vec<View>, P::Error> {
     let problem = knowledge.problem;
     let (members, limits) = (&problem.members, problem.limits);
-    let fits =
-        |size: u64| limits.storage_bytes.is_none_or(|limit| size <= limit) && limits.max_indexes != Some(0);
-    let mut by_key: Vec<usize> = (0..members.len())
-        .filter(|at| members[*at].role == Role::Candidate && fits(members[*at].size_bytes))
-        .collect();
-    by_key.sort_by(|a, b| members[*a].key.cmp(&members[*b].key).then(a.cmp(b)));
-    let fitting = Bits::of(members.len(), &by_key);
-
+    let fits = |member: usize| {
+        members[member].role == Role::Candidate
+            && limits.storage_bytes.is_none_or(|limit| members[member].size_bytes <= limit)
+            && limits.max_indexes != Some(0)
+    };
     let mut pools = Vec::new();
-    let mut crowded: BTreeMap<usize, Vec<Bits>> = BTreeMap::new();
+    let mut crowded: BTreeMap<usize, Vec<View>> = BTreeMap::new();
     for (item, relevant) in knowledge.relevant.iter().enumerate() {
-        let own: Vec<usize> = by_key.iter().copied().filter(|member| relevant.contains(*member)).collect();
-        let there = relevant.and(&knowledge.existing);
+        let mut own: Vec<usize> = (0..relevant.len()).filter(|place| fits(relevant[*place])).collect();
+        let there = knowledge.view(item, &knowledge.existing);
         if own.len() <= MAX_VISIBLE {
-            pools.push(relevant.and(&fitting).or(&there));
+            pools.push(View::of(relevant.len(), &own).or(&there));
             continue;
         }
         // Dealt out in the order of their keys, so that each group holds one of every kind.
+        own.sort_by(|a, b| members[relevant[*a]].key.cmp(&members[relevant[*b]].key).then(a.cmp(b)));
         let n_groups = own.len().div_ceil(MAX_VISIBLE / 2);
-        let mut groups = vec![Bits::new(members.len()); n_groups];
-        for (at, member) in own.iter().enumerate() {
-            groups[at % n_groups].insert(*member);
+        let mut groups = vec![View::new(relevant.len()); n_groups];
+        for (at, place) in own.iter().enumerate() {
+            groups[at % n_groups].insert(*place);
         }
         crowded.insert(item, groups);
-        pools.push(there);
+        // The shortest would lose against what is wider and may be all that a budget has room for.
+        own.sort_by_key(|place| {
+            let member = &members[relevant[*place]];
+            (member.key.len(), member.size_bytes, *place)
+        });
+        own.truncate(MAX_VISIBLE / 4);
+        pools.push(there.or(&View::of(relevant.len(), &own)));
     }
     let n_steps = crowded.values().map(Vec::len).max().unwrap_or(0);
     for step in 0..COMPETITIONS * n_steps {
@@ -128,20 +135,42 @@ fn pools<P: Planner>(knowledge: &mut Knowledge<P>) -> Result<Vec<Bits>, P::Error
         for (item, groups) in &crowded {
             // Winners of this round meet the next group; those of earlier rounds make way for what comes second.
             if let Some(group) = groups.get(step % n_steps) {
-                questions.push((
-                    *item,
-                    group.minus(&pools[*item]).or(&knowledge.relevant[*item].and(&knowledge.existing)),
-                ));
+                let there = knowledge.view(*item, &knowledge.existing);
+                questions.push((*item, group.minus(&pools[*item]).or(&there)));
             }
         }
         knowledge.ask(questions.clone())?;
-        for (item, visible) in questions {
-            if let Some(known) = knowledge.answer(item, &visible) {
-                pools[item] = pools[item].or(&known.used);
+        for question in questions {
+            if let Some(known) = knowledge.answer(&question) {
+                pools[question.0] = pools[question.0].or(&known.used);
             }
         }
     }
     Ok(pools)
+}
+
+/// Returns where to look for plans first: among all candidates, and, when bytes are limited, also among the smaller ones
+/// alone. The best plans use the largest indexes, of which a small budget holds few; the way from there to what many
+/// small ones can do is long.
+fn scales<P: Planner>(knowledge: &Knowledge<P>, pools: &[View]) -> Vec<Doubt> {
+    let limits = knowledge.problem.limits;
+    let largest = limits.storage_bytes.into_iter().flat_map(|limit| SCALES.map(|part| limit / part));
+    std::iter::once(u64::MAX)
+        .chain(largest)
+        .map(|largest| {
+            let members = knowledge.problem.members.iter().enumerate();
+            let too_large = members
+                .filter(|(_, member)| member.role == Role::Candidate && member.size_bytes > largest)
+                .map(|(at, _)| at);
+            let hidden = Bits::of(knowledge.problem.members.len(), &too_large.collect::<Vec<_>>());
+            let questions = pools
+                .iter()
+                .enumerate()
+                .map(|(item, pool)| (item, pool.minus(&knowledge.view(item, &hidden))))
+                .collect();
+            Doubt { keep: knowledge.existing.clone(), questions, share: 1.0 }
+        })
+        .collect()
 }
 
 /// Returns what sets are judged by.
@@ -208,7 +237,7 @@ fn hopeless<P: Planner>(knowledge: &Knowledge<P>, terms: &Terms) -> Bits {
     for item in 0..problem.workload.len() {
         let today = knowledge.upper_bound(item, &knowledge.existing);
         let saving = today - knowledge.plans[item].first().map_or(today, |plan| plan.cost);
-        for member in knowledge.relevant[item].iter() {
+        for &member in &knowledge.relevant[item] {
             savings[member] += terms.weights[item] * saving;
         }
     }
@@ -234,7 +263,7 @@ fn doubt<P: Planner>(
     knowledge: &mut Knowledge<P>,
     terms: &Terms,
     chosen: &Bits,
-    pools: &[Bits],
+    pools: &[View],
     doubts_an_item: usize,
 ) -> Result<usize, P::Error> {
     let problem = knowledge.problem;
@@ -249,6 +278,13 @@ fn doubt<P: Planner>(
         }
         let freed = removed.map_or(0, |member| members[member].size_bytes);
         let slack = limits.storage_bytes.map_or(u64::MAX, |limit| limit.saturating_sub(bytes - freed));
+        // Without a limit to bytes, what a member leaves room for is what could have been added anyway: only those
+        // that see the member may want something else.
+        let is_concerned = |item: &usize| {
+            limits.storage_bytes.is_some()
+                || limits.max_indexes.is_some()
+                || removed.is_none_or(|member| knowledge.relevant[*item].binary_search(&member).is_ok())
+        };
         let too_large = (0..members.len()).filter(|member| members[*member].size_bytes > slack);
         let mut hidden = Bits::of(members.len(), &too_large.collect::<Vec<_>>());
         let mut keep = chosen.clone();
@@ -256,8 +292,13 @@ fn doubt<P: Planner>(
             hidden.insert(member);
             keep.remove(member);
         }
-        let questions =
-            pools.iter().enumerate().map(|(item, pool)| (item, pool.minus(&hidden).or(&keep))).collect();
+        let questions = (0..pools.len())
+            .filter(is_concerned)
+            .map(|item| {
+                let rest = pools[item].minus(&knowledge.view(item, &hidden));
+                (item, rest.or(&knowledge.view(item, &keep)))
+            })
+            .collect();
         doubts.push(Doubt { keep, questions, share: 0.0 });
     }
     let hopeful = doubts.iter().flat_map(|doubt| {
@@ -283,8 +324,8 @@ fn doubt<P: Planner>(
 }
 
 /// Returns what a work item could save at the most if it saw what the question shows, for one run of it.
-fn hope<P: Planner>(knowledge: &Knowledge<P>, keep: &Bits, (item, visible): &Question) -> f64 {
-    knowledge.upper_bound(*item, keep) - knowledge.lower_bound(*item, visible)
+fn hope<P: Planner>(knowledge: &Knowledge<P>, keep: &Bits, question: &Question) -> f64 {
+    knowledge.upper_bound(question.0, keep) - knowledge.lower_bound(question)
 }
 
 /// A question of [`explore`].
@@ -292,8 +333,7 @@ struct Node {
     /// What the plans that it may find can save at the most, less for what is far from the best plan.
     promise: f64,
     doubt: usize,
-    item: usize,
-    visible: Bits,
+    question: Question,
 }
 
 /// Asks for plans other than the best: without an index that it uses, and without all that are alike and no smaller.
@@ -306,7 +346,6 @@ fn explore<P: Planner>(
     doubts: &[Doubt],
     budget: usize,
 ) -> Result<usize, P::Error> {
-    let n_members = knowledge.problem.members.len();
     let mut n_asked = 0;
     let mut seen: BTreeSet<Question> = BTreeSet::new();
     let mut open: Vec<Node> = Vec::new();
@@ -314,14 +353,9 @@ fn explore<P: Planner>(
         for question in &doubt.questions {
             let item = question.0;
             let hope = hope(knowledge, &doubt.keep, question);
-            let visible = knowledge.relevant[item].and(&question.1);
-            if hope > COST_RESOLUTION && seen.insert((item, visible.clone())) {
-                open.push(Node {
-                    promise: terms.weights[item] * hope * doubt.share,
-                    doubt: at,
-                    item,
-                    visible,
-                });
+            if hope > COST_RESOLUTION && seen.insert(question.clone()) {
+                let promise = terms.weights[item] * hope * doubt.share;
+                open.push(Node { promise, doubt: at, question: question.clone() });
             }
         }
     }
@@ -330,24 +364,24 @@ fn explore<P: Planner>(
         open.sort_by(|a, b| b.promise.total_cmp(&a.promise));
         let rest = open.split_off(open.len().min(BATCH));
         let batch = std::mem::replace(&mut open, rest);
-        n_asked += knowledge.ask(batch.iter().map(|node| (node.item, node.visible.clone())).collect())?;
-        for node in batch {
-            let keep = &doubts[node.doubt].keep;
-            let Some(known) = knowledge.answer(node.item, &node.visible) else {
+        n_asked += knowledge.ask(batch.iter().map(|node| node.question.clone()).collect())?;
+        for Node { promise, doubt, question } in batch {
+            let (item, keep) = (question.0, &doubts[doubt].keep);
+            let Some(known) = knowledge.answer(&question) else {
                 return Ok(n_asked);
             };
-            let saving = knowledge.upper_bound(node.item, keep) - known.cost;
+            let saving = knowledge.upper_bound(item, keep) - known.cost;
             if saving <= COST_RESOLUTION {
                 continue;
             }
-            let promise = (terms.weights[node.item] * saving * doubts[node.doubt].share).min(node.promise);
-            for member in known.used.minus(keep).iter() {
+            let promise = (terms.weights[item] * saving * doubts[doubt].share).min(promise);
+            for member in knowledge.members(item, &known.used).filter(|member| !keep.contains(*member)) {
                 let alikes = no_smaller_alikes(knowledge, member).minus(keep);
-                let itself = Bits::of(n_members, &[member]);
+                let itself = Bits::of(knowledge.problem.members.len(), &[member]);
                 for (decay, removed) in [(DECAY, alikes), (DECAY * DECAY, itself)] {
-                    let visible = node.visible.minus(&removed);
-                    if seen.insert((node.item, visible.clone())) {
-                        open.push(Node { promise: promise * decay, visible, ..node });
+                    let question = (item, question.1.minus(&knowledge.view(item, &removed)));
+                    if seen.insert(question.clone()) {
+                        open.push(Node { promise: promise * decay, doubt, question });
                     }
                 }
             }

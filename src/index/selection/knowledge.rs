@@ -1,6 +1,6 @@
 //! What the planner has said, and what follows from it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::bits::Bits;
 use super::{COST_RESOLUTION, Planner, Problem, Role, Trial};
@@ -8,15 +8,19 @@ use super::{COST_RESOLUTION, Planner, Problem, Role, Trial};
 /// The parts of a member's key that make it alike others: the table and the first column.
 const ALIKE_PARTS: usize = 2;
 
+/// Members by their places among those relevant to one work item. Thousands of these are kept, and a work item knows a
+/// few dozen members of thousands.
+pub(super) type View = Bits;
+
 /// A question: a work item's number and the members that it sees.
-pub(super) type Question = (usize, Bits);
+pub(super) type Question = (usize, View);
 
 /// Everything asked so far.
 pub(super) struct Knowledge<'p, P> {
     pub(super) problem: &'p Problem,
     planner: &'p mut P,
-    /// The members that each work item's plan could use.
-    pub(super) relevant: Vec<Bits>,
+    /// The members that each work item's plan could use, in ascending order.
+    pub(super) relevant: Vec<Vec<usize>>,
     /// Members that are there today.
     pub(super) existing: Bits,
     /// For each member, its group of candidates on the same table that begin alike.
@@ -31,8 +35,8 @@ pub(super) struct Knowledge<'p, P> {
 /// An answer of the planner.
 #[derive(Clone, Debug)]
 pub(super) struct Known {
-    visible: Bits,
-    pub(super) used: Bits,
+    visible: View,
+    pub(super) used: View,
     pub(super) cost: f64,
 }
 
@@ -65,7 +69,11 @@ impl<'p, P: Planner> Knowledge<'p, P> {
             planner,
             group_of,
             groups,
-            relevant: problem.workload.iter().map(|item| Bits::of(n_members, &item.relevant)).collect(),
+            relevant: problem
+                .workload
+                .iter()
+                .map(|item| item.relevant.iter().copied().filter(|member| *member < n_members).collect())
+                .collect(),
             existing: Bits::of(n_members, &existing.map(|(at, _)| at).collect::<Vec<_>>()),
             answers: vec![Vec::new(); problem.workload.len()],
             plans: vec![Vec::new(); problem.workload.len()],
@@ -87,25 +95,43 @@ impl<'p, P: Planner> Knowledge<'p, P> {
         self.problem.limits.max_calls.map_or(usize::MAX, |limit| limit.saturating_sub(self.n_calls))
     }
 
+    /// Returns what a work item sees of a set.
+    pub(super) fn view(&self, item: usize, set: &Bits) -> View {
+        let relevant = &self.relevant[item];
+        let seen = relevant.iter().enumerate().filter(|(_, member)| set.contains(**member));
+        let mut view = View::new(relevant.len());
+        for (place, _) in seen {
+            view.insert(place);
+        }
+        view
+    }
+
+    /// Returns the members of a view.
+    pub(super) fn members<'a>(&'a self, item: usize, view: &'a View) -> impl Iterator<Item = usize> + 'a {
+        view.iter().map(move |place| self.relevant[item][place])
+    }
+
+    /// Returns the question what a work item costs with a set.
+    pub(super) fn question(&self, item: usize, set: &Bits) -> Question {
+        (item, self.view(item, set))
+    }
+
     /// Returns the answer to a question, as far as it follows from those given.
-    pub(super) fn answer(&self, item: usize, set: &Bits) -> Option<&Known> {
-        let visible = self.relevant[item].and(set);
+    pub(super) fn answer(&self, (item, visible): &Question) -> Option<&Known> {
         // The plan of a larger set is the best of this one too when it uses nothing else.
-        self.answers[item]
+        self.answers[*item]
             .iter()
-            .find(|known| known.used.is_subset(&visible) && visible.is_subset(&known.visible))
+            .find(|known| known.used.is_subset(visible) && visible.is_subset(&known.visible))
     }
 
     /// Returns the planner's own answer to exactly this question.
-    pub(super) fn exact_answer(&self, item: usize, set: &Bits) -> Option<&Known> {
-        let visible = self.relevant[item].and(set);
-        self.answers[item].iter().find(|known| known.visible == visible)
+    pub(super) fn exact_answer(&self, (item, visible): &Question) -> Option<&Known> {
+        self.answers[*item].iter().find(|known| known.visible == *visible)
     }
 
     /// Returns what a work item costs at least: no less than with more members visible.
-    pub(super) fn lower_bound(&self, item: usize, set: &Bits) -> f64 {
-        let visible = self.relevant[item].and(set);
-        let larger = self.answers[item].iter().filter(|known| visible.is_subset(&known.visible));
+    pub(super) fn lower_bound(&self, (item, visible): &Question) -> f64 {
+        let larger = self.answers[*item].iter().filter(|known| visible.is_subset(&known.visible));
         larger.map(|known| known.cost).fold(0.0, f64::max)
     }
 
@@ -119,9 +145,9 @@ impl<'p, P: Planner> Knowledge<'p, P> {
     /// asked.
     pub(super) fn ask(&mut self, questions: Vec<Question>) -> Result<usize, P::Error> {
         let mut wanted = Vec::new();
-        for (item, set) in questions {
-            if self.answer(item, &set).is_none() {
-                wanted.push((item, set));
+        for question in questions {
+            if self.answer(&question).is_none() {
+                wanted.push(question);
             }
         }
         wanted.truncate(self.n_calls_left());
@@ -130,29 +156,30 @@ impl<'p, P: Planner> Knowledge<'p, P> {
 
     /// Asks each question that was not asked literally before, whatever is left of calls and time.
     pub(super) fn ask_exactly(&mut self, questions: Vec<Question>) -> Result<usize, P::Error> {
-        let mut trials: Vec<Trial> = questions
+        let mut seen = BTreeSet::new();
+        let questions: Vec<Question> = questions
             .into_iter()
-            .filter(|(item, set)| self.exact_answer(*item, set).is_none())
-            .map(|(item, set)| Trial {
-                visible: self.relevant[item].and(&set).iter().collect(),
-                statement: item,
-            })
+            .filter(|question| self.exact_answer(question).is_none() && seen.insert(question.clone()))
             .collect();
-        let mut seen = std::collections::BTreeSet::new();
-        trials.retain(|trial| seen.insert(trial.clone()));
-        if trials.is_empty() {
+        if questions.is_empty() {
             return Ok(0);
         }
+        let trials: Vec<Trial> = questions
+            .iter()
+            .map(|(item, view)| Trial { visible: self.members(*item, view).collect(), statement: *item })
+            .collect();
         let answers = self.planner.answers(&trials)?;
         self.n_calls += trials.len();
-        let n_members = self.problem.members.len();
-        for (trial, answer) in trials.iter().zip(&answers) {
-            let visible = Bits::of(n_members, &trial.visible);
-            let used = Bits::of(n_members, &answer.used).and(&visible);
+        for ((item, visible), answer) in questions.into_iter().zip(&answers) {
+            let mut used = View::new(self.relevant[item].len());
+            for place in visible.iter().filter(|place| answer.used.contains(&self.relevant[item][*place])) {
+                used.insert(place);
+            }
             // A plan without a cost is none that anyone wants.
             let cost = if answer.cost.is_finite() { answer.cost } else { super::model::UNKNOWN_COST };
-            self.learn_plan(trial.statement, Plan { members: used.iter().collect(), cost });
-            self.answers[trial.statement].push(Known { visible, used, cost });
+            let members = self.members(item, &used).collect();
+            self.learn_plan(item, Plan { members, cost });
+            self.answers[item].push(Known { visible, used, cost });
         }
         Ok(trials.len())
     }

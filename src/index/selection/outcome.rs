@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::bits::Bits;
 use super::discovery::Found;
-use super::knowledge::Knowledge;
+use super::knowledge::{Knowledge, Known};
 use super::model::Terms;
 use super::{COST_RESOLUTION, NEARLY_EQUAL, Outcome, Planner, Role};
 
@@ -32,24 +32,26 @@ pub(super) fn outcome<P: Planner>(knowledge: &mut Knowledge<P>, found: &Found) -
     let mut n_repairs = 0;
     let mut droppable = existing.clone();
     let helps = loop {
-        confirm(knowledge, &set)?;
-        if let Some(repaired) = repaired(knowledge, &set) {
-            n_repairs += 1;
-            // What was dropped and is needed stays.
-            droppable = droppable.minus(&repaired.minus(&set));
-            set = if n_repairs > MAX_REPAIRS { existing.clone() } else { repaired };
-            continue;
-        }
         let helps = helps(knowledge, &set)?;
         if let Some(member) = least_worthy(knowledge, &found.terms, &helps) {
             set.remove(member);
             continue;
         }
-        let Some(member) = next_drop(knowledge, &set, &droppable)? else {
+        if let Some(member) = next_drop(knowledge, &set, &droppable)? {
+            set.remove(member);
+            droppable.remove(member);
+            continue;
+        }
+        // So far answers may have followed from others; the last word is the planner's own.
+        let n_asked = confirm(knowledge, &set)?;
+        if let Some(repaired) = repaired(knowledge, &set) {
+            n_repairs += 1;
+            // What was dropped and is needed stays.
+            droppable = droppable.minus(&repaired.minus(&set));
+            set = if n_repairs > MAX_REPAIRS { existing.clone() } else { repaired };
+        } else if n_asked == 0 {
             break helps;
-        };
-        set.remove(member);
-        droppable.remove(member);
+        }
     };
 
     let dropped = existing.minus(&set);
@@ -78,15 +80,35 @@ pub(super) fn outcome<P: Planner>(knowledge: &mut Knowledge<P>, found: &Found) -
     })
 }
 
-/// Asks every work item for its cost with exactly this set, also when time or calls have run out.
-fn confirm<P: Planner>(knowledge: &mut Knowledge<P>, set: &Bits) -> Result<(), P::Error> {
-    let questions = (0..knowledge.problem.workload.len()).map(|item| (item, set.clone())).collect();
-    knowledge.ask_exactly(questions).map(|_| ())
+/// Asks every work item for its cost with exactly this set, also when time or calls have run out. Returns the number of
+/// questions asked.
+fn confirm<P: Planner>(knowledge: &mut Knowledge<P>, set: &Bits) -> Result<usize, P::Error> {
+    let items = 0..knowledge.problem.workload.len();
+    knowledge.ask_exactly(items.map(|item| knowledge.question(item, set)).collect())
 }
 
-/// Returns the cost of a work item under a set that was confirmed.
+/// Returns the plan of a work item under a set: the planner's own word, or what follows from other answers.
+fn known<'k, P: Planner>(knowledge: &'k Knowledge<P>, item: usize, set: &Bits) -> Option<&'k Known> {
+    let question = knowledge.question(item, set);
+    knowledge.exact_answer(&question).or_else(|| knowledge.answer(&question))
+}
+
+/// Returns the cost of a work item under a set; at most, where the planner was not asked.
 fn cost<P: Planner>(knowledge: &Knowledge<P>, item: usize, set: &Bits) -> f64 {
-    knowledge.exact_answer(item, set).map_or(super::model::UNKNOWN_COST, |known| known.cost)
+    known(knowledge, item, set).map_or_else(|| knowledge.upper_bound(item, set), |known| known.cost)
+}
+
+/// Returns the members of these that plans use, each with the work item, in their order.
+fn users<P: Planner>(knowledge: &Knowledge<P>, set: &Bits, of: &Bits) -> Vec<(usize, usize)> {
+    let mut users = Vec::new();
+    for item in 0..knowledge.problem.workload.len() {
+        if let Some(known) = known(knowledge, item, set) {
+            let used = knowledge.members(item, &known.used).filter(|member| of.contains(*member));
+            users.extend(used.map(|member| (member, item)));
+        }
+    }
+    users.sort_unstable();
+    users
 }
 
 /// Returns the set without a member for whose sake something got dearer, or with one back that is missed.
@@ -98,18 +120,26 @@ fn repaired<P: Planner>(knowledge: &Knowledge<P>, set: &Bits) -> Option<Bits> {
         return Some(set.or(&Bits::of(knowledge.problem.members.len(), &[orphan])));
     }
     for item in 0..knowledge.problem.workload.len() {
-        let today = knowledge.exact_answer(item, existing)?;
-        let then = knowledge.exact_answer(item, set)?;
+        let today = knowledge.exact_answer(&knowledge.question(item, existing))?;
+        let then = knowledge.exact_answer(&knowledge.question(item, set))?;
         if then.cost <= today.cost * MAX_REGRESSION {
             continue;
         }
-        let missed = today.used.minus(set);
-        let culprits = then.used.minus(existing);
+        let used = |known: &Known| {
+            Bits::of(
+                knowledge.problem.members.len(),
+                &knowledge.members(item, &known.used).collect::<Vec<_>>(),
+            )
+        };
+        let missed = used(today).minus(set);
+        let culprits = used(then).minus(existing);
         return Some(match (missed.iter().next(), culprits.iter().next()) {
             (Some(_), _) => set.or(&missed),
             (None, Some(_)) => set.minus(&culprits),
             // Whatever the plan does not name changed it all the same.
-            (None, None) => set.or(existing).minus(&knowledge.relevant[item].minus(existing)),
+            (None, None) => set
+                .or(existing)
+                .minus(&Bits::of(knowledge.problem.members.len(), &knowledge.relevant[item]).minus(existing)),
         });
     }
     let total = |set: &Bits| {
@@ -122,22 +152,17 @@ fn repaired<P: Planner>(knowledge: &Knowledge<P>, set: &Bits) -> Option<Bits> {
 
 /// Returns, for each created member of the set, what it helps.
 fn helps<P: Planner>(knowledge: &mut Knowledge<P>, set: &Bits) -> Result<BTreeMap<usize, Helps>, P::Error> {
-    let created: Vec<usize> = set.minus(&knowledge.existing).iter().collect();
+    let items = 0..knowledge.problem.workload.len();
+    knowledge.ask(items.map(|item| knowledge.question(item, set)).collect())?;
     // What the plan of a work item does not use cannot help it.
-    let users: Vec<(usize, usize)> = created
-        .iter()
-        .flat_map(|member| (0..knowledge.problem.workload.len()).map(move |item| (*member, item)))
-        .filter(|(member, item)| {
-            knowledge.exact_answer(*item, set).is_some_and(|known| known.used.contains(*member))
-        })
-        .collect();
-    knowledge.ask(users.iter().map(|(member, item)| (*item, set.without(*member))).collect())?;
-    let mut helps: BTreeMap<usize, Helps> = created.iter().map(|member| (*member, Vec::new())).collect();
+    let created = set.minus(&knowledge.existing);
+    let users = users(knowledge, set, &created);
+    let without = users.iter().map(|(member, item)| knowledge.question(*item, &set.without(*member)));
+    knowledge.ask(without.collect())?;
+    let mut helps: BTreeMap<usize, Helps> = created.iter().map(|member| (member, Vec::new())).collect();
     for (member, item) in users {
         let with = cost(knowledge, item, set);
-        let rest = set.without(member);
-        let without = knowledge.answer(item, &rest).map(|known| known.cost);
-        let without = without.unwrap_or_else(|| knowledge.upper_bound(item, &rest));
+        let without = cost(knowledge, item, &set.without(member));
         // A set whose time ran out may hold what no plan is known without; today's cost is one that is.
         let without = without.min(cost(knowledge, item, &knowledge.existing).max(with));
         if without - with > COST_RESOLUTION {
@@ -193,14 +218,9 @@ fn next_drop<P: Planner>(
     let existing = set.and(droppable);
     let candidates: Vec<usize> =
         existing.iter().filter(|member| may_drop || superseding(knowledge, *member, set).is_some()).collect();
-    let users: Vec<(usize, usize)> = candidates
-        .iter()
-        .flat_map(|member| (0..problem.workload.len()).map(move |item| (*member, item)))
-        .filter(|(member, item)| {
-            knowledge.exact_answer(*item, set).is_some_and(|known| known.used.contains(*member))
-        })
-        .collect();
-    knowledge.ask(users.iter().map(|(member, item)| (*item, set.without(*member))).collect())?;
+    let users = users(knowledge, set, &Bits::of(problem.members.len(), &candidates));
+    let without = users.iter().map(|(member, item)| knowledge.question(*item, &set.without(*member)));
+    knowledge.ask(without.collect())?;
     let total: f64 = (0..problem.workload.len())
         .map(|item| problem.workload[item].weight * cost(knowledge, item, &knowledge.existing))
         .sum();
@@ -212,7 +232,7 @@ fn next_drop<P: Planner>(
             loss -= NEARLY_EQUAL * total;
         }
         for (_, item) in users.iter().filter(|(user, _)| user == member) {
-            let Some(without) = knowledge.answer(*item, &rest).map(|known| known.cost) else {
+            let Some(without) = known(knowledge, *item, &rest).map(|known| known.cost) else {
                 return false;
             };
             if without > cost(knowledge, *item, &knowledge.existing) * MAX_REGRESSION {
@@ -236,11 +256,9 @@ fn alternatives<P: Planner>(
         .map(|item| problem.workload[item].weight * cost(knowledge, item, set))
         .sum();
     let loss = |knowledge: &Knowledge<P>, set: &Bits, helps: &Helps| -> f64 {
-        let costs = helps.iter().map(|(item, _, with)| {
-            let known = knowledge.answer(*item, set).map(|known| known.cost);
-            let then = known.unwrap_or_else(|| knowledge.upper_bound(*item, set));
-            problem.workload[*item].weight * (then - with)
-        });
+        let costs = helps
+            .iter()
+            .map(|(item, _, with)| problem.workload[*item].weight * (cost(knowledge, *item, set) - with));
         costs.sum()
     };
     let mut found: BTreeMap<usize, Vec<(f64, usize)>> = BTreeMap::new();
@@ -270,7 +288,7 @@ fn alternatives<P: Planner>(
         ranked.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
         ranked.truncate(MAX_ALTERNATIVES);
         for (_, other) in &ranked {
-            questions.extend(helps.iter().map(|(item, _, _)| (*item, with(*other))));
+            questions.extend(helps.iter().map(|(item, _, _)| knowledge.question(*item, &with(*other))));
         }
         found.insert(*member, ranked);
     }
