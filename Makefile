@@ -1,7 +1,7 @@
 # The commands that people and CI type. `make help` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-newest corpus fuzz plan-fixtures lint matrix completions bench-startup bench-explain bench-seed bench-advisor
+.PHONY: help demo test test-newest corpus fuzz plan-fixtures lint matrix completions prove-shadow bench-startup bench-explain bench-seed bench-advisor
 
 MAJORS := 14 15 16 17 18
 CORPUS := ../shared/data/plans
@@ -47,6 +47,10 @@ matrix: ## Run the integration tests on every supported PostgreSQL
 completions: ## Write the completion scripts anew
 	cargo build --quiet
 	@for shell in bash zsh fish; do target/debug/perfkit completions $$shell > completions/perfkit.$$shell; done
+
+prove-shadow: ## Copy the catalog of 500 tables and 1 TB in less than a minute and 200 MB
+	@scripts/ensure-postgres >/dev/null
+	cargo test --quiet --test it prove_shadow -- --ignored --nocapture
 
 bench-startup: ## How long perfkit --version takes
 	cargo bench --quiet --bench startup

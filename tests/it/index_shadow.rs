@@ -1,5 +1,9 @@
 //! The shadow: a copy of schema and statistics plans as its database does.
 
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
 use serde_json::Value;
 
 use crate::support::cli::perfkit;
@@ -218,4 +222,72 @@ fn functions_of_the_target_have_no_rights_here() {
         .run();
     assert_eq!(run.status, 3, "{}", run.stderr);
     assert!(run.stderr.contains("permission denied for function pg_read_file"), "{}", run.stderr);
+}
+
+/// Bytes that the files below a folder really take; sparse ones take less than they are long.
+fn disk_usage(folder: &Path) -> u64 {
+    let Ok(entries) = std::fs::read_dir(folder) else { return 0 };
+    let bytes = entries.flatten().map(|entry| match entry.metadata() {
+        Ok(metadata) if metadata.is_dir() => disk_usage(&entry.path()),
+        Ok(metadata) => metadata.blocks() * 512,
+        // It went away meanwhile.
+        Err(_) => 0,
+    });
+    bytes.sum()
+}
+
+#[test]
+#[ignore = "takes a minute: make prove-shadow"]
+fn prove_shadow_of_a_terabyte() {
+    const N_TABLES: u64 = 500;
+    const TABLE_PAGES: u64 = (1 << 40) / 8192 / N_TABLES;
+    let database = Database::create();
+    for n in 0..N_TABLES {
+        database.execute(&format!(
+            "CREATE TABLE t{n} (id bigint PRIMARY KEY, a int, b text, c timestamptz, d jsonb, e numeric, f uuid, g bool);
+             INSERT INTO t{n} SELECT i, i % 50, 'b' || i, now(), '{{}}', i, gen_random_uuid(), true FROM generate_series(1, 500) AS i;
+             CREATE INDEX ON t{n} (a); CREATE INDEX ON t{n} (b, c); CREATE INDEX ON t{n} USING gin (d)"
+        ));
+    }
+    database.execute("VACUUM ANALYZE");
+    let snapshot = |args: &[&str], folder: &Path| {
+        let args = [&["index", "suggest", "-w", "w.sql", "--json"], args].concat();
+        perfkit(&args)
+            .env("TMPDIR", folder)
+            .file("w.sql", "SELECT * FROM t7 WHERE f = 'c2d29867-3d0b-d497-9191-18a9d8ee7830';")
+    };
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("snapshot.json");
+    let path = file.to_str().expect("its name is text");
+    snapshot(&["--snapshot", path], folder.path()).on(&database).succeeds();
+
+    let text = std::fs::read_to_string(&file).expect("it was written");
+    let mut saved: Value = serde_json::from_str(&text).expect("it is JSON");
+    for table in saved["catalog"]["tables"].as_array_mut().expect("a snapshot has tables") {
+        let factor = TABLE_PAGES as f64 / table["n_pages"].as_f64().expect("a number");
+        for name in ["n_rows", "n_pages", "n_all_visible_pages"] {
+            let scaled = table[name].as_f64().expect("a number") * factor;
+            table[name] = if name == "n_rows" { scaled.into() } else { (scaled as u64).into() };
+        }
+        for index in table["indexes"].as_array_mut().expect("a table has indexes") {
+            index["n_rows"] = (index["n_rows"].as_f64().expect("a number") * factor).into();
+            index["size_bytes"] =
+                ((index["size_bytes"].as_f64().expect("a number") * factor) as u64 / 8192 * 8192).into();
+        }
+    }
+    std::fs::write(&file, saved.to_string()).expect("the folder can be written");
+
+    let start = Instant::now();
+    let (mut child, _folder) = snapshot(&["--from-snapshot", path], folder.path()).spawn();
+    let mut most = 0;
+    while child.try_wait().expect("it can be waited for").is_none() {
+        most = most.max(disk_usage(folder.path()));
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let run = crate::support::cli::finished(&child.wait_with_output().expect("it has ended"));
+    let (elapsed, most_mb) = (start.elapsed(), most / 1_000_000);
+    println!("500 tables, 1 TB: {:.1} s, {most_mb} MB of disk at the most", elapsed.as_secs_f64());
+    assert_eq!(run.status, 0, "{}", run.stderr);
+    assert_eq!(run.json()["suggestions"][0]["table"], "t7", "{}", run.stdout);
+    assert!(elapsed < Duration::from_secs(60) && most_mb < 200, "{elapsed:?}, {most_mb} MB");
 }

@@ -58,8 +58,9 @@ impl Shadow {
             }
             Ok::<_, Error>(answers)
         });
-        let answered = future::try_join_all(shares).await?;
-        let mut answers: Vec<(usize, Answer)> = answered.into_iter().flatten().collect();
+        // All of them end, so that no planner is left in the middle of something when one fails.
+        let answered: Result<Vec<_>> = future::join_all(shares).await.into_iter().collect();
+        let mut answers: Vec<(usize, Answer)> = answered?.into_iter().flatten().collect();
         answers.sort_by_key(|(at, _)| *at);
         Ok(answers.into_iter().map(|(_, answer)| answer).collect())
     }

@@ -14,7 +14,7 @@ use crate::pg::shadow::{Question, Shadow};
 use crate::pg::{self, Connection, TextValue, explain};
 use crate::query::{self, StatementShape};
 use crate::sources::{self, Hints};
-use crate::workload::{Skipped, Source, Statement, StatementKind, ValueSet, Workload};
+use crate::workload::{Skipped, Source, Statement, StatementKind, Workload};
 
 /// What is known of the database.
 #[derive(Clone, Copy)]
@@ -33,6 +33,7 @@ pub(super) struct Planned {
 }
 
 /// A statement with one set of values.
+#[derive(Clone)]
 pub(super) struct Case<'p> {
     /// Its number among the planned statements.
     pub(super) statement: usize,
@@ -183,41 +184,41 @@ pub(super) async fn cases<'p>(
     let statements: Vec<Statement> = planned.iter().map(|planned| planned.statement.clone()).collect();
     let sets = sources::value_sets(context, known.connection, known.catalog, &statements, hints).await?;
     let (mut cases, mut skipped) = (Vec::new(), Vec::new());
-    let today = engine.existing();
     for (statement, (planned, sets)) in planned.iter().zip(sets).enumerate() {
-        let sql = &planned.statement.sql;
-        let checked = match sets {
-            Ok(sets) => plannable(sets, sql, &today, engine).await?,
-            Err(reason) => Err(reason),
-        };
-        match checked {
-            Ok(sets) => cases.extend(sets.into_iter().map(|(set, values)| {
-                let ValueSet { label, weight, .. } = set;
-                Case { statement, sql, label, weight, values }
+        let sql = planned.statement.sql.as_str();
+        match sets {
+            Ok(sets) => cases.extend(sets.into_iter().map(|set| {
+                let values = set.values.into_iter().map(TextValue).collect();
+                Case { statement, sql, label: set.label, weight: set.weight, values }
             })),
-            Err(reason) => skipped.push(Skipped { sql: sql.clone(), reason }),
+            Err(reason) => skipped.push(Skipped { sql: sql.to_owned(), reason }),
         }
+    }
+    // A constant that its type does not take fails as late as when it is planned. Mostly none does.
+    if plan(&cases, engine).await?.is_err() {
+        let mut plannable = Vec::new();
+        for cases in cases.chunk_by(|a, b| a.statement == b.statement) {
+            match plan(cases, engine).await? {
+                Ok(()) => plannable.extend_from_slice(cases),
+                Err(reason) => skipped.push(Skipped { sql: cases[0].sql.to_owned(), reason }),
+            }
+        }
+        cases = plannable;
     }
     Ok((cases, skipped))
 }
 
-/// Asks the planner about each set of values once: a constant that its type does not take fails as late as that.
-async fn plannable(
-    sets: Vec<ValueSet>,
-    sql: &str,
-    today: &std::collections::BTreeSet<usize>,
-    engine: &mut Engine,
-) -> Result<Result<Vec<(ValueSet, Vec<TextValue>)>, String>> {
-    let mut kept = Vec::new();
-    for set in sets {
-        let values: Vec<TextValue> = set.values.iter().cloned().map(TextValue).collect();
-        let question = Question { visible: today, statement: sql, parameters: &values };
-        match engine.answers(&[question]).await {
-            Ok(_) => kept.push((set, values)),
-            Err(error) => return Ok(Err(reason(error)?)),
-        }
+/// Asks the planner about each of the cases once, as things are today; says why one cannot be planned.
+async fn plan(cases: &[Case<'_>], engine: &mut Engine) -> Result<Result<(), String>> {
+    let today = engine.existing();
+    let questions: Vec<Question> = cases
+        .iter()
+        .map(|case| Question { visible: &today, statement: case.sql, parameters: &case.values })
+        .collect();
+    match engine.answers(&questions).await {
+        Ok(_) => Ok(Ok(())),
+        Err(error) => reason(error).map(Err),
     }
-    Ok(Ok(kept))
 }
 
 /// A statement of the workload with all its values, to be run.
