@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use crate::index::verification::{Outcome, Verdict, Verification};
 use crate::index::{Advice, Alternative, DropAdvice, Help, Refusal, StatementCost, Suggestion, WritePrice};
+use crate::query::quote;
 use crate::report::explain::one_line;
 use crate::report::{Align, Table};
 use crate::unit;
@@ -120,23 +121,17 @@ pub(super) fn help_table(helps: Vec<HelpLine>) -> Table {
 }
 
 /// What was priced in a suggestion's place, the best of it.
-pub(super) fn alternatives<'a>(
-    suggestion: &'a Suggestion,
-    advice: &'a Advice,
-) -> impl Iterator<Item = String> + 'a {
-    suggestion.alternatives.iter().take(MAX_ALTERNATIVES).map(|alternative| in_its_place(alternative, advice))
+pub(super) fn alternatives<'a>(suggestion: &'a Suggestion) -> impl Iterator<Item = String> + 'a {
+    let alternatives = suggestion.alternatives.iter().take(MAX_ALTERNATIVES);
+    alternatives.map(|alternative| in_its_place(alternative, suggestion))
 }
 
-/// An alternative with its size and what the workload would cost.
-pub(super) fn in_its_place(alternative: &Alternative, advice: &Advice) -> String {
-    format!(
-        "{}, {}: workload cost {} instead of {}; {}",
-        alternative.definition.describe(),
-        unit::bytes(alternative.size_bytes),
-        cost(alternative.cost),
-        cost(advice.cost_after),
-        alternative.reason
-    )
+/// An alternative with its size and why it is none; without the table where it is the same.
+pub(super) fn in_its_place(alternative: &Alternative, suggestion: &Suggestion) -> String {
+    let described = alternative.definition.describe();
+    let table = format!("{} ", quote::identifier(&suggestion.definition.table));
+    let described = described.strip_prefix(&table).unwrap_or(&described);
+    format!("{described}, {}: {}", unit::bytes(alternative.size_bytes), alternative.reason)
 }
 
 /// Returns the statements in the order of what they cost today, all runs together.

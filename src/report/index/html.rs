@@ -81,7 +81,7 @@ fn suggestion(suggestion: &Suggestion, advice: &Advice) -> String {
     }
     let rejected = &suggestion.alternatives;
     if !rejected.is_empty() {
-        let items = list(rejected.iter().map(|one| facts::in_its_place(one, advice)));
+        let items = list(rejected.iter().map(|one| facts::in_its_place(one, suggestion)));
         let _ = write!(
             text,
             "<details><summary>Rejected in its place: {}</summary>\n{items}</details>\n",

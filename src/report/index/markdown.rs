@@ -69,7 +69,7 @@ fn suggestion(text: &mut String, suggestion: &Suggestion, advice: &Advice) {
         let _ = writeln!(text, "\nand {n_more} more");
     }
     let alternatives: Vec<String> =
-        facts::alternatives(suggestion, advice).map(|line| format!("- {}\n", inline(&line))).collect();
+        facts::alternatives(suggestion).map(|line| format!("- {}\n", inline(&line))).collect();
     if !alternatives.is_empty() {
         folded(text, "Rejected in its place", &alternatives.concat());
     }

@@ -75,7 +75,7 @@ fn suggestion(suggestion: &Suggestion, advice: &Advice, style: &Style) -> Vec<St
         helped.push(format!("and {n_more} more"));
     }
     lines.extend(labelled("helps", helped, style));
-    for alternative in facts::alternatives(suggestion, advice) {
+    for alternative in facts::alternatives(suggestion) {
         lines.extend(fact_lines(&[("rejected", alternative)], style));
     }
     lines
