@@ -20,15 +20,19 @@ impl Sandbox {
         sandbox
     }
 
-    /// Runs perfkit and returns its standard output.
-    pub(crate) fn perfkit(&self, args: &[&str]) -> String {
-        let output = Command::new(env!("CARGO_BIN_EXE_perfkit"))
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_perfkit"));
+        command
             .args(args)
             .env("PERFKIT_SANDBOX_DIR", &self.folder)
             .env_remove("DATABASE_URL")
-            .current_dir(std::env::temp_dir())
-            .output()
-            .expect("perfkit starts");
+            .current_dir(std::env::temp_dir());
+        command
+    }
+
+    /// Runs perfkit and returns its standard output.
+    pub(crate) fn perfkit(&self, args: &[&str]) -> String {
+        let output = self.command(args).output().expect("perfkit starts");
         assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).expect("perfkit prints text")
     }
