@@ -1,0 +1,133 @@
+//! What the rules look up again and again, put in order once for the whole audit.
+
+use std::collections::{HashMap, HashSet};
+
+use super::{Change, IndexName, Options, Subject};
+use crate::catalog::{Index, Table, TableKind};
+
+/// What a rule is given.
+pub(super) struct Context<'a> {
+    pub(super) subject: &'a Subject<'a>,
+    pub(super) options: &'a Options,
+    tables: HashMap<u32, &'a Table>,
+    /// By oid, with the table.
+    indexes: HashMap<u32, (&'a Table, &'a Index)>,
+    /// The partitions of each partitioned table, and the indexes attached to each index of such a table.
+    partitions: HashMap<u32, Vec<&'a Table>>,
+    attached: HashMap<u32, Vec<&'a Index>>,
+    /// Scans on other servers, by the index's oid.
+    replica_scans: HashMap<u32, u64>,
+}
+
+impl<'a> Context<'a> {
+    pub(super) fn new(subject: &'a Subject<'a>, options: &'a Options) -> Self {
+        let tables = &subject.catalog.tables;
+        let mut partitions: HashMap<u32, Vec<&Table>> = HashMap::new();
+        let mut attached: HashMap<u32, Vec<&Index>> = HashMap::new();
+        for table in tables {
+            if let Some((parent, _)) = &table.partition_of {
+                partitions.entry(*parent).or_default().push(table);
+            }
+            for index in &table.indexes {
+                if let Some(parent) = index.parent {
+                    attached.entry(parent).or_default().push(index);
+                }
+            }
+        }
+        let mut replica_scans: HashMap<u32, u64> = HashMap::new();
+        for (index, n_scans) in subject.evidence.replicas.iter().flat_map(|replica| &replica.n_scans) {
+            *replica_scans.entry(*index).or_default() += n_scans;
+        }
+        let indexes = tables.iter().flat_map(|table| table.indexes.iter().map(move |index| (table, index)));
+        Self {
+            subject,
+            options,
+            tables: tables.iter().map(|table| (table.oid, table)).collect(),
+            indexes: indexes.map(|(table, index)| (index.oid, (table, index))).collect(),
+            partitions,
+            attached,
+            replica_scans,
+        }
+    }
+
+    /// Whether an index can be judged: it is complete, and nobody works on it.
+    pub(super) fn is_usable(&self, index: &Index) -> bool {
+        index.is_valid && index.is_ready && !self.subject.evidence.in_progress.contains(&index.oid)
+    }
+
+    /// The change that drops an index.
+    pub(super) fn drop(&self, table: &Table, index: &Index) -> Change {
+        Change::Drop { index: IndexName::of(table, index), size_bytes: self.size_bytes(index) }
+    }
+
+    pub(super) fn tables(&self) -> impl Iterator<Item = &'a Table> {
+        self.subject.catalog.tables.iter()
+    }
+
+    pub(super) fn table(&self, oid: u32) -> Option<&'a Table> {
+        self.tables.get(&oid).copied()
+    }
+
+    pub(super) fn index(&self, oid: u32) -> Option<(&'a Table, &'a Index)> {
+        self.indexes.get(&oid).copied()
+    }
+
+    /// The partitions right below a partitioned table.
+    pub(super) fn partitions(&self, table: &Table) -> &[&'a Table] {
+        self.partitions.get(&table.oid).map_or(&[], Vec::as_slice)
+    }
+
+    /// The partitions of a partitioned table that hold rows, of all levels; else the table itself.
+    pub(super) fn leaves(&self, table: &'a Table) -> Vec<&'a Table> {
+        match table.kind {
+            TableKind::Partitioned => self.partitions(table).iter().flat_map(|it| self.leaves(it)).collect(),
+            _ => vec![table],
+        }
+    }
+
+    /// The indexes of partitions that are attached to this one.
+    pub(super) fn attached(&self, index: &Index) -> &[&'a Index] {
+        self.attached.get(&index.oid).map_or(&[], Vec::as_slice)
+    }
+
+    /// Bytes of an index, of a partitioned one with all that is attached to it.
+    pub(super) fn size_bytes(&self, index: &Index) -> u64 {
+        index.size_bytes + self.attached(index).iter().map(|it| self.size_bytes(it)).sum::<u64>()
+    }
+
+    /// 8 kB pages of a table, of a partitioned one with all its partitions.
+    pub(super) fn n_pages(&self, table: &Table) -> u64 {
+        let own = if table.kind == TableKind::Partitioned { 0 } else { u64::from(table.n_pages) };
+        own + self.partitions(table).iter().map(|it| self.n_pages(it)).sum::<u64>()
+    }
+
+    /// The scans of an index on this server and all replicas; `None` where this one does not say.
+    pub(super) fn n_scans(&self, index: &Index) -> Option<u64> {
+        let own = index.usage?.n_scans;
+        let of_replicas = |index: &Index| self.replica_scans.get(&index.oid).copied().unwrap_or_default();
+        // Replicas, other than the catalog's reader, say nothing of a partitioned index.
+        let mut on_replicas = of_replicas(index);
+        let mut pending: Vec<&Index> = self.attached(index).to_vec();
+        while let Some(index) = pending.pop() {
+            on_replicas += of_replicas(index);
+            pending.extend(self.attached(index));
+        }
+        Some(own + on_replicas)
+    }
+
+    /// For how long all servers have counted scans; `None` where one does not say.
+    pub(super) fn counted_s(&self) -> Option<f64> {
+        let evidence = self.subject.evidence;
+        let replicas = evidence.replicas.iter().map(|replica| replica.counted_s);
+        replicas.fold(evidence.counted_s, |least, counted_s| Some(least?.min(counted_s?)))
+    }
+
+    /// The indexes that are smaller than what the audit asks for, by schema, table and name.
+    pub(super) fn small_indexes(&self) -> HashSet<(&'a str, &'a str, &'a str)> {
+        let is_small = |(_, index): &&(&Table, &Index)| self.size_bytes(index) < self.options.min_size_bytes;
+        let small = self.indexes.values().filter(is_small);
+        small
+            .map(|(table, index)| (table.schema.as_str(), table.name.as_str(), index.name.as_str()))
+            .collect()
+    }
+}

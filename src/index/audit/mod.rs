@@ -1,0 +1,361 @@
+//! What is wrong with the indexes and keys that a database has, one rule a file; the fixes never contradict each other.
+
+mod asked;
+pub(crate) mod baseline;
+mod bloated_index;
+mod btree_on_append_only;
+mod btree_on_document;
+mod context;
+pub(crate) mod cover;
+mod duplicate_foreign_key;
+mod duplicate_index;
+#[cfg(test)]
+mod fixture;
+mod foreign_key_type_mismatch;
+mod index_on_hot_updated_column;
+mod invalid_index;
+mod judged;
+mod low_cardinality_index;
+mod missing_primary_key;
+mod near_unique_leading_column;
+mod null_heavy_index;
+mod overwide_index;
+mod partition_without_index;
+mod rarely_used_index;
+mod redundant_index;
+mod redundant_predicate;
+mod resolution;
+mod sequence_overflow;
+mod serving;
+#[cfg(test)]
+mod statistics_fixture;
+mod unindexed_foreign_key;
+mod unused_index;
+mod unvalidated_constraint;
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::str::FromStr;
+
+use super::change::{Change, IndexName};
+use crate::catalog::{Catalog, Index, Table};
+use crate::query::{StatementShape, Write};
+use crate::yaml::nearest;
+use context::Context;
+
+/// The rule whose findings can be measured.
+pub(crate) const BLOATED_INDEX: &str = bloated_index::RULE;
+
+/// How long counters must have counted before they prove anything: a week holds every day's and every weekend's jobs
+/// (pgdoctor's limit).
+const MIN_COUNTED_S: f64 = 7.0 * 86_400.0;
+
+/// Something that costs without need, or that is missing.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Finding {
+    /// Kebab-case; it names the defect.
+    pub(crate) rule: &'static str,
+    pub(crate) severity: Severity,
+    pub(crate) schema: String,
+    pub(crate) table: String,
+    /// `None` where no index is concerned.
+    pub(crate) index: Option<String>,
+    /// The columns (or expressions) that it is about.
+    pub(crate) columns: Vec<String>,
+    /// What is wrong, with the numbers that show it: one sentence without full stop.
+    pub(crate) message: String,
+    /// What to do, and what would speak against it, as full sentences.
+    pub(crate) remedy: String,
+    /// `None` where a person has to decide.
+    pub(crate) fix: Option<Fix>,
+    /// What the fix frees.
+    pub(crate) frees_bytes: u64,
+}
+
+/// How much a finding matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Severity {
+    /// Data or the service are in danger, or every write pays for nothing.
+    High,
+    Medium,
+    /// Worth knowing; nothing is harmed.
+    Low,
+}
+
+/// How a finding is put right.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Fix {
+    /// `perfkit index apply` does it.
+    Change(Change),
+    /// What a person runs.
+    Statements { sql: Vec<String>, undo_sql: Vec<String> },
+}
+
+/// What the rules look at.
+pub(crate) struct Subject<'a> {
+    /// Only the schemas to audit, without objects of extensions.
+    pub(crate) catalog: &'a Catalog,
+    pub(crate) evidence: &'a Evidence,
+    /// The workload's statements, where a workload was given.
+    pub(crate) workload: &'a [Statement],
+}
+
+/// What a statement of the workload asks of tables and does to them.
+#[derive(Clone, Debug)]
+pub(crate) struct Statement {
+    /// Its share of the workload's calls, 0 to 1.
+    pub(crate) share: f64,
+    pub(crate) shape: StatementShape,
+    /// `query::Parsed::writes()`.
+    pub(crate) writes: Vec<Write>,
+}
+
+/// What else than the catalog speaks for or against a finding.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Evidence {
+    /// PostgreSQL's major version.
+    pub(crate) major: u32,
+    pub(crate) is_standby: bool,
+    /// For how long the counters have certainly counted: the least of all reset clocks and the server's start after
+    /// a crash, which zeroes them in silence. `None` when that cannot be told.
+    pub(crate) counted_s: Option<f64>,
+    /// Other servers of the cluster whose scans count as well.
+    pub(crate) replicas: Vec<Replica>,
+    /// Indexes that somebody builds at this moment, by oid (`pg_stat_progress_create_index`).
+    pub(crate) in_progress: Vec<u32>,
+    pub(crate) sequences: Vec<Sequence>,
+    /// Share of wasted bytes that `pgstattuple` measured, by the index's oid; 0 to 1.
+    pub(crate) measured_bloat: Vec<(u32, f64)>,
+    /// Number of different combinations of an index's keys, by its oid, where extended statistics (`ndistinct`) or a
+    /// sample tell it.
+    pub(crate) n_combinations: Vec<(u32, f64)>,
+}
+
+/// A server that replays the same database, with the scans that it counted.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Replica {
+    /// As messages name it, without secrets.
+    pub(crate) label: String,
+    pub(crate) counted_s: Option<f64>,
+    /// Scans by the index's oid.
+    pub(crate) n_scans: Vec<(u32, u64)>,
+}
+
+/// A sequence with the column that it feeds.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Sequence {
+    pub(crate) schema: String,
+    pub(crate) name: String,
+    /// Schema, table, column and the column's type in `pg_type`.
+    pub(crate) feeds: Option<(String, String, String, String)>,
+    /// `None` when it was not used yet, or may not be read.
+    pub(crate) last_value: Option<i64>,
+    pub(crate) max_value: i64,
+    pub(crate) increment: i64,
+    pub(crate) cycles: bool,
+}
+
+/// What to leave out.
+#[derive(Clone, Debug)]
+pub(crate) struct Options {
+    /// All rules when empty.
+    pub(crate) only: Vec<Rule>,
+    pub(crate) ignored: Vec<Rule>,
+    /// Findings about smaller indexes are left out, but for grave ones.
+    pub(crate) min_size_bytes: u64,
+    /// Younger counters do not prove that an index is not used.
+    pub(crate) min_counted_s: f64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { only: Vec::new(), ignored: Vec::new(), min_size_bytes: 0, min_counted_s: MIN_COUNTED_S }
+    }
+}
+
+/// What a rule says, before contradictions are resolved.
+#[derive(Clone, Debug)]
+struct Observation {
+    finding: Finding,
+    /// The indexes that must stay for the fix to be right, by oid: what covers a dropped index.
+    relies_on: Vec<u32>,
+    /// The indexes that the fix drops, replaces or rebuilds, by oid.
+    changes: Vec<u32>,
+}
+
+type Check = fn(&Context) -> Vec<Observation>;
+
+/// In the order in which fixes win where two contradict each other.
+const RULES: &[(&str, Check)] = &[
+    (invalid_index::RULE, invalid_index::check),
+    (duplicate_index::RULE, duplicate_index::check),
+    (redundant_index::RULE, redundant_index::check),
+    (unused_index::RULE, unused_index::check),
+    (redundant_predicate::RULE, redundant_predicate::check),
+    (btree_on_document::RULE, btree_on_document::check),
+    (near_unique_leading_column::RULE, near_unique_leading_column::check),
+    (null_heavy_index::RULE, null_heavy_index::check),
+    (low_cardinality_index::RULE, low_cardinality_index::check),
+    (overwide_index::RULE, overwide_index::check),
+    (index_on_hot_updated_column::RULE, index_on_hot_updated_column::check),
+    (btree_on_append_only::RULE, btree_on_append_only::check),
+    (rarely_used_index::RULE, rarely_used_index::check),
+    (bloated_index::RULE, bloated_index::check),
+    (unindexed_foreign_key::RULE, unindexed_foreign_key::check),
+    (foreign_key_type_mismatch::RULE, foreign_key_type_mismatch::check),
+    (duplicate_foreign_key::RULE, duplicate_foreign_key::check),
+    (missing_primary_key::RULE, missing_primary_key::check),
+    (partition_without_index::RULE, partition_without_index::check),
+    (unvalidated_constraint::RULE, unvalidated_constraint::check),
+    (sequence_overflow::RULE, sequence_overflow::check),
+];
+
+/// The name of a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Rule(&'static str);
+
+impl Rule {
+    pub(crate) fn name(self) -> &'static str {
+        self.0
+    }
+
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
+        RULES.iter().map(|(name, _)| Self(name))
+    }
+}
+
+impl FromStr for Rule {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        Self::all().find(|rule| rule.0 == name).ok_or_else(|| {
+            let hint = nearest(name, Self::all().map(Self::name))
+                .map_or_else(String::new, |near| format!("; did you mean {near:?}?"));
+            let names: BTreeSet<&str> = Self::all().map(Self::name).collect();
+            let names: Vec<&str> = names.into_iter().collect();
+            format!("unknown rule {name:?}{hint} (the rules are {})", names.join(", "))
+        })
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl Severity {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::High => "high",
+            Self::Medium => "medium",
+            Self::Low => "low",
+        }
+    }
+
+    /// Of an index that does nothing, by its size: each write pays for it, whatever that is, and the rest is memory and
+    /// time of backups.
+    fn of_waste(bytes: u64) -> Self {
+        const HIGH_BYTES: u64 = 1 << 30;
+        if bytes >= HIGH_BYTES { Self::High } else { Self::Medium }
+    }
+}
+
+/// Returns the statement that builds an index as `pg_get_indexdef` wrote it, without blocking writers.
+fn build_concurrently(definition: &str) -> String {
+    definition.replacen("INDEX ", "INDEX CONCURRENTLY ", 1)
+}
+
+/// Returns the indexes that are large enough to matter, but of which neither statistics nor a measurement tell how much
+/// of them is waste.
+pub(crate) fn of_unknown_bloat(subject: &Subject) -> Vec<IndexName> {
+    bloated_index::unknown(&Context::new(subject, &Options::default()))
+}
+
+/// Returns what is wrong, the gravest first, then what frees the most.
+pub(crate) fn findings(subject: &Subject, options: &Options) -> Vec<Finding> {
+    let context = Context::new(subject, options);
+    let is_wanted = |name: &str| {
+        (options.only.is_empty() || options.only.iter().any(|rule| rule.0 == name))
+            && !options.ignored.iter().any(|rule| rule.0 == name)
+    };
+    let observations =
+        RULES.iter().filter(|(name, _)| is_wanted(name)).flat_map(|(_, check)| check(&context)).collect();
+    let mut findings = resolution::resolved(observations, &context);
+    let small = context.small_indexes();
+    let is_small = |finding: &Finding| {
+        let index = finding.index.as_deref();
+        index.is_some_and(|index| small.contains(&(&*finding.schema, &*finding.table, index)))
+    };
+    findings.retain(|finding| finding.severity == Severity::High || !is_small(finding));
+    let place = |finding: &Finding| {
+        let Finding { schema, table, index, rule, .. } = finding.clone();
+        (schema, table, index, rule)
+    };
+    findings.sort_by_cached_key(|it| (it.severity, std::cmp::Reverse(it.frees_bytes), place(it)));
+    findings
+}
+
+impl Finding {
+    /// The index that it is about.
+    pub(crate) fn index_name(&self) -> Option<IndexName> {
+        let name = self.index.clone()?;
+        Some(IndexName { schema: self.schema.clone(), table: self.table.clone(), name })
+    }
+
+    /// About an index; the rest is to be filled in.
+    fn of_index(rule: &'static str, table: &Table, index: &Index) -> Self {
+        let columns = index.keys.iter().filter_map(|key| key.column.clone().or(key.expression.clone()));
+        Self { index: Some(index.name.clone()), ..Self::of_table(rule, table, columns.collect()) }
+    }
+
+    /// About a table; the rest is to be filled in.
+    fn of_table(rule: &'static str, table: &Table, columns: Vec<String>) -> Self {
+        Self::of_relation(rule, &table.schema, &table.name, columns)
+    }
+
+    /// About a table or sequence; the rest is to be filled in.
+    fn of_relation(rule: &'static str, schema: &str, name: &str, columns: Vec<String>) -> Self {
+        Self {
+            rule,
+            severity: Severity::Low,
+            schema: schema.to_owned(),
+            table: name.to_owned(),
+            index: None,
+            columns,
+            message: String::new(),
+            remedy: String::new(),
+            fix: None,
+            frees_bytes: 0,
+        }
+    }
+}
+
+impl Observation {
+    /// What needs no index and leaves all indexes alone.
+    fn of(finding: Finding) -> Self {
+        Self { finding, relies_on: Vec::new(), changes: Vec::new() }
+    }
+}
+
+impl IndexName {
+    fn of(table: &Table, index: &Index) -> Self {
+        Self { schema: table.schema.clone(), table: table.name.clone(), name: index.name.clone() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_have_names() {
+        assert_eq!("unused-index".parse::<Rule>().unwrap().name(), "unused-index");
+        let error = "unsued-index".parse::<Rule>().unwrap_err();
+        let start = "unknown rule \"unsued-index\"; did you mean \"unused-index\"? (the rules are ";
+        assert!(error.starts_with(start), "{error}");
+        assert!(!"x".parse::<Rule>().unwrap_err().contains("did you mean"));
+        let names: BTreeSet<Rule> = Rule::all().collect();
+        assert_eq!(names.len(), RULES.len());
+    }
+}
