@@ -1,0 +1,234 @@
+//! Keeps the journal of index changes: a table of the database that they are made in, or a local file.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use super::catalog::get;
+use super::connect::{Access, Connection, Target};
+use super::error::{Error, Result};
+use super::interrupt::Interrupt;
+use super::sql;
+use crate::index::change::Change;
+use crate::index::change::journal::{self, Entry, FORMAT, History, Run, RunId, SessionName, Step};
+use crate::random;
+use crate::sources::now_us;
+
+/// The journal's table, in messages.
+const TABLE: &str = "perfkit.index_journal";
+
+/// A journal that can be added to. Each addition is durable when it returns.
+pub(crate) enum Journal {
+    Database(Box<Connection>),
+    File(JournalFile),
+}
+
+/// A file with one JSON object a line.
+pub(crate) struct JournalFile {
+    path: PathBuf,
+    file: File,
+}
+
+impl Journal {
+    /// Opens the journal for a change, and makes it when there is none.
+    ///
+    /// In the database it has a session of its own, so that each entry is committed by itself, and Ctrl-C does not
+    /// reach it: what was done must be written down.
+    pub(crate) async fn open(target: &Target, file: Option<&Path>, interrupt: &Interrupt) -> Result<Self> {
+        if let Some(path) = file {
+            return JournalFile::open(path).map(Self::File);
+        }
+        let connection = target.connect(Access::ReadWrite, interrupt).await?;
+        connection.shield();
+        create(&connection).await?;
+        // An entry must survive a crash of the server, yet a standby that is away must not hold it up.
+        connection
+            .query(sql::SET_CONFIG, &[&"synchronous_commit", &"local"])
+            .await
+            .map_err(Error::query("set synchronous_commit"))?;
+        Ok(Self::Database(Box::new(connection)))
+    }
+
+    /// Returns a run that starts now on this connection's database.
+    pub(crate) async fn new_run(connection: &Connection, changes: Vec<Change>) -> Result<Run> {
+        let started_us = now_us();
+        let bits = random::mix(u64::from(std::process::id()) ^ started_us.unsigned_abs());
+        Ok(Run {
+            format: FORMAT,
+            id: RunId::new(started_us, bits),
+            started_us,
+            perfkit_version: env!("CARGO_PKG_VERSION").to_owned(),
+            target: connection.label.clone(),
+            database: database_identity(connection).await?,
+            changes,
+        })
+    }
+
+    /// Writes a run with its planned steps; before the first of them acts.
+    pub(crate) async fn begin(&mut self, run: &Run, steps: &[Step]) -> Result<()> {
+        let steps =
+            steps.iter().map(|step| Entry::Step { run: run.id.clone(), step: Box::new(step.clone()) });
+        let entries: Vec<Entry> = std::iter::once(Entry::Run(run.clone())).chain(steps).collect();
+        self.append(&entries).await
+    }
+
+    /// Writes a step in its present state: before it acts, and after.
+    pub(crate) async fn write(&mut self, run: &RunId, step: &Step) -> Result<()> {
+        self.append(&[Entry::Step { run: run.clone(), step: Box::new(step.clone()) }]).await
+    }
+
+    async fn append(&mut self, entries: &[Entry]) -> Result<()> {
+        let lines: Vec<String> = entries
+            .iter()
+            .map(|entry| serde_json::to_string(entry).expect("plain values are JSON"))
+            .collect();
+        match self {
+            Self::Database(connection) => connection
+                .execute(sql::JOURNAL_APPEND, &[&lines])
+                .await
+                .map(drop)
+                .map_err(Error::query("write the journal")),
+            Self::File(file) => file.append(&lines),
+        }
+    }
+}
+
+/// Returns the runs that the journal tells of, oldest first, and changes nothing; none when there is no journal.
+pub(crate) async fn histories(connection: &Connection, file: Option<&Path>) -> Result<Vec<History>> {
+    let Some(path) = file else {
+        return if exists(connection).await?.0 { read_table(connection).await } else { Ok(Vec::new()) };
+    };
+    match std::fs::read(path) {
+        Ok(bytes) => parse(path, &bytes),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(Error::file(format!("read journal {path:?}"))(error)),
+    }
+}
+
+/// Returns how many bytes of an unfinished last line a journal file ends with, which a killed perfkit has left.
+pub(crate) fn torn_bytes(path: &Path) -> Result<usize> {
+    let bytes = std::fs::read(path).map_err(Error::file(format!("read journal {path:?}")))?;
+    Ok(bytes.len() - whole_lines(&bytes).len())
+}
+
+/// Returns what tells the connection's database from all others.
+pub(crate) async fn database_identity(connection: &Connection) -> Result<String> {
+    let row = connection
+        .query_one(sql::DATABASE_IDENTITY, &[])
+        .await
+        .map_err(Error::query("identify the database"))?;
+    get(&row, "identity")
+}
+
+/// Returns what names this session in a journal.
+pub(crate) async fn own_session(connection: &Connection) -> Result<SessionName> {
+    let row =
+        connection.query_one(sql::OWN_SESSION, &[]).await.map_err(Error::query("identify the session"))?;
+    Ok(SessionName { pid: get(&row, "pid")?, backend_start_us: get(&row, "backend_start_us")? })
+}
+
+/// Whether the session that a journal names still runs: the server ends a statement whose client was killed.
+pub(crate) async fn is_alive(connection: &Connection, session: &SessionName) -> Result<bool> {
+    let row = connection
+        .query_one(sql::SESSION_IS_ALIVE, &[&session.pid, &session.backend_start_us])
+        .await
+        .map_err(Error::query("look for a session"))?;
+    get(&row, "is_alive")
+}
+
+/// Whether there is the journal's table, and its schema.
+async fn exists(connection: &Connection) -> Result<(bool, bool)> {
+    let row =
+        connection.query_one(sql::JOURNAL_EXISTS, &[]).await.map_err(Error::query("look for the journal"))?;
+    Ok((get(&row, "has_table")?, get(&row, "has_schema")?))
+}
+
+/// Creates what is missing. IF NOT EXISTS alone asks for the privilege even where there is nothing to create.
+async fn create(connection: &Connection) -> Result<()> {
+    let (has_table, has_schema) = exists(connection).await?;
+    if !has_schema {
+        connection.batch_execute(sql::JOURNAL_SCHEMA).await.map_err(|source| Error::NoJournal {
+            doing: "create schema \"perfkit\" for the journal".to_owned(),
+            source,
+        })?;
+    }
+    if !has_table {
+        connection.batch_execute(sql::JOURNAL_TABLE).await.map_err(|source| Error::NoJournal {
+            doing: "create the journal in schema \"perfkit\"".to_owned(),
+            source,
+        })?;
+    }
+    Ok(())
+}
+
+async fn read_table(connection: &Connection) -> Result<Vec<History>> {
+    let rows = connection.query(sql::JOURNAL_ENTRIES, &[]).await.map_err(Error::query("read the journal"))?;
+    let mut entries = Vec::new();
+    for row in rows {
+        let entry: &str = get(&row, "entry")?;
+        entries.push(serde_json::from_str(entry).map_err(|error| unreadable(TABLE, &error))?);
+    }
+    journal::replay(entries).map_err(|error| unreadable(TABLE, &error))
+}
+
+fn unreadable(place: impl Into<String>, reason: &dyn std::error::Error) -> Error {
+    let hint = "Use the perfkit that wrote it, or another journal with `--journal FILE`.";
+    Error::Journal { place: place.into(), reason: reason.to_string(), hint }
+}
+
+impl JournalFile {
+    /// Opens or creates the file for this process alone, and cuts off a line that was not written to its end.
+    fn open(path: &Path) -> Result<Self> {
+        let doing = || format!("open journal {path:?}");
+        let mut file = OpenOptions::new()
+            .read(true)
+            .append(true)
+            .create(true)
+            .open(path)
+            .map_err(Error::file(doing()))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(Error::Journal {
+                    place: format!("{path:?}"),
+                    reason: "another perfkit has it open".to_owned(),
+                    hint: "Wait until it has ended, or name another file.",
+                });
+            }
+            Err(TryLockError::Error(error)) => return Err(Error::file(doing())(error)),
+        }
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).map_err(Error::file(doing()))?;
+        // What cannot be read must not be added to.
+        parse(path, &bytes)?;
+        let whole = whole_lines(&bytes).len();
+        if whole < bytes.len() {
+            file.set_len(whole as u64).map_err(Error::file(doing()))?;
+        }
+        file.sync_all().map_err(Error::file(doing()))?;
+        Ok(Self { path: path.to_owned(), file })
+    }
+
+    fn append(&mut self, lines: &[String]) -> Result<()> {
+        let text = lines.join("\n") + "\n";
+        self.file
+            .write_all(text.as_bytes())
+            .and_then(|()| self.file.sync_data())
+            .map_err(Error::file(format!("write journal {:?}", self.path)))
+    }
+}
+
+/// The bytes without a last line that has no end: a killed perfkit was writing it, and has not acted on it.
+fn whole_lines(bytes: &[u8]) -> &[u8] {
+    &bytes[..bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1)]
+}
+
+fn parse(path: &Path, bytes: &[u8]) -> Result<Vec<History>> {
+    let place = || format!("{path:?}");
+    let mut entries = Vec::new();
+    for (i, line) in whole_lines(bytes).split_inclusive(|byte| *byte == b'\n').enumerate() {
+        let entry = serde_json::from_slice(line);
+        entries.push(entry.map_err(|error| unreadable(format!("{}, line {}", place(), i + 1), &error))?);
+    }
+    journal::replay(entries).map_err(|error| unreadable(place(), &error))
+}
