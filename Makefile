@@ -1,7 +1,7 @@
 # The commands that people and CI type. `make help` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-newest corpus fuzz plan-fixtures lint matrix completions prove-shadow bench-startup bench-explain bench-seed bench-advisor
+.PHONY: help demo test test-newest corpus fuzz plan-fixtures lint matrix completions prove-apply prove-shadow bench-startup bench-explain bench-seed bench-advisor
 
 MAJORS := 14 15 16 17 18
 CORPUS := ../shared/data/plans
@@ -43,6 +43,10 @@ matrix: ## Run the integration tests on every supported PostgreSQL
 		echo "PostgreSQL $$major"; \
 		PERFKIT_PG_BIN=$$bin cargo test --quiet --test it; \
 	done
+
+prove-apply: ## Kill index apply fifty times while others write, and see that one more run puts all right
+	@scripts/ensure-postgres >/dev/null
+	cargo test --quiet --test it index_apply::fifty_kills -- --ignored
 
 completions: ## Write the completion scripts anew
 	cargo build --quiet

@@ -103,8 +103,14 @@ _perfkit() {
             perfkit__subcmd__help__subcmd__index,apply)
                 cmd="perfkit__subcmd__help__subcmd__index__subcmd__apply"
                 ;;
+            perfkit__subcmd__help__subcmd__index,audit)
+                cmd="perfkit__subcmd__help__subcmd__index__subcmd__audit"
+                ;;
             perfkit__subcmd__help__subcmd__index,suggest)
                 cmd="perfkit__subcmd__help__subcmd__index__subcmd__suggest"
+                ;;
+            perfkit__subcmd__help__subcmd__index,undo)
+                cmd="perfkit__subcmd__help__subcmd__index__subcmd__undo"
                 ;;
             perfkit__subcmd__help__subcmd__sandbox,destroy)
                 cmd="perfkit__subcmd__help__subcmd__sandbox__subcmd__destroy"
@@ -124,20 +130,32 @@ _perfkit() {
             perfkit__subcmd__index,apply)
                 cmd="perfkit__subcmd__index__subcmd__apply"
                 ;;
+            perfkit__subcmd__index,audit)
+                cmd="perfkit__subcmd__index__subcmd__audit"
+                ;;
             perfkit__subcmd__index,help)
                 cmd="perfkit__subcmd__index__subcmd__help"
                 ;;
             perfkit__subcmd__index,suggest)
                 cmd="perfkit__subcmd__index__subcmd__suggest"
                 ;;
+            perfkit__subcmd__index,undo)
+                cmd="perfkit__subcmd__index__subcmd__undo"
+                ;;
             perfkit__subcmd__index__subcmd__help,apply)
                 cmd="perfkit__subcmd__index__subcmd__help__subcmd__apply"
+                ;;
+            perfkit__subcmd__index__subcmd__help,audit)
+                cmd="perfkit__subcmd__index__subcmd__help__subcmd__audit"
                 ;;
             perfkit__subcmd__index__subcmd__help,help)
                 cmd="perfkit__subcmd__index__subcmd__help__subcmd__help"
                 ;;
             perfkit__subcmd__index__subcmd__help,suggest)
                 cmd="perfkit__subcmd__index__subcmd__help__subcmd__suggest"
+                ;;
+            perfkit__subcmd__index__subcmd__help,undo)
+                cmd="perfkit__subcmd__index__subcmd__help__subcmd__undo"
                 ;;
             perfkit__subcmd__sandbox,destroy)
                 cmd="perfkit__subcmd__sandbox__subcmd__destroy"
@@ -696,7 +714,7 @@ _perfkit() {
             return 0
             ;;
         perfkit__subcmd__help__subcmd__index)
-            opts="suggest apply"
+            opts="suggest audit apply undo"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -723,7 +741,35 @@ _perfkit() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        perfkit__subcmd__help__subcmd__index__subcmd__audit)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         perfkit__subcmd__help__subcmd__index__subcmd__suggest)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        perfkit__subcmd__help__subcmd__index__subcmd__undo)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -864,7 +910,7 @@ _perfkit() {
             return 0
             ;;
         perfkit__subcmd__index)
-            opts="-o -q -h --json --output --quiet --color --config --help suggest apply help"
+            opts="-o -q -h --json --output --quiet --color --config --help suggest audit apply undo help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -894,12 +940,28 @@ _perfkit() {
             return 0
             ;;
         perfkit__subcmd__index__subcmd__apply)
-            opts="-y -d -w -o -q -h --yes --dry-run --storage-budget --max-indexes --max-columns --kinds --time-limit --what-if --database-url --statement-timeout --lock-timeout --workload --pg-bin --json --output --quiet --color --config --help"
+            opts="-y -d -w -o -q -h --yes --dry-run --no-drops --journal --max-lag --max-active --lock-tries --skip-disk-check --storage-budget --max-indexes --max-columns --kinds --time-limit --what-if --database-url --statement-timeout --lock-timeout --workload --pg-bin --json --output --quiet --color --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --journal)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-lag)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-active)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --lock-tries)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --storage-budget)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -975,8 +1037,98 @@ _perfkit() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        perfkit__subcmd__index__subcmd__audit)
+            opts="-d -w -o -q -h --schema --only --ignore --min-size --min-stats-age --replica --exact-bloat --baseline --write-baseline --from-snapshot --database-url --statement-timeout --lock-timeout --workload --json --output --quiet --color --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --schema)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --only)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ignore)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --min-size)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --min-stats-age)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --replica)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --baseline)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --write-baseline)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --from-snapshot)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --database-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -d)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --statement-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --lock-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --workload)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -w)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         perfkit__subcmd__index__subcmd__help)
-            opts="suggest apply help"
+            opts="suggest audit apply undo help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -990,6 +1142,20 @@ _perfkit() {
             return 0
             ;;
         perfkit__subcmd__index__subcmd__help__subcmd__apply)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        perfkit__subcmd__index__subcmd__help__subcmd__audit)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1018,6 +1184,20 @@ _perfkit() {
             return 0
             ;;
         perfkit__subcmd__index__subcmd__help__subcmd__suggest)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        perfkit__subcmd__index__subcmd__help__subcmd__undo)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1115,6 +1295,56 @@ _perfkit() {
                     return 0
                     ;;
                 --pg-bin)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        perfkit__subcmd__index__subcmd__undo)
+            opts="-y -d -o -q -h --list --yes --dry-run --journal --database-url --statement-timeout --lock-timeout --json --output --quiet --color --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --journal)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --database-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -d)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --statement-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --lock-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -181,17 +181,19 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and __fish_seen
 complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and __fish_seen_subcommand_from help" -f -a "diff" -d 'Compare two plans of a statement: what changed, and the likely cause'
 complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and __fish_seen_subcommand_from help" -f -a "check" -d 'Hold the plans of a workload against the contract in perfkit.yaml, for CI'
 complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c perfkit -n "__fish_perfkit_using_subcommand index; and not __fish_seen_subcommand_from suggest apply help" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
-complete -c perfkit -n "__fish_perfkit_using_subcommand index; and not __fish_seen_subcommand_from suggest apply help" -l color -d 'Use color' -r -f -a "auto\t''
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and not __fish_seen_subcommand_from suggest audit apply undo help" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and not __fish_seen_subcommand_from suggest audit apply undo help" -l color -d 'Use color' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c perfkit -n "__fish_perfkit_using_subcommand index; and not __fish_seen_subcommand_from suggest apply help" -l config -d 'Read this configuration file instead of ./perfkit.yaml' -r -F
-complete -c perfkit -n "__fish_perfkit_using_subcommand index; and not __fish_seen_subcommand_from suggest apply help" -l json -d 'Print the result as JSON'
-complete -c perfkit -n "__fish_perfkit_using_subcommand index; and not __fish_seen_subcommand_from suggest apply help" -s q -l quiet -d 'Print results, warnings and errors only'
-complete -c perfkit -n "__fish_perfkit_using_subcommand index; and not __fish_seen_subcommand_from suggest apply help" -s h -l help -d 'Print help'
-complete -c perfkit -n "__fish_perfkit_using_subcommand index; and not __fish_seen_subcommand_from suggest apply help" -f -a "suggest" -d 'Suggest the index set that makes the workload cheapest'
-complete -c perfkit -n "__fish_perfkit_using_subcommand index; and not __fish_seen_subcommand_from suggest apply help" -f -a "apply" -d 'Build the suggested indexes without blocking writers'
-complete -c perfkit -n "__fish_perfkit_using_subcommand index; and not __fish_seen_subcommand_from suggest apply help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and not __fish_seen_subcommand_from suggest audit apply undo help" -l config -d 'Read this configuration file instead of ./perfkit.yaml' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and not __fish_seen_subcommand_from suggest audit apply undo help" -l json -d 'Print the result as JSON'
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and not __fish_seen_subcommand_from suggest audit apply undo help" -s q -l quiet -d 'Print results, warnings and errors only'
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and not __fish_seen_subcommand_from suggest audit apply undo help" -s h -l help -d 'Print help'
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and not __fish_seen_subcommand_from suggest audit apply undo help" -f -a "suggest" -d 'Suggest the index set that makes the workload cheapest'
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and not __fish_seen_subcommand_from suggest audit apply undo help" -f -a "audit" -d 'Find indexes that cost without need, and keys and indexes that are missing'
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and not __fish_seen_subcommand_from suggest audit apply undo help" -f -a "apply" -d 'Change the set of indexes without blocking writers'
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and not __fish_seen_subcommand_from suggest audit apply undo help" -f -a "undo" -d 'Take back what `perfkit index apply` has changed'
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and not __fish_seen_subcommand_from suggest audit apply undo help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from suggest" -l storage-budget -d 'Suggest indexes of this size at the most, all together' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from suggest" -l max-indexes -d 'Suggest this many indexes at the most' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from suggest" -l max-columns -d 'Suggest indexes with this many key columns at the most' -r
@@ -222,6 +224,32 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_s
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from suggest" -l json -d 'Print the result as JSON'
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from suggest" -s q -l quiet -d 'Print results, warnings and errors only'
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from suggest" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from audit" -l schema -d 'Audit this schema (can be repeated, \'*\' for all) [default: those of the search path]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from audit" -l only -d 'Apply this rule only (can be repeated)' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from audit" -l ignore -d 'Leave out this rule (can be repeated)' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from audit" -l min-size -d 'Leave out findings about smaller indexes, but for grave ones' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from audit" -l min-stats-age -d 'Call no index unused before the counters have counted this long [default: 7days]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from audit" -l replica -d 'Count the index scans of this standby as well (URL or keyword/value string; can be repeated)' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from audit" -l baseline -d 'Report nothing that this file accepts' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from audit" -l write-baseline -d 'Accept all findings of this run in this file, for `--baseline`' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from audit" -l from-snapshot -d 'Work from a file of `perfkit index suggest --snapshot`, without a database' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from audit" -s d -l database-url -d 'Connect to this database (URL or keyword/value string)' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from audit" -l statement-timeout -d 'Cancel a statement after this time [default: 30s]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from audit" -l lock-timeout -d 'Give up waiting for a lock after this time [default: 2s]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from audit" -s w -l workload -d 'Take the statements from here (can be repeated)' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from audit" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from audit" -l color -d 'Use color' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from audit" -l config -d 'Read this configuration file instead of ./perfkit.yaml' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from audit" -l exact-bloat -d 'Measure bloated indexes with pgstattuple, which reads all of them, instead of estimating only'
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from audit" -l json -d 'Print the result as JSON'
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from audit" -s q -l quiet -d 'Print results, warnings and errors only'
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from audit" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from apply" -l journal -d 'Keep the journal in this file, not in the database' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from apply" -l max-lag -d 'Begin no step while a replica is further behind' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from apply" -l max-active -d 'Begin no step while more sessions of others run a statement' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from apply" -l lock-tries -d 'Try a step that others would queue up behind this often; each try waits for `--lock-timeout`' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from apply" -l storage-budget -d 'Suggest indexes of this size at the most, all together' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from apply" -l max-indexes -d 'Suggest this many indexes at the most' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from apply" -l max-columns -d 'Suggest indexes with this many key columns at the most' -r
@@ -241,11 +269,30 @@ never\t''"
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from apply" -l config -d 'Read this configuration file instead of ./perfkit.yaml' -r -F
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from apply" -s y -l yes -d 'Do not ask'
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from apply" -l dry-run -d 'Print the plan and change nothing'
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from apply" -l no-drops -d 'Leave out all that drops an index'
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from apply" -l skip-disk-check -d 'Build even where the free space seems not to be enough'
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from apply" -l json -d 'Print the result as JSON'
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from apply" -s q -l quiet -d 'Print results, warnings and errors only'
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from apply" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from undo" -l journal -d 'Read and write this journal instead of that in the database' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from undo" -s d -l database-url -d 'Connect to this database (URL or keyword/value string)' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from undo" -l statement-timeout -d 'Cancel a statement after this time [default: 30s]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from undo" -l lock-timeout -d 'Give up waiting for a lock after this time [default: 2s]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from undo" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from undo" -l color -d 'Use color' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from undo" -l config -d 'Read this configuration file instead of ./perfkit.yaml' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from undo" -l list -d 'List the runs and change nothing'
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from undo" -s y -l yes -d 'Do not ask'
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from undo" -l dry-run -d 'Print the plan and change nothing'
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from undo" -l json -d 'Print the result as JSON'
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from undo" -s q -l quiet -d 'Print results, warnings and errors only'
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from undo" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from help" -f -a "suggest" -d 'Suggest the index set that makes the workload cheapest'
-complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from help" -f -a "apply" -d 'Build the suggested indexes without blocking writers'
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from help" -f -a "audit" -d 'Find indexes that cost without need, and keys and indexes that are missing'
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from help" -f -a "apply" -d 'Change the set of indexes without blocking writers'
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from help" -f -a "undo" -d 'Take back what `perfkit index apply` has changed'
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c perfkit -n "__fish_perfkit_using_subcommand seed" -l users -d 'How many users; the other tables follow in proportion [default: 100]' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand seed" -l seed -d 'Choose other data' -r
@@ -316,4 +363,6 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_su
 complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from explain" -f -a "diff" -d 'Compare two plans of a statement: what changed, and the likely cause'
 complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from explain" -f -a "check" -d 'Hold the plans of a workload against the contract in perfkit.yaml, for CI'
 complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from index" -f -a "suggest" -d 'Suggest the index set that makes the workload cheapest'
-complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from index" -f -a "apply" -d 'Build the suggested indexes without blocking writers'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from index" -f -a "audit" -d 'Find indexes that cost without need, and keys and indexes that are missing'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from index" -f -a "apply" -d 'Change the set of indexes without blocking writers'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from index" -f -a "undo" -d 'Take back what `perfkit index apply` has changed'

@@ -371,8 +371,41 @@ _arguments "${_arguments_options[@]}" : \
 '--help[Print help (see more with '\''--help'\'')]' \
 && ret=0
 ;;
+(audit)
+_arguments "${_arguments_options[@]}" : \
+'*--schema=[Audit this schema (can be repeated, '\''*'\'' for all) \[default\: those of the search path\]]:NAME:_default' \
+'*--only=[Apply this rule only (can be repeated)]:RULE:_default' \
+'(--only)*--ignore=[Leave out this rule (can be repeated)]:RULE:_default' \
+'--min-size=[Leave out findings about smaller indexes, but for grave ones]:SIZE:_default' \
+'--min-stats-age=[Call no index unused before the counters have counted this long \[default\: 7days\]]:DURATION:_default' \
+'*--replica=[Count the index scans of this standby as well (URL or keyword/value string; can be repeated)]:URL:_default' \
+'--baseline=[Report nothing that this file accepts]:FILE:_files' \
+'--write-baseline=[Accept all findings of this run in this file, for \`--baseline\`]:FILE:_files' \
+'(-d --database-url --replica --exact-bloat)--from-snapshot=[Work from a file of \`perfkit index suggest --snapshot\`, without a database]:FILE:_files' \
+'-d+[Connect to this database (URL or keyword/value string)]:URL:_default' \
+'--database-url=[Connect to this database (URL or keyword/value string)]:URL:_default' \
+'--statement-timeout=[Cancel a statement after this time \[default\: 30s\]]:TIME:_default' \
+'--lock-timeout=[Give up waiting for a lock after this time \[default\: 2s\]]:TIME:_default' \
+'*-w+[Take the statements from here (can be repeated)]:SOURCE:_default' \
+'*--workload=[Take the statements from here (can be repeated)]:SOURCE:_default' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'--color=[Use color]:WHEN:(auto always never)' \
+'--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
+'--exact-bloat[Measure bloated indexes with pgstattuple, which reads all of them, instead of estimating only]' \
+'--json[Print the result as JSON]' \
+'-q[Print results, warnings and errors only]' \
+'--quiet[Print results, warnings and errors only]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+&& ret=0
+;;
 (apply)
 _arguments "${_arguments_options[@]}" : \
+'--journal=[Keep the journal in this file, not in the database]:FILE:_files' \
+'--max-lag=[Begin no step while a replica is further behind]:TIME:_default' \
+'--max-active=[Begin no step while more sessions of others run a statement]:N:_default' \
+'--lock-tries=[Try a step that others would queue up behind this often; each try waits for \`--lock-timeout\`]:N:_default' \
 '--storage-budget=[Suggest indexes of this size at the most, all together]:SIZE:_default' \
 '--max-indexes=[Suggest this many indexes at the most]:N:_default' \
 '--max-columns=[Suggest indexes with this many key columns at the most]:N:_default' \
@@ -393,12 +426,37 @@ _arguments "${_arguments_options[@]}" : \
 '-y[Do not ask]' \
 '--yes[Do not ask]' \
 '(-y --yes)--dry-run[Print the plan and change nothing]' \
+'--no-drops[Leave out all that drops an index]' \
+'--skip-disk-check[Build even where the free space seems not to be enough]' \
 '--json[Print the result as JSON]' \
 '-q[Print results, warnings and errors only]' \
 '--quiet[Print results, warnings and errors only]' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
-'::file -- Build what `perfkit index suggest -o FILE.json` has saved, instead of asking the advisor now:_files' \
+'::file -- Do what this file says, instead of asking the advisor now; `-` for standard input:_files' \
+&& ret=0
+;;
+(undo)
+_arguments "${_arguments_options[@]}" : \
+'--journal=[Read and write this journal instead of that in the database]:FILE:_files' \
+'-d+[Connect to this database (URL or keyword/value string)]:URL:_default' \
+'--database-url=[Connect to this database (URL or keyword/value string)]:URL:_default' \
+'--statement-timeout=[Cancel a statement after this time \[default\: 30s\]]:TIME:_default' \
+'--lock-timeout=[Give up waiting for a lock after this time \[default\: 2s\]]:TIME:_default' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'--color=[Use color]:WHEN:(auto always never)' \
+'--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
+'--list[List the runs and change nothing]' \
+'(--list)-y[Do not ask]' \
+'(--list)--yes[Do not ask]' \
+'(-y --yes --list)--dry-run[Print the plan and change nothing]' \
+'--json[Print the result as JSON]' \
+'-q[Print results, warnings and errors only]' \
+'--quiet[Print results, warnings and errors only]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+'::run -- Undo this run instead of the newest that is not undone (the beginning of its id is enough):_default' \
 && ret=0
 ;;
 (help)
@@ -417,7 +475,15 @@ _arguments "${_arguments_options[@]}" : \
 _arguments "${_arguments_options[@]}" : \
 && ret=0
 ;;
+(audit)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
 (apply)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(undo)
 _arguments "${_arguments_options[@]}" : \
 && ret=0
 ;;
@@ -606,7 +672,15 @@ _arguments "${_arguments_options[@]}" : \
 _arguments "${_arguments_options[@]}" : \
 && ret=0
 ;;
+(audit)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
 (apply)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(undo)
 _arguments "${_arguments_options[@]}" : \
 && ret=0
 ;;
@@ -775,7 +849,9 @@ _perfkit__subcmd__help__subcmd__help_commands() {
 _perfkit__subcmd__help__subcmd__index_commands() {
     local commands; commands=(
 'suggest:Suggest the index set that makes the workload cheapest' \
-'apply:Build the suggested indexes without blocking writers' \
+'audit:Find indexes that cost without need, and keys and indexes that are missing' \
+'apply:Change the set of indexes without blocking writers' \
+'undo:Take back what \`perfkit index apply\` has changed' \
     )
     _describe -t commands 'perfkit help index commands' commands "$@"
 }
@@ -784,10 +860,20 @@ _perfkit__subcmd__help__subcmd__index__subcmd__apply_commands() {
     local commands; commands=()
     _describe -t commands 'perfkit help index apply commands' commands "$@"
 }
+(( $+functions[_perfkit__subcmd__help__subcmd__index__subcmd__audit_commands] )) ||
+_perfkit__subcmd__help__subcmd__index__subcmd__audit_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit help index audit commands' commands "$@"
+}
 (( $+functions[_perfkit__subcmd__help__subcmd__index__subcmd__suggest_commands] )) ||
 _perfkit__subcmd__help__subcmd__index__subcmd__suggest_commands() {
     local commands; commands=()
     _describe -t commands 'perfkit help index suggest commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__help__subcmd__index__subcmd__undo_commands] )) ||
+_perfkit__subcmd__help__subcmd__index__subcmd__undo_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit help index undo commands' commands "$@"
 }
 (( $+functions[_perfkit__subcmd__help__subcmd__init_commands] )) ||
 _perfkit__subcmd__help__subcmd__init_commands() {
@@ -844,7 +930,9 @@ _perfkit__subcmd__help__subcmd__seed_commands() {
 _perfkit__subcmd__index_commands() {
     local commands; commands=(
 'suggest:Suggest the index set that makes the workload cheapest' \
-'apply:Build the suggested indexes without blocking writers' \
+'audit:Find indexes that cost without need, and keys and indexes that are missing' \
+'apply:Change the set of indexes without blocking writers' \
+'undo:Take back what \`perfkit index apply\` has changed' \
 'help:Print this message or the help of the given subcommand(s)' \
     )
     _describe -t commands 'perfkit index commands' commands "$@"
@@ -854,11 +942,18 @@ _perfkit__subcmd__index__subcmd__apply_commands() {
     local commands; commands=()
     _describe -t commands 'perfkit index apply commands' commands "$@"
 }
+(( $+functions[_perfkit__subcmd__index__subcmd__audit_commands] )) ||
+_perfkit__subcmd__index__subcmd__audit_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit index audit commands' commands "$@"
+}
 (( $+functions[_perfkit__subcmd__index__subcmd__help_commands] )) ||
 _perfkit__subcmd__index__subcmd__help_commands() {
     local commands; commands=(
 'suggest:Suggest the index set that makes the workload cheapest' \
-'apply:Build the suggested indexes without blocking writers' \
+'audit:Find indexes that cost without need, and keys and indexes that are missing' \
+'apply:Change the set of indexes without blocking writers' \
+'undo:Take back what \`perfkit index apply\` has changed' \
 'help:Print this message or the help of the given subcommand(s)' \
     )
     _describe -t commands 'perfkit index help commands' commands "$@"
@@ -867,6 +962,11 @@ _perfkit__subcmd__index__subcmd__help_commands() {
 _perfkit__subcmd__index__subcmd__help__subcmd__apply_commands() {
     local commands; commands=()
     _describe -t commands 'perfkit index help apply commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__index__subcmd__help__subcmd__audit_commands] )) ||
+_perfkit__subcmd__index__subcmd__help__subcmd__audit_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit index help audit commands' commands "$@"
 }
 (( $+functions[_perfkit__subcmd__index__subcmd__help__subcmd__help_commands] )) ||
 _perfkit__subcmd__index__subcmd__help__subcmd__help_commands() {
@@ -878,10 +978,20 @@ _perfkit__subcmd__index__subcmd__help__subcmd__suggest_commands() {
     local commands; commands=()
     _describe -t commands 'perfkit index help suggest commands' commands "$@"
 }
+(( $+functions[_perfkit__subcmd__index__subcmd__help__subcmd__undo_commands] )) ||
+_perfkit__subcmd__index__subcmd__help__subcmd__undo_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit index help undo commands' commands "$@"
+}
 (( $+functions[_perfkit__subcmd__index__subcmd__suggest_commands] )) ||
 _perfkit__subcmd__index__subcmd__suggest_commands() {
     local commands; commands=()
     _describe -t commands 'perfkit index suggest commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__index__subcmd__undo_commands] )) ||
+_perfkit__subcmd__index__subcmd__undo_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit index undo commands' commands "$@"
 }
 (( $+functions[_perfkit__subcmd__init_commands] )) ||
 _perfkit__subcmd__init_commands() {

@@ -20,11 +20,16 @@ SELECT c.oid,
        s.n_tup_upd AS n_updated,
        s.n_tup_hot_upd AS n_hot_updated,
        s.n_tup_del AS n_deleted,
+       s.seq_scan AS n_seq_scans,
+       s.idx_scan AS n_index_scans,
+       s.seq_tup_read AS n_rows_seq_read,
+       s.n_mod_since_analyze AS n_modified_since_analyze,
        coalesce((
            SELECT o.option_value::pg_catalog.int4 FROM pg_catalog.pg_options_to_table(c.reloptions) AS o
            WHERE o.option_name = 'fillfactor'
        ), 100) AS fillfactor,
-       coalesce(c.reloptions, '{}') AS options
+       coalesce(c.reloptions, '{}') AS options,
+       c.relreplident AS replica_identity
 FROM pg_catalog.pg_class AS c
 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
 LEFT JOIN pg_catalog.pg_stat_all_tables AS s ON s.relid = c.oid

@@ -43,6 +43,9 @@ pub(crate) struct Table {
     pub(crate) fillfactor: u8,
     /// Storage options and options of views, as `name=value` (`pg_class.reloptions`).
     pub(crate) options: Vec<String>,
+    /// What of a row identifies it to logical replication (`pg_class.relreplident`): `d` its primary key, `i` an index, `f`
+    /// everything, `n` nothing.
+    pub(crate) replica_identity: char,
 }
 
 /// What happened to a table's rows since its statistics were reset (`pg_stat_user_tables`).
@@ -53,6 +56,11 @@ pub(crate) struct Activity {
     /// Updates that changed no index (heap-only tuples).
     pub(crate) n_hot_updated: u64,
     pub(crate) n_deleted: u64,
+    /// Sequential scans, index scans, and rows that sequential scans read.
+    pub(crate) n_seq_scans: u64,
+    pub(crate) n_index_scans: u64,
+    pub(crate) n_rows_seq_read: u64,
+    pub(crate) n_modified_since_analyze: u64,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -115,7 +123,9 @@ pub(crate) struct ColumnStatistics {
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own that the catalog states")]
 pub(crate) struct Index {
+    pub(crate) oid: u32,
     pub(crate) name: String,
     /// `CREATE INDEX`, as `pg_get_indexdef` writes it.
     pub(crate) definition: String,
@@ -126,13 +136,48 @@ pub(crate) struct Index {
     pub(crate) is_unique: bool,
     /// The predicate of a partial index, as `pg_get_expr` writes it.
     pub(crate) predicate: Option<String>,
+    /// Whether queries may use it (`indisvalid`).
     pub(crate) is_valid: bool,
+    /// Whether writes maintain it (`indisready` and `indislive`): an index can be ready without being valid.
+    pub(crate) is_ready: bool,
+    /// Of a unique index: whether uniqueness can be checked at the end of the transaction (not `indimmediate`).
+    pub(crate) is_deferrable: bool,
+    /// Of a unique index: NULLS NOT DISTINCT.
+    pub(crate) nulls_not_distinct: bool,
+    /// Whether it is the table's replica identity.
+    pub(crate) is_replica_identity: bool,
+    /// Whether the table is marked to be clustered on it.
+    pub(crate) is_clustered: bool,
+    /// The partitioned index that it is attached to.
+    pub(crate) parent: Option<u32>,
+    /// The foreign keys of other tables (or this one) that rely on its uniqueness, by name (`pg_constraint.conindid`).
+    pub(crate) referencing: Vec<String>,
+    /// The extension that it belongs to.
+    pub(crate) extension: Option<String>,
+    /// Storage options, as `name=value`.
+    pub(crate) options: Vec<String>,
+    pub(crate) comment: Option<String>,
+    /// How it was used; `None` where the server does not say.
+    pub(crate) usage: Option<IndexUsage>,
     /// Whether a PRIMARY KEY, UNIQUE or EXCLUDE constraint owns the index.
     pub(crate) is_constraint: bool,
     pub(crate) n_rows: f64,
     pub(crate) size_bytes: u64,
     /// Of its expressions, by the name of the index's column.
     pub(crate) statistics: Vec<(String, ColumnStatistics)>,
+}
+
+/// How an index was used since the server's counters were reset (`pg_stat_all_indexes`). Of a partitioned index, the
+/// sum over those of its partitions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct IndexUsage {
+    /// Planning counts as well: it probes the ends of indexes. Uniqueness checks do not.
+    pub(crate) n_scans: u64,
+    /// Entries that scans returned, and rows that plain index scans fetched from the table by them.
+    pub(crate) n_entries_read: u64,
+    pub(crate) n_rows_fetched: u64,
+    /// Seconds since the last scan (PostgreSQL 16 and newer); `None` when there was none or it is not known.
+    pub(crate) scanned_s_ago: Option<f64>,
 }
 
 /// A key column or expression of an index.
@@ -144,6 +189,14 @@ pub(crate) struct IndexKey {
     pub(crate) expression: Option<String>,
     /// The operator class, where it is not the type's default.
     pub(crate) opclass: Option<String>,
+    /// The operator family (`pg_opclass.opcfamily`) and the type that the class is for: keys with the same family and
+    /// type answer the same operators, whatever their classes are called.
+    pub(crate) opfamily: u32,
+    pub(crate) opclass_type: String,
+    /// The collation that orders the key, qualified and quoted; `None` for types without one.
+    pub(crate) collation: Option<String>,
+    /// Whether that is another one than the column's or expression's own.
+    pub(crate) has_other_collation: bool,
     pub(crate) descending: bool,
     pub(crate) nulls_first: bool,
 }
@@ -156,16 +209,27 @@ pub(crate) struct Constraint {
     /// As `pg_get_constraintdef` writes it.
     pub(crate) definition: String,
     pub(crate) columns: Vec<String>,
+    /// Whether rows that were there before it were checked as well.
+    pub(crate) is_validated: bool,
+    /// The index that a PRIMARY KEY, UNIQUE or EXCLUDE constraint owns, and that a foreign key relies on.
+    pub(crate) index: Option<u32>,
     /// Of a foreign key.
     pub(crate) references: Option<Reference>,
 }
 
 /// What a foreign key refers to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Reference {
     pub(crate) table: u32,
     /// In the order of the key's own columns.
     pub(crate) columns: Vec<String>,
+    /// For each of the key's own columns the operator families that find it when a row of the parent is deleted or
+    /// changed; none where that check casts the column (`integer` that references `numeric`).
+    pub(crate) families: Vec<Vec<u32>>,
+    /// ON DELETE and ON UPDATE, as in `pg_constraint.confdeltype`: `a` no action, `r` restrict, `c` cascade, `n` set null,
+    /// `d` set default.
+    pub(crate) on_delete: char,
+    pub(crate) on_update: char,
 }
 
 impl Catalog {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::command::index::{apply, suggest};
+use crate::command::index::{apply, audit, suggest, undo};
 use crate::command::{bench, completions, demo, explain, init, man, sandbox, seed};
 use crate::config;
 
@@ -41,7 +41,9 @@ pub(crate) enum Command {
 #[derive(Subcommand, Debug)]
 pub(crate) enum IndexCommand {
     Suggest(suggest::SuggestArgs),
+    Audit(audit::AuditArgs),
     Apply(apply::ApplyArgs),
+    Undo(undo::UndoArgs),
 }
 
 /// What every command takes.

@@ -26,6 +26,17 @@
 //! `index::write_price` what that costs, `index::selection` which set is best; it asks an `index::Planner`, which
 //! `command::index::suggest` puts before the shadow or HypoPG.
 //!
+//! # Changes of the index set
+//!
+//! `index::change::plan` says what is left to do, `index::change::record` what an index was, `index::change::restore` how it
+//! comes back, `index::change::undo` how a run is undone; `pg::journal` keeps what was done, written before it is done.
+//!
+//! # Index audit
+//!
+//! `pg::catalog` and `pg::audit` read, `index::audit` holds a rule a file over a `Subject` (the catalog, evidence of its use, the
+//! workload) and takes back fixes that contradict each other, `index::change::script` writes the rest as SQL with its undo,
+//! `index::audit::baseline` leaves out what was accepted, `report::audit` prints.
+//!
 //! # Plans
 //!
 //! `plan::read` takes any input apart (`decode`, `frame`, `log`), reads each format into the keys of EXPLAIN's JSON, and

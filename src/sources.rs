@@ -47,6 +47,23 @@ pub(crate) async fn load_to_plan(
     usable(context, of_names(context, named, connection, catalog).await?)
 }
 
+/// Loads the same workload for a command that can do without; `None` where none is named and none is there.
+pub(crate) async fn load_if_any(
+    context: &Context,
+    named: &[String],
+    connection: Option<&Connection>,
+    catalog: &Catalog,
+) -> Result<Option<Workload>> {
+    if !named.is_empty() {
+        return load_to_plan(context, named, connection, catalog).await.map(Some);
+    }
+    let workload = find(context, connection, catalog).await?;
+    if let Some(workload) = &workload {
+        report(context, workload);
+    }
+    Ok(workload)
+}
+
 async fn of_names(
     context: &Context,
     named: &[String],
@@ -54,7 +71,12 @@ async fn of_names(
     catalog: &Catalog,
 ) -> Result<Workload> {
     match named {
-        [] => find(context, connection, catalog).await,
+        [] => find(context, connection, catalog).await?.ok_or_else(|| {
+            Error::usage(
+                "there is no workload: no perfkit.yaml, no pg_stat_statements, and no built-in scenario's tables",
+            )
+            .hint("Write a starter perfkit.yaml with `perfkit init`, or name a workload with `--workload`.")
+        }),
         [first, rest @ ..] => {
             let mut workload = open(first, connection).await?;
             for name in rest {
@@ -94,12 +116,17 @@ fn report(context: &Context, workload: &Workload) {
     ));
 }
 
-/// Returns the workload of ./perfkit.yaml, `pg_stat_statements` or a built-in scenario, in this order.
-async fn find(context: &Context, connection: Option<&Connection>, catalog: &Catalog) -> Result<Workload> {
+/// Returns the workload of ./perfkit.yaml, `pg_stat_statements` or a built-in scenario, in this order; `None` where there is
+/// none of them.
+async fn find(
+    context: &Context,
+    connection: Option<&Connection>,
+    catalog: &Catalog,
+) -> Result<Option<Workload>> {
     if let Some(file) = &context.config
         && !file.config.workload.statements.is_empty()
     {
-        return Ok(of_config(file, Source::File(file.path.display().to_string())));
+        return Ok(Some(of_config(file, Source::File(file.path.display().to_string()))));
     }
     if let Some(connection) = connection
         && let Some(mut workload) = pg::stat::workload(connection).await?
@@ -111,17 +138,12 @@ async fn find(context: &Context, connection: Option<&Connection>, catalog: &Cata
             (!reads && !statement.kind.writes()).then(|| "reads no table of this database".to_owned())
         });
         if workload.statements.iter().any(|statement| !statement.kind.writes()) {
-            return Ok(workload);
+            return Ok(Some(workload));
         }
     }
-    if let Some(scenario) = scenario_of(catalog) {
-        let file = scenario_config(scenario)?;
-        return Ok(of_config(&file, Source::Scenario(scenario.name.to_owned())));
-    }
-    Err(Error::usage(
-        "there is no workload: no perfkit.yaml, no pg_stat_statements, and no built-in scenario's tables",
-    )
-    .hint("Write a starter perfkit.yaml with `perfkit init`, or name a workload with `--workload`."))
+    let Some(scenario) = scenario_of(catalog) else { return Ok(None) };
+    let file = scenario_config(scenario)?;
+    Ok(Some(of_config(&file, Source::Scenario(scenario.name.to_owned()))))
 }
 
 async fn open(name: &str, connection: Option<&Connection>) -> Result<Workload> {

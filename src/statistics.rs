@@ -54,6 +54,12 @@ impl Sample {
         }
     }
 
+    /// Returns the values of an expression, nulls aside; `None` when it was not read.
+    pub(crate) fn values(&self, expression: &str) -> Option<impl Iterator<Item = &str>> {
+        let at = self.expressions.iter().position(|have| have == expression)?;
+        Some(self.rows.iter().filter_map(move |row| row[at].as_deref()))
+    }
+
     /// Estimates how many combinations of these expressions' values the table has; NULL counts as a value, as it does
     /// in an index. `None` when one of them was not read.
     pub(crate) fn distinct(&self, expressions: &[&str]) -> Option<f64> {

@@ -1,6 +1,8 @@
 //! Fifteen statements over 4.2 million rows that want every kind of index: the suggested set beside one that was made by
 //! hand, both really built.
 
+use std::fmt::Write as _;
+
 use serde_json::Value;
 use tokio_postgres::Client;
 
@@ -96,7 +98,7 @@ async fn price(client: &Client, indexes: &[String]) -> (f64, i64) {
     // Expressions have statistics only after ANALYZE.
     let mut script = String::from("BEGIN; SET LOCAL jit = off; SET LOCAL maintenance_work_mem = '512MB'; ");
     for (i, index) in indexes.iter().enumerate() {
-        script.push_str(&format!("CREATE INDEX priced_{i} ON {index}; "));
+        let _ = write!(script, "CREATE INDEX priced_{i} ON {index}; ");
     }
     client.batch_execute(&(script + "ANALYZE customers")).await.expect("the indexes are built");
     let mut cost = 0.0;

@@ -11,6 +11,7 @@ use crate::cli::{ConnectArgs, ProgramsArgs, WorkloadArgs};
 use crate::config::Timeouts;
 use crate::context::{Context, LONG_STATEMENT_TIMEOUT};
 use crate::error::{Error, ExitStatus, Result};
+use crate::index::change::Change;
 use crate::pg::server::{Cluster, Programs, SANDBOX_DATABASE, Sandbox, Settings};
 use crate::pg::{self, Access, Connection, Target, sql};
 use crate::plan;
@@ -158,7 +159,11 @@ async fn show(context: &Context, args: &DemoArgs, server: &Server, start: Instan
     let wanted: Vec<_> = advice
         .suggestions
         .iter()
-        .map(|s| index::apply::Wanted { definition: s.definition.clone(), size_bytes: s.size_bytes })
+        .map(|s| Change::Create {
+            definition: s.definition.clone(),
+            size_bytes: s.size_bytes,
+            replaces: Vec::new(),
+        })
         .collect();
     context.ui.status(format_args!(
         "index suggest: {} indexes from {} candidates in {:.1} s",
@@ -166,7 +171,7 @@ async fn show(context: &Context, args: &DemoArgs, server: &Server, start: Instan
         advice.n_candidates,
         advice.elapsed.as_secs_f64()
     ));
-    let built = index::apply::build(context, &target, &wanted).await?;
+    let built = index::apply::build(context, &target, wanted).await?;
     let after =
         bench::measure(context, &target, &mut connection, &server.catalog, &workload.statements, &plan)
             .await?;

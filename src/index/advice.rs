@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use super::Definition;
 use super::verification::Verification;
+use super::{Definition, drop_concurrently};
+use crate::query::quote;
 use crate::workload::Skipped;
 
 /// The set of indexes to end with, as changes of the set that is there.
@@ -42,6 +43,8 @@ pub(crate) struct Advice {
 #[derive(Clone, Debug)]
 pub(crate) struct Suggestion {
     pub(crate) definition: Definition,
+    /// The statements that build it while others write, without semicolons; several for a partitioned table.
+    pub(crate) ddl: Vec<String>,
     pub(crate) size_bytes: u64,
     pub(crate) write_price: WritePrice,
     /// What the weighted workload saves by it, the rest of the set present, before its upkeep; planner's units.
@@ -52,6 +55,25 @@ pub(crate) struct Suggestion {
     /// What was priced in its place, the best first.
     pub(crate) alternatives: Vec<Alternative>,
     pub(crate) reason: String,
+}
+
+impl Suggestion {
+    /// Returns the statements as a script.
+    pub(crate) fn script(&self) -> String {
+        let lines: Vec<String> = self.ddl.iter().map(|sql| format!("{sql};")).collect();
+        lines.join("\n")
+    }
+}
+
+impl DropAdvice {
+    /// Returns the statement that drops it, blocking others as little as can be.
+    pub(crate) fn ddl(&self) -> String {
+        if self.is_partitioned {
+            format!("DROP INDEX {}", quote::qualified(&self.schema, &self.name))
+        } else {
+            drop_concurrently(&self.schema, &self.name)
+        }
+    }
 }
 
 /// A statement that an index makes cheaper: its cost without it and with it, the rest of the set present.
@@ -97,6 +119,8 @@ pub(crate) struct Alternative {
 pub(crate) struct DropAdvice {
     pub(crate) schema: String,
     pub(crate) name: String,
+    /// Whether its table is partitioned: then nothing can be done to it concurrently.
+    pub(crate) is_partitioned: bool,
     /// The statement that builds it again.
     pub(crate) undo_ddl: String,
     pub(crate) size_bytes: u64,

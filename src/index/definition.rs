@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::catalog::Index;
 use crate::query::condition::conjuncts;
+use crate::query::index_ddl::IndexDdl;
 use crate::query::words::{Lexeme, Sort, lexemes, unquoted};
 use crate::query::{Operand, quote, same_expression};
 use crate::random;
@@ -181,6 +182,30 @@ impl Definition {
         })
     }
 
+    /// Reads a CREATE INDEX on a table of this schema; `None` for what no [`Definition`] can say.
+    pub(crate) fn of_ddl(schema: &str, ddl: &IndexDdl) -> Option<Self> {
+        if ddl.is_unique || !ddl.options.is_empty() || ddl.keys.iter().any(|key| key.collation.is_some()) {
+            return None;
+        }
+        let keys = ddl.keys.iter().map(|key| Key {
+            operand: match &key.column {
+                Some(column) => Operand::Column(column.clone()),
+                None => Operand::Expression { sql: key.sql.clone(), columns: Vec::new() },
+            },
+            opclass: key.opclass.clone(),
+            descending: key.descending,
+            nulls_first: key.nulls_first,
+        });
+        Some(Self {
+            schema: schema.to_owned(),
+            table: ddl.table.name.clone(),
+            method: Method::from_name(&ddl.method)?,
+            keys: keys.collect(),
+            include: ddl.include.clone(),
+            predicate: ddl.predicate.as_ref().map(|sql| Predicate { sql: sql.clone(), columns: Vec::new() }),
+        })
+    }
+
     /// Returns a name that depends on the definition alone, in the manner of PostgreSQL's own names.
     pub(crate) fn name(&self) -> String {
         let mut parts = vec![self.table.clone()];
@@ -246,17 +271,6 @@ impl Definition {
     /// Returns the statement that builds the index where nobody writes.
     pub(crate) fn ddl(&self) -> String {
         self.create("CREATE INDEX", &self.name())
-    }
-
-    /// Returns the definition in the manner of `pg_get_indexdef`.
-    pub(crate) fn ddl_with_method(&self) -> String {
-        let table = quote::qualified(&self.schema, &self.table);
-        let (name, method) = (self.name(), self.method.name());
-        format!(
-            "CREATE INDEX {} ON {table} USING {method} {}",
-            quote::identifier(&name),
-            self.keys_and_predicate()
-        )
     }
 
     /// Returns the statement that builds the index under another name.
@@ -596,10 +610,11 @@ mod tests {
             opclass: key.opclass.clone(),
             descending: key.descending,
             nulls_first: key.nulls_first,
+            ..IndexKey::default()
         };
         Index {
             name: "i".into(),
-            definition: definition.ddl_with_method(),
+            definition: definition.ddl(),
             method: definition.method.name().into(),
             keys: definition.keys.iter().map(key).collect(),
             include: definition.include.clone(),

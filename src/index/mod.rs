@@ -1,7 +1,9 @@
 //! Index advice: which indexes could help a workload, what they cost, and which set is best.
 
 mod advice;
+pub(crate) mod audit;
 pub(crate) mod candidates;
+pub(crate) mod change;
 mod definition;
 pub(crate) mod migration;
 mod selection;
@@ -20,7 +22,7 @@ pub(crate) use selection::{
     Answer, Limits, Member, Outcome, Planner, Problem, Role, Trial, Workitem, select,
 };
 pub(crate) use size::{
-    BLOCK_BYTES, Measures, NeededMeasures, Size, combinations_of_sample, estimate, estimate_tree,
-    needed_measures,
+    BLOCK_BYTES, Contents, GinPages, Measures, NeededMeasures, Size, combinations_of_sample, estimate,
+    estimate_tree, needed_measures,
 };
 pub(crate) use write_price::{Circumstances, Writes, price, refusal};

@@ -29,6 +29,8 @@ pub(crate) struct Circumstances {
     pub(crate) brin_keeps_hot: bool,
 }
 
+/// Counters that are younger do not tell what happens in a day; a bulk load alone would fill them.
+const MIN_COUNTED_S: f64 = 3600.0;
 const DAY_S: f64 = 86_400.0;
 /// Header of a log record with the page it changes (xlogrecord.h: 24 + 20) and the place on it (`xl_btree_insert`,
 /// with headers 4).
@@ -137,7 +139,7 @@ fn daily(
     circumstances: &Circumstances,
 ) -> Option<DailyPrice> {
     let activity = table.activity?;
-    let counted_s = circumstances.counted_s.filter(|seconds| *seconds > 0.0)?;
+    let counted_s = circumstances.counted_s.filter(|seconds| *seconds >= MIN_COUNTED_S)?;
     #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
     let a_day = |n: u64| n as f64 / counted_s * DAY_S;
     let hot = Hot::new(definition, table, circumstances);
@@ -218,7 +220,7 @@ fn existing(table: &Table, measures: &Measures) -> Vec<Upkeep> {
             let definition = Definition::existing(&table.schema, &table.name, index)?;
             let n_pages = u32::try_from(index.size_bytes / BLOCK_BYTES).unwrap_or(u32::MAX);
             let n_rows = if index.n_rows > 0.0 { index.n_rows } else { table.planned_rows() };
-            let size = Size { n_rows, n_pages, tree_level: 2 };
+            let size = Size { n_rows, n_pages, tree_level: 2, ..Size::default() };
             Some(Upkeep::new(&definition, table, size, measures))
         })
         .collect()
@@ -386,6 +388,7 @@ mod tests {
                 n_updated: 90_000,
                 n_hot_updated: 90_000,
                 n_deleted: 0,
+                ..Activity::default()
             }),
             ..Table::default()
         }

@@ -4,13 +4,15 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 use tokio_postgres::types::{FromSql, ToSql};
-use tokio_postgres::{IsolationLevel, Row, Transaction};
+use tokio_postgres::{GenericClient, IsolationLevel, Row, Transaction};
 
-use super::connect::Connection;
+use super::connect::{Access, Connection, Target};
 use super::error::{Error, Result};
+use super::interrupt::Interrupt;
 use super::sql;
 use crate::catalog::{
-    Activity, Catalog, Column, ColumnStatistics, Constraint, Index, IndexKey, Reference, Table, TableKind,
+    Activity, Catalog, Column, ColumnStatistics, Constraint, Index, IndexKey, IndexUsage, Reference, Table,
+    TableKind,
 };
 use crate::index::BLOCK_BYTES;
 use crate::plan::{Server, TableActivity};
@@ -95,6 +97,50 @@ pub(crate) async fn load(connection: &mut Connection) -> Result<Catalog> {
     Ok(catalog)
 }
 
+/// Reads the catalog for an audit: statistics only of tables that are large enough to be judged by them, and many tables in
+/// two sessions, which see the same. The session is for reading catalogs from then on.
+pub(crate) async fn load_for_audit(
+    target: &Target,
+    connection: &mut Connection,
+    interrupt: &Interrupt,
+) -> Result<Catalog> {
+    let major = connection.major();
+    connection.query(sql::CHEAP_PLANNING, &[]).await.map_err(Error::query(DOING))?;
+    let transaction = snapshot(connection).await?;
+    let mut catalog = read_tables(&transaction).await?;
+    let helper = if catalog.tables.len() > MANY_TABLES {
+        // The server may have no room for a second session.
+        target.connect(Access::ReadOnly, interrupt).await.ok()
+    } else {
+        None
+    };
+    if let Some(mut helper) = helper {
+        let row = transaction.query_one(sql::EXPORT_SNAPSHOT, &[]).await.map_err(Error::query(DOING))?;
+        let exported = sql::quote_literal(get(&row, "snapshot")?);
+        helper.query(sql::CHEAP_PLANNING, &[]).await.map_err(Error::query(DOING))?;
+        let other = snapshot(&mut helper).await?;
+        let statement = format!("SET TRANSACTION SNAPSHOT {exported}");
+        other.batch_execute(&statement).await.map_err(Error::query(DOING))?;
+        let middle = catalog.tables.len() / 2;
+        let (first, second) = catalog.tables.split_at_mut(middle);
+        tokio::try_join!(
+            read_parts(&transaction, major, first, is_judged_by_statistics),
+            read_parts(&other, major, second, is_judged_by_statistics),
+        )?;
+    } else {
+        read_parts(&transaction, major, &mut catalog.tables, is_judged_by_statistics).await?;
+    }
+    transaction.commit().await.map_err(Error::query(DOING))?;
+    Ok(catalog)
+}
+
+/// Whether a table is large enough for rules that go by statistics. None of them speaks below 10,000 rows, which take 44 pages
+/// at least: 32 bytes of header and column, and 4 of line pointer. The tree of a partitioned table may be of any size.
+pub(super) fn is_judged_by_statistics(table: &Table) -> bool {
+    const MIN_PAGES: u32 = 32;
+    table.n_pages >= MIN_PAGES || table.kind == TableKind::Partitioned
+}
+
 /// Reads the catalog as a running transaction sees it.
 pub(crate) async fn load_in(transaction: &Transaction<'_>) -> Result<Catalog> {
     let row = transaction.query_one(sql::SERVER, &[]).await.map_err(Error::query(DOING))?;
@@ -140,6 +186,8 @@ pub(crate) async fn load_server(connection: &mut Connection) -> Result<(Server, 
 }
 
 const DOING: &str = "read the catalog";
+/// Reading more tables takes longer than connecting once more does.
+const MANY_TABLES: usize = 1000;
 
 async fn snapshot(connection: &mut Connection) -> Result<Transaction<'_>> {
     connection
@@ -158,6 +206,13 @@ pub(crate) fn get<'r, T: FromSql<'r>>(row: &'r Row, column: &str) -> Result<T> {
 }
 
 async fn read(transaction: &Transaction<'_>, major: u32) -> Result<Catalog> {
+    let mut catalog = read_tables(transaction).await?;
+    read_parts(transaction, major, &mut catalog.tables, |_| true).await?;
+    Ok(catalog)
+}
+
+/// Reads the tables without their parts.
+async fn read_tables(transaction: &Transaction<'_>) -> Result<Catalog> {
     let query = |statement: &'static str| transaction.query(statement, &[]);
     let search_path =
         get(&transaction.query_one(sql::SEARCH_PATH, &[]).await.map_err(Error::query(DOING))?, "schemas")?;
@@ -169,33 +224,100 @@ async fn read(transaction: &Transaction<'_>, major: u32) -> Result<Catalog> {
     for row in query(sql::CATALOG_EXTENSIONS).await.map_err(Error::query(DOING))? {
         extensions.push(get(&row, "name")?);
     }
-    let row = query(sql::COUNTED).await.map_err(Error::query(DOING))?;
-    let counted_s = row.first().map(|row| get(row, "counted_s")).transpose()?.flatten();
-    let mut catalog = Catalog { tables, search_path, extensions, counted_s };
-    let oids: Vec<u32> = catalog.tables.iter().map(|table| table.oid).collect();
+    let counted_s = counted_s(transaction).await?;
+    Ok(Catalog { tables, search_path, extensions, counted_s })
+}
+
+/// Reads columns, indexes and constraints of these tables, which are ordered by oid, and statistics of those that are wanted.
+async fn read_parts(
+    transaction: &Transaction<'_>,
+    major: u32,
+    tables: &mut [Table],
+    is_wanted: fn(&Table) -> bool,
+) -> Result<()> {
+    let oids: Vec<u32> = tables.iter().map(|table| table.oid).collect();
     let oids: [&(dyn ToSql + Sync); 1] = [&oids];
     let of_tables = |statement: &'static str| transaction.query(statement, &oids);
-    // Tables and rows are both ordered by oid, so one pass hands the rows out.
     for row in of_tables(sql::CATALOG_COLUMNS).await.map_err(Error::query(DOING))? {
         let (table, column) = (get(&row, "table")?, column(&row)?);
-        if let Some(table) = find(&mut catalog.tables, table) {
+        if let Some(table) = find(tables, table) {
             table.columns.push(column);
         }
     }
+    let usage = index_usage(transaction, major, oids[0]).await?;
+    let keys = of_tables(sql::CATALOG_INDEX_KEYS).await.map_err(Error::query(DOING))?;
+    // Both are ordered by table and index.
+    let mut keys = keys.iter().peekable();
     for row in of_tables(sql::CATALOG_INDEXES).await.map_err(Error::query(DOING))? {
-        let (table, index) = (get(&row, "table")?, index(&row)?);
-        if let Some(table) = find(&mut catalog.tables, table) {
+        let (table, mut index) = (get(&row, "table")?, index(&row)?);
+        while let Some(row) = keys.next_if(|row| get(row, "index").is_ok_and(|oid: u32| oid == index.oid)) {
+            if get(row, "is_included")? {
+                index.include.push(get(row, "column")?);
+            } else {
+                index.keys.push(index_key(row, &index)?);
+            }
+        }
+        index.usage = usage.as_ref().map(|usage| usage.get(&index.oid).copied().unwrap_or_default());
+        if let Some(table) = find(tables, table) {
             table.indexes.push(index);
         }
     }
+    for table in &mut *tables {
+        table.indexes.sort_by(|a, b| a.name.cmp(&b.name));
+    }
     for row in of_tables(sql::CATALOG_CONSTRAINTS).await.map_err(Error::query(DOING))? {
         let (table, constraint) = (get(&row, "table")?, constraint(&row)?);
-        if let Some(table) = find(&mut catalog.tables, table) {
+        // NOT ENFORCED (PostgreSQL 18): nothing checks it and no plan relies on it, so it is a note, not a constraint.
+        let is_enforced = !constraint.definition.ends_with(" NOT ENFORCED");
+        if let Some(table) = find(tables, table).filter(|_| is_enforced) {
             table.constraints.push(constraint);
         }
     }
-    read_statistics(transaction, major, &mut catalog).await?;
-    Ok(catalog)
+    read_statistics(transaction, major, tables, is_wanted).await
+}
+
+/// Returns for how many seconds the server has certainly counted this database's activity.
+pub(super) async fn counted_s(client: &impl GenericClient) -> Result<Option<f64>> {
+    let row = client.query_opt(sql::COUNTED, &[]).await.map_err(Error::query(DOING))?;
+    let since_reset: Option<f64> = row.map(|row| get(&row, "counted_s")).transpose()?.flatten();
+    if !may_call(client, "pg_catalog.pg_stat_file(text,boolean)").await? {
+        return Ok(since_reset);
+    }
+    // A restored database is younger than the server, and from PostgreSQL 15 on no counter tells.
+    let row = client.query_opt(sql::DATABASE_AGE, &[]).await.map_err(Error::query(DOING))?;
+    let since_created: Option<f64> = row.map(|row| get(&row, "created_s_ago")).transpose()?.flatten();
+    Ok([since_reset, since_created].into_iter().flatten().reduce(f64::min))
+}
+
+pub(super) async fn may_call(client: &impl GenericClient, function: &str) -> Result<bool> {
+    let row = client.query_one(sql::MAY_CALL, &[&function]).await.map_err(Error::query(DOING))?;
+    get(&row, "allowed")
+}
+
+/// Returns how the indexes of these tables were used, by oid; `None` where the server does not count.
+pub(super) async fn index_usage(
+    client: &impl GenericClient,
+    major: u32,
+    tables: &(dyn ToSql + Sync),
+) -> Result<Option<HashMap<u32, IndexUsage>>> {
+    let row =
+        client.query_one(sql::CURRENT_SETTING, &[&"track_counts"]).await.map_err(Error::query(DOING))?;
+    if get::<String>(&row, "value")? != "on" {
+        return Ok(None);
+    }
+    let statement = if major >= 16 { sql::INDEX_USAGE_PG16 } else { sql::INDEX_USAGE };
+    let rows = client.query(statement, &[tables]).await.map_err(Error::query(DOING))?;
+    let of_row = |row: &Row| {
+        let count = |name: &str| -> Result<u64> { Ok(get::<i64>(row, name)?.unsigned_abs()) };
+        let usage = IndexUsage {
+            n_scans: count("n_scans")?,
+            n_entries_read: count("n_entries_read")?,
+            n_rows_fetched: count("n_rows_fetched")?,
+            scanned_s_ago: get(row, "scanned_s_ago")?,
+        };
+        Ok((get(row, "oid")?, usage))
+    };
+    rows.iter().map(of_row).collect::<Result<_>>().map(Some)
 }
 
 fn find(tables: &mut [Table], oid: u32) -> Option<&mut Table> {
@@ -203,12 +325,17 @@ fn find(tables: &mut [Table], oid: u32) -> Option<&mut Table> {
     tables.get_mut(at)
 }
 
-async fn read_statistics(transaction: &Transaction<'_>, major: u32, catalog: &mut Catalog) -> Result<()> {
+async fn read_statistics(
+    transaction: &Transaction<'_>,
+    major: u32,
+    tables: &mut [Table],
+    is_wanted: fn(&Table) -> bool,
+) -> Result<()> {
     let statement = if major >= 17 { sql::CATALOG_STATISTICS_PG17 } else { sql::CATALOG_STATISTICS };
     // Statistics of expressions are under the name of their index.
     let (mut schemas, mut names): (Vec<String>, Vec<String>) = (Vec::new(), Vec::new());
     let mut places: HashMap<(String, String), (usize, Option<usize>)> = HashMap::new();
-    for (at, table) in catalog.tables.iter().enumerate() {
+    for (at, table) in tables.iter().enumerate().filter(|(_, table)| is_wanted(table)) {
         let indexes = table.indexes.iter().enumerate().map(|(index_at, index)| (&index.name, Some(index_at)));
         for (name, index_at) in std::iter::once((&table.name, None)).chain(indexes) {
             schemas.push(table.schema.clone());
@@ -222,7 +349,7 @@ async fn read_statistics(transaction: &Transaction<'_>, major: u32, catalog: &mu
         let column: String = get(&row, "column")?;
         let statistics = statistics(&row)?;
         let Some((table, index)) = places.get(&key) else { continue };
-        let table = &mut catalog.tables[*table];
+        let table = &mut tables[*table];
         if let Some(index) = index {
             table.indexes[*index].statistics.push((column, statistics));
         } else if let Some(known) = table.columns.iter_mut().find(|known| known.name == column) {
@@ -236,7 +363,7 @@ async fn read_statistics(transaction: &Transaction<'_>, major: u32, catalog: &mu
             let key: (String, String) = (get(&row, "schema")?, get(&row, "table")?);
             let column: String = get(&row, "column")?;
             let Some((table, None)) = places.get(&key) else { continue };
-            let known = catalog.tables[*table].columns.iter_mut().find(|known| known.name == column);
+            let known = tables[*table].columns.iter_mut().find(|known| known.name == column);
             let inherited = get(&row, "inherited")?;
             let Some(statistics) = known.and_then(|known| place(known, inherited).as_mut()) else { continue };
             statistics.range_length_histogram = get(&row, "range_length_histogram")?;
@@ -374,6 +501,7 @@ fn table(row: &Row) -> Result<Table> {
         activity: activity(row)?,
         fillfactor: u8::try_from(get::<i32>(row, "fillfactor")?).unwrap_or(100),
         options: get(row, "options")?,
+        replica_identity: character(row, "replica_identity")?,
     })
 }
 
@@ -393,6 +521,11 @@ fn activity(row: &Row) -> Result<Option<Activity>> {
         n_updated: count("n_updated")?.unwrap_or(0),
         n_hot_updated: count("n_hot_updated")?.unwrap_or(0),
         n_deleted: count("n_deleted")?.unwrap_or(0),
+        n_seq_scans: count("n_seq_scans")?.unwrap_or(0),
+        // There is none for a table without indexes.
+        n_index_scans: count("n_index_scans")?.unwrap_or(0),
+        n_rows_seq_read: count("n_rows_seq_read")?.unwrap_or(0),
+        n_modified_since_analyze: count("n_modified_since_analyze")?.unwrap_or(0),
     }))
 }
 
@@ -414,37 +547,31 @@ fn column(row: &Row) -> Result<Column> {
 }
 
 fn index(row: &Row) -> Result<Index> {
-    let columns: Vec<Option<String>> = get(row, "columns")?;
-    let descending: Vec<bool> = get(row, "descending")?;
-    let nulls_first: Vec<bool> = get(row, "nulls_first")?;
-    let expressions: Vec<Option<String>> = get(row, "expressions")?;
-    let opclasses: Vec<Option<String>> = get(row, "opclasses")?;
-    let keys = columns
-        .into_iter()
-        .zip(expressions)
-        .zip(opclasses)
-        .zip(descending.into_iter().zip(nulls_first))
-        .map(|(((column, expression), opclass), (descending, nulls_first))| IndexKey {
-            column,
-            expression,
-            opclass,
-            descending,
-            nulls_first,
-        })
-        .collect();
     let size_bytes: i64 = get(row, "size_bytes")?;
     let (n_rows, analyzed_pages): (f32, i32) = (get(row, "n_rows")?, get(row, "n_pages")?);
     let size_bytes = u64::try_from(size_bytes).unwrap_or(0);
     let n_pages = f64::from(u32::try_from(size_bytes / BLOCK_BYTES).unwrap_or(u32::MAX));
     Ok(Index {
+        oid: get(row, "oid")?,
         name: get(row, "name")?,
-        definition: get(row, "definition")?,
         method: get(row, "method")?,
-        keys,
-        include: get(row, "include")?,
+        definition: get(row, "definition")?,
+        keys: Vec::new(),
+        include: Vec::new(),
         is_unique: get(row, "is_unique")?,
         predicate: get(row, "predicate")?,
         is_valid: get(row, "is_valid")?,
+        is_ready: get(row, "is_ready")?,
+        is_deferrable: get(row, "is_deferrable")?,
+        nulls_not_distinct: get(row, "nulls_not_distinct")?,
+        is_replica_identity: get(row, "is_replica_identity")?,
+        is_clustered: get(row, "is_clustered")?,
+        parent: get(row, "parent")?,
+        referencing: get(row, "referencing")?,
+        extension: get(row, "extension")?,
+        options: get(row, "options")?,
+        comment: get(row, "comment")?,
+        usage: None,
         is_constraint: get(row, "is_constraint")?,
         // The metapage holds no rows (`estimate_rel_size` in plancat.c).
         n_rows: scaled(n_rows, f64::from(analyzed_pages) - 1.0, n_pages - 1.0),
@@ -453,12 +580,41 @@ fn index(row: &Row) -> Result<Index> {
     })
 }
 
+fn index_key(row: &Row, index: &Index) -> Result<IndexKey> {
+    let expression: Option<String> = get(row, "expression")?;
+    let is_collated =
+        |expression: &str| has_collation(&index.definition, index.predicate.as_deref(), expression);
+    let has_other_collation: Option<bool> = get(row, "has_other_collation")?;
+    Ok(IndexKey {
+        column: get(row, "column")?,
+        opclass: get(row, "opclass")?,
+        opfamily: get(row, "opfamily")?,
+        opclass_type: get(row, "opclass_type")?,
+        collation: get(row, "collation")?,
+        has_other_collation: has_other_collation
+            .unwrap_or_else(|| expression.as_deref().is_some_and(is_collated)),
+        descending: get(row, "descending")?,
+        nulls_first: get(row, "nulls_first")?,
+        expression,
+    })
+}
+
+/// Whether an index's definition gives this key a collation that the expression itself has not: only then does
+/// `pg_get_indexdef` write one behind it.
+fn has_collation(definition: &str, predicate: Option<&str>, expression: &str) -> bool {
+    let keys = predicate.and_then(|predicate| definition.strip_suffix(predicate)).unwrap_or(definition);
+    keys.contains(&format!("{expression} COLLATE "))
+}
+
 fn constraint(row: &Row) -> Result<Constraint> {
+    let index: u32 = get(row, "index")?;
     Ok(Constraint {
         name: get(row, "name")?,
         kind: character(row, "kind")?,
         definition: get(row, "definition")?,
         columns: get(row, "columns")?,
+        is_validated: get(row, "is_validated")?,
+        index: (index != 0).then_some(index),
         references: reference(row)?,
     })
 }
@@ -466,7 +622,15 @@ fn constraint(row: &Row) -> Result<Constraint> {
 fn reference(row: &Row) -> Result<Option<Reference>> {
     let table: Option<u32> = get(row, "referenced_table")?;
     let Some(table) = table else { return Ok(None) };
-    Ok(Some(Reference { table, columns: get(row, "referenced_columns")? }))
+    let families: Vec<String> = get(row, "families")?;
+    let oids = |list: &String| list.split(',').filter_map(|oid| oid.parse().ok()).collect();
+    Ok(Some(Reference {
+        table,
+        columns: get(row, "referenced_columns")?,
+        families: families.iter().map(oids).collect(),
+        on_delete: character(row, "on_delete")?,
+        on_update: character(row, "on_update")?,
+    }))
 }
 
 /// Reads a row of `catalog_statistics.sql`.

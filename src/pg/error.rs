@@ -45,12 +45,6 @@ pub(crate) enum Error {
     RowsLost { table: String, arrived: u64, sent: u64 },
     #[error("server at {target} is a standby, which cannot be changed")]
     Standby { target: String },
-    #[error("index \"{index}\" is left INVALID: an older transaction kept it from being dropped")]
-    Leftover {
-        index: String,
-        #[source]
-        source: Box<Error>,
-    },
     #[error("extension \"{name}\" is not created in this database")]
     NoExtension { name: &'static str, hint: &'static str },
     #[error("{message}")]
@@ -63,6 +57,14 @@ pub(crate) enum Error {
     },
     #[error("could not read snapshot {path:?}")]
     Snapshot { path: std::path::PathBuf, reason: String },
+    #[error("could not {doing}")]
+    NoJournal {
+        doing: String,
+        #[source]
+        source: tokio_postgres::Error,
+    },
+    #[error("could not use journal {place}")]
+    Journal { place: String, reason: String, hint: &'static str },
     #[error("could not read what the server sent for {what}")]
     Answer { what: String, reason: String },
 }
@@ -89,6 +91,11 @@ impl Error {
         }
     }
 
+    /// The same as its five characters.
+    pub(crate) fn sqlstate(&self) -> Option<&str> {
+        self.code().map(SqlState::code)
+    }
+
     pub(crate) fn is_cancelled(&self) -> bool {
         self.code() == Some(&SqlState::QUERY_CANCELED)
     }
@@ -103,6 +110,10 @@ impl From<Error> for RunError {
     fn from(error: Error) -> Self {
         let message = error.to_string();
         match &error {
+            Error::NoJournal { source, .. } => {
+                query_error(message, source, None).hint("Or keep the journal in a file: `--journal FILE`.")
+            }
+            Error::Journal { reason, hint, .. } => Self::usage(message).cause(reason).hint(*hint),
             Error::Conninfo(source) => Self::usage(message)
                 .cause(source)
                 .hint("Check the connection string, the service file and the PG* variables."),
@@ -120,9 +131,6 @@ impl From<Error> for RunError {
                 .cause(reason)
                 .hint("Make one with `perfkit index suggest --snapshot FILE`."),
             Error::TooOld { .. } => Self::server(message).hint("Use a server of version 14 or newer."),
-            Error::Leftover { source, .. } => Self::server(message)
-                .cause(source)
-                .hint("It is not used, and the next `perfkit index apply` drops it and builds it anew."),
             Error::Interrupted => Self::new(ExitStatus::Interrupted, message),
             Error::RowsLost { .. } => Self::server(message)
                 .hint("A trigger or rule keeps rows out; disable it, or seed the table by hand."),

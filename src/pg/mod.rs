@@ -1,5 +1,6 @@
 //! The edge to PostgreSQL: the only user of `tokio-postgres` and `deadpool-postgres`.
 
+pub(crate) mod audit;
 pub(crate) mod catalog;
 pub(crate) mod connect;
 pub(crate) mod conninfo;
@@ -8,7 +9,9 @@ pub(crate) mod ddl;
 mod error;
 pub(crate) mod explain;
 pub(crate) mod hypopg;
+pub(crate) mod index_record;
 pub(crate) mod interrupt;
+pub(crate) mod journal;
 mod pool;
 pub(crate) mod sample;
 pub(crate) mod sampled_copy;

@@ -6,8 +6,8 @@ use sqlparser::ast::{
     AccessExpr, BinaryOperator, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
     Ident, UnaryOperator, Visit, Visitor, visit_expressions_mut,
 };
-use sqlparser::dialect::PostgreSqlDialect;
-use sqlparser::parser::Parser;
+
+use super::grammar;
 
 /// One condition, as in `(user_id = 5)` or `(lower(u.name) ~~ 'a%'::text)`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,10 +107,7 @@ pub(crate) fn single_column(expression: &str) -> Option<ColumnName> {
 
 fn parse(expression: &str) -> Option<Expr> {
     // `(SubPlan 1)`, `(InitPlan 1).col1` and `(hashed SubPlan 1)` are EXPLAIN's own notation.
-    let expression = plain(expression);
-    let mut parser = Parser::new(&PostgreSqlDialect {}).try_with_sql(&expression).ok()?;
-    let expr = parser.parse_expr().ok()?;
-    (parser.peek_token().token == sqlparser::tokenizer::Token::EOF).then_some(expr)
+    grammar::expression(&plain(expression))
 }
 
 /// Replaces references to subplans by `$0`, which parses.

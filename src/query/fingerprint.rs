@@ -7,11 +7,16 @@ use sqlparser::tokenizer::Span;
 
 use crate::random;
 
-/// Returns sixteen hexadecimal digits that stay the same from run to run and from version to version.
-pub(super) fn fingerprint(statement: &ast::Statement) -> String {
+/// Returns sixteen hexadecimal digits that stay the same from run to run and from version to version. `left_out` is
+/// what the statement does not hold of its text.
+pub(super) fn fingerprint(statement: &ast::Statement, left_out: &str) -> String {
     let mut statement = statement.clone();
     let ControlFlow::Continue(()) = VisitMut::visit(&mut statement, &mut Normalizer);
-    format!("{:016x}", random::substream(0, &statement.to_string()))
+    let mut text = statement.to_string();
+    if !left_out.is_empty() {
+        text = format!("{text} {left_out}");
+    }
+    format!("{:016x}", random::substream(0, &text))
 }
 
 struct Normalizer;
@@ -67,6 +72,8 @@ mod tests {
         check("SELECT a FROM t WHERE b IN (1,2)", "SELECT a FROM t WHERE b IN (3,4,5)", true);
         check("SELECT a FROM t LIMIT 5", "SELECT a FROM t LIMIT 50", true);
         check("SELECT a FROM t WHERE b > -5", "SELECT a FROM t WHERE b > $1", true);
+        check("SELECT a FROM t WHERE b > date '2026-01-01'", "SELECT a FROM t WHERE b > $1::date", true);
+        check("SELECT a FROM t FOR NO KEY UPDATE", "select a from t for no  key update", true);
     }
 
     #[test]
@@ -75,6 +82,7 @@ mod tests {
         check("SELECT a FROM t WHERE b IS NULL", "SELECT a FROM t WHERE b IS NOT NULL", false);
         check("SELECT a FROM t ORDER BY a", "SELECT a FROM t ORDER BY a DESC", false);
         check("SELECT \"A\" FROM t", "SELECT a FROM t", false);
+        check("SELECT a FROM t FOR NO KEY UPDATE", "SELECT a FROM t FOR UPDATE", false);
     }
 
     #[test]

@@ -44,10 +44,10 @@ struct TakenApart {
 }
 
 fn taken_apart(sql: &str) -> Option<TakenApart> {
-    let mut statement = super::parse(sql).ok()?.statement;
+    let super::Parsed { mut statement, left_out, .. } = super::parse(sql).ok()?;
     let mut taker = Taker { groups: Vec::new() };
     let ControlFlow::Continue(()) = VisitMut::visit(&mut statement, &mut taker);
-    Some(TakenApart { skeleton: statement.to_string(), groups: taker.groups })
+    Some(TakenApart { skeleton: format!("{statement} {left_out}"), groups: taker.groups })
 }
 
 struct Taker {
@@ -160,6 +160,11 @@ mod tests {
                 "SELECT * FROM t WHERE a > $1::date",
                 "SELECT * FROM t WHERE a > '2026-01-01'::date",
                 &["2026-01-01"],
+            ),
+            (
+                "SELECT * FROM t WHERE a > $1::date - $2::interval",
+                "SELECT * FROM t WHERE a > date '2026-01-01' - interval '1 day'",
+                &["2026-01-01", "1 day"],
             ),
             ("SELECT 1 FROM t WHERE a = 3 AND b = $1", "SELECT 1 FROM t WHERE a = 3 AND b = $$x$$", &["x"]),
             ("UPDATE t SET a = $1 WHERE b = $1", "UPDATE t SET a = 4 WHERE b = 4", &["4"]),

@@ -2,9 +2,12 @@
 //!
 //! The only user of `sqlparser`.
 
+mod balance;
 pub(crate) mod condition;
 mod effect;
 mod fingerprint;
+mod grammar;
+pub(crate) mod index_ddl;
 mod literals;
 mod only_table;
 pub(crate) mod quote;
@@ -16,17 +19,17 @@ use std::fmt;
 
 use sqlparser::ast;
 use sqlparser::dialect::PostgreSqlDialect;
-use sqlparser::parser::Parser;
 use sqlparser::tokenizer::{Location, Token, Tokenizer};
 
 use crate::workload::StatementKind;
 
 pub(crate) use effect::outside_effects;
+pub(crate) use grammar::plannable;
 pub(crate) use literals::literals_for;
 pub(crate) use scope::{Relations, TableName};
 pub(crate) use shape::{
-    Bound, Condition, Operand, Order, ParameterUse, SortItem, StatementShape, TableUse, Test, Write,
-    same_expression,
+    Bound, Condition, Notation, Operand, Order, ParameterUse, SortItem, StatementShape, TableUse, Test,
+    Write, same_expression,
 };
 
 /// SQL text that is not one statement of PostgreSQL.
@@ -36,6 +39,10 @@ pub(crate) enum Error {
     Syntax(String),
     #[error("holds {0} statements instead of one")]
     NotOne(usize),
+    #[error("has a chain of more than {} operators", balance::MAX_DEPTH)]
+    TooDeep,
+    #[error("has no plan")]
+    Utility,
 }
 
 /// One parsed statement.
@@ -44,6 +51,8 @@ pub(crate) struct Parsed {
     /// Sixteen hexadecimal digits, equal for statements that differ in constants and white space only.
     pub(crate) fingerprint: String,
     statement: ast::Statement,
+    /// See [`grammar::Readable`].
+    left_out: String,
 }
 
 impl Parsed {
@@ -65,17 +74,32 @@ impl Parsed {
 
 /// Parses exactly one statement.
 pub(crate) fn parse(sql: &str) -> Result<Parsed, Error> {
-    let mut statements = Parser::parse_sql(&PostgreSqlDialect {}, sql).map_err(|error| {
+    let grammar::Readable { mut statements, left_out } = grammar::statements(sql).map_err(|error| {
+        if is_utility(sql) {
+            return Error::Utility;
+        }
         Error::Syntax(error.to_string().trim_start_matches("sql parser error: ").to_owned())
     })?;
     match (statements.pop(), statements.len()) {
-        (Some(statement), 0) => {
-            let fingerprint = fingerprint::fingerprint(&statement);
-            Ok(Parsed { kind: kind(&statement), fingerprint, statement })
+        (Some(mut statement), 0) => {
+            balance::balance(&mut statement).map_err(|balance::TooDeep| Error::TooDeep)?;
+            let fingerprint = fingerprint::fingerprint(&statement, &left_out);
+            Ok(Parsed { kind: kind(&statement), fingerprint, statement, left_out })
         }
         (None, _) => Err(Error::NotOne(0)),
         (Some(_), others) => Err(Error::NotOne(others + 1)),
     }
+}
+
+/// Whether a statement begins with a command that has no plan (manual, "SQL Commands").
+fn is_utility(sql: &str) -> bool {
+    /// CREATE and REFRESH may hold queries, but nobody tunes them one by one.
+    const COMMANDS: &str = "ABORT ALTER ANALYZE BEGIN CALL CHECKPOINT CLOSE CLUSTER COMMENT COMMIT COPY CREATE DEALLOCATE \
+        DECLARE DISCARD DO DROP END EXECUTE EXPLAIN FETCH GRANT IMPORT LISTEN LOAD LOCK MOVE NOTIFY \
+        PREPARE REASSIGN REFRESH REINDEX RELEASE RESET REVOKE ROLLBACK SAVEPOINT SECURITY SET SHOW \
+        START TRUNCATE UNLISTEN VACUUM";
+    let first = words::lexemes(sql).into_iter().find(words::Lexeme::is_solid);
+    first.is_some_and(|first| COMMANDS.split(' ').any(|command| first.text.eq_ignore_ascii_case(command)))
 }
 
 fn kind(statement: &ast::Statement) -> StatementKind {

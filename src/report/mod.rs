@@ -1,5 +1,6 @@
 //! Results to text: a command builds one [`Document`], which renders to every format.
 
+pub(crate) mod audit;
 pub(crate) mod bench;
 pub(crate) mod check;
 pub(crate) mod diff;

@@ -43,7 +43,7 @@ impl fmt::Display for Source {
 pub(crate) struct Statement {
     /// A short name, unique in the workload.
     pub(crate) name: String,
-    /// SQL text with `$n` parameters.
+    /// SQL text with `$n` parameters, as the server plans it.
     pub(crate) sql: String,
     pub(crate) kind: StatementKind,
     /// How each `$n` is drawn; empty when unknown.
@@ -94,7 +94,7 @@ impl Workload {
         weight: f64,
         mean_ms: Option<f64>,
     ) {
-        let sql = sql.trim().trim_end_matches(';').trim_end();
+        let sql = &*query::plannable(sql.trim().trim_end_matches(';').trim_end());
         match query::parse(sql) {
             Ok(parsed) if parsed.kind == StatementKind::Utility => self.skip(sql, "has no plan"),
             Ok(parsed) => {
@@ -150,10 +150,13 @@ mod tests {
         workload.add(Some("a"), "SELECT 1;", vec![], 1.0, None);
         workload.add(Some("a"), "SELECT 2", vec![], 1.0, None);
         workload.add(None, "SELEC 3", vec![], 1.0, None);
-        workload.add(None, "VACUUM", vec![], 1.0, None);
+        workload.add(None, "VACUUM (ANALYZE)", vec![], 1.0, None);
+        workload.add(Some("b"), "SELECT date $1", vec![], 1.0, None);
         let names: Vec<&str> = workload.statements.iter().map(|s| s.name.as_str()).collect();
-        assert_eq!(names, ["a", "a-2"]);
+        assert_eq!(names, ["a", "a-2", "b"]);
         assert_eq!(workload.skipped.len(), 2);
+        assert_eq!(workload.skipped[1].reason, "has no plan");
         assert_eq!(workload.statements[0].sql, "SELECT 1");
+        assert_eq!(workload.statements[2].sql, "SELECT $1::date");
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::array;
 use crate::catalog::{Catalog, Column, ColumnStatistics};
-use crate::query::{self, Bound, Operand, ParameterUse, TableName};
+use crate::query::{self, Bound, Notation, Operand, ParameterUse, TableName};
 use crate::statistics::ExpressionStatistics;
 
 use super::column_values::{Class, ColumnValues, ranked_elements};
@@ -25,7 +25,8 @@ const PATTERN_LENGTH: usize = 3;
 /// Values for all parameters of a statement.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ValueSet {
-    /// `typical`, `common`, `rare`, `observed 1`, `draw 1`; `as written` for a statement without parameters.
+    /// `typical`, `common`, `rare`, each also as `typical infix`; `observed 1`, `draw 1`; `as written` for a statement
+    /// without parameters.
     pub(crate) label: String,
     /// How likely the set is; those of a statement sum up to 1.
     ///
@@ -54,7 +55,18 @@ pub(crate) struct Wanting<'a> {
     pub(crate) types: &'a [ParameterType],
 }
 
+/// How values are chosen that were neither observed nor described.
+#[derive(Clone, Copy)]
+struct Choice {
+    class: Class,
+    /// Whether patterns are found anywhere in a text, and not only at its start.
+    is_infix: bool,
+}
+
 /// Returns the sets of values to plan a statement with; the first is the most typical.
+///
+/// Where a parameter is a whole pattern and no value was observed, nothing tells whether people search for a beginning or
+/// for something in the middle, which other indexes serve: each class has a set of either kind, with half of its weight.
 ///
 /// `drawn` holds the first parameters' values of each class, which the workload describes; those behind are chosen. The
 /// parameters of a set are all common, all typical or all rare. `Err` says which parameter cannot be given a value.
@@ -64,6 +76,7 @@ pub(crate) fn value_sets(
     observed: &[Vec<Option<String>>],
     known: &Known<'_>,
 ) -> Result<Vec<ValueSet>, String> {
+    let placements = placements(statement, drawn[0].len(), observed);
     let observed = (1..).zip(observed).map(|(i, values)| (format!("observed {i}"), values.clone()));
     let mut labelled: Vec<(String, Vec<Option<String>>)> = observed.collect();
     for ((i, class), drawn) in (1..).zip(Class::ALL).zip(drawn) {
@@ -72,11 +85,13 @@ pub(crate) fn value_sets(
             (n_parameters, n_drawn) if n_parameters == n_drawn => format!("draw {i}"),
             _ => class.label().to_owned(),
         };
-        let mut values = drawn.clone();
-        for number in drawn.len() + 1..=statement.n_parameters {
-            values.push(Some(value(statement, number, class, known)?));
+        for &is_infix in &placements {
+            let mut values = drawn.clone();
+            for number in drawn.len() + 1..=statement.n_parameters {
+                values.push(Some(value(statement, number, Choice { class, is_infix }, known)?));
+            }
+            labelled.push((if is_infix { format!("{label} infix") } else { label.clone() }, values));
         }
-        labelled.push((label, values));
     }
     #[expect(clippy::cast_precision_loss, reason = "there are few value sets")]
     let weight = 1.0 / labelled.len() as f64;
@@ -88,6 +103,32 @@ pub(crate) fn value_sets(
         }
     }
     Ok(sets)
+}
+
+/// Returns whether patterns are to be chosen that find anywhere, or at the start, or both: as the observed ones do.
+fn placements(statement: &Wanting<'_>, n_drawn: usize, observed: &[Vec<Option<String>>]) -> Vec<bool> {
+    let patterns: Vec<(usize, Notation)> = (n_drawn + 1..=statement.n_parameters)
+        .filter_map(|number| match statement.first_use(number)? {
+            ParameterUse::Pattern { notation, .. } => Some((number, *notation)),
+            _ => None,
+        })
+        .collect();
+    if patterns.is_empty() {
+        return vec![false];
+    }
+    let is_infix = |value: &str, notation| match notation {
+        Notation::Like => value.starts_with(['%', '_']),
+        Notation::Regex => !value.starts_with('^'),
+    };
+    let seen: Vec<bool> = observed
+        .iter()
+        .flat_map(|values| {
+            patterns.iter().filter_map(|(number, notation)| {
+                values.get(number - 1)?.as_deref().map(|value| is_infix(value, *notation))
+            })
+        })
+        .collect();
+    [false, true].into_iter().filter(|kind| seen.is_empty() || seen.contains(kind)).collect()
 }
 
 /// Returns, for each statement, values that it was seen to run with: `seen` holds the texts of statements that run or ran,
@@ -119,12 +160,17 @@ pub(crate) fn observed<'s>(
     observed
 }
 
-fn value(statement: &Wanting<'_>, number: usize, class: Class, known: &Known<'_>) -> Result<String, String> {
+fn value(
+    statement: &Wanting<'_>,
+    number: usize,
+    choice: Choice,
+    known: &Known<'_>,
+) -> Result<String, String> {
     let unknown = ParameterType::default();
     let parameter_type = statement.types.get(number - 1).unwrap_or(&unknown);
-    let parameter_use = statement.uses.iter().find(|parameter_use| parameter_use.number() == number);
+    let parameter_use = statement.first_use(number);
     parameter_use
-        .and_then(|parameter_use| chosen(statement.uses, parameter_use, class, parameter_type, known))
+        .and_then(|parameter_use| chosen(statement.uses, parameter_use, choice, parameter_type, known))
         .or_else(|| parameter_type.neutral())
         .or_else(|| neutral(&known.column(parameter_use?)?.base_type))
         .ok_or_else(|| {
@@ -140,10 +186,11 @@ fn value(statement: &Wanting<'_>, number: usize, class: Class, known: &Known<'_>
 fn chosen(
     uses: &[ParameterUse],
     parameter_use: &ParameterUse,
-    class: Class,
+    choice: Choice,
     parameter_type: &ParameterType,
     known: &Known<'_>,
 ) -> Option<String> {
+    let Choice { class, is_infix } = choice;
     match parameter_use {
         ParameterUse::Limit { .. } => Some(LIMIT.to_owned()),
         ParameterUse::Offset { .. } => Some("0".to_owned()),
@@ -166,10 +213,19 @@ fn chosen(
         ParameterUse::ExpressionArray { table, operand, .. } => {
             Some(several(class, known.of_operand(table, operand)?)).filter(|array| array != "{}")
         }
-        ParameterUse::Pattern { table, operand, .. } => {
-            Some(format!("{}%", piece(class, known.of_operand(table, operand)?)?))
+        ParameterUse::Pattern { table, operand, notation, .. } => {
+            let piece = piece(class, *notation, known.of_operand(table, operand)?)?;
+            Some(match (notation, is_infix) {
+                (Notation::Like, false) => format!("{piece}%"),
+                (Notation::Like, true) => format!("%{piece}%"),
+                (Notation::Regex, false) => format!("^{piece}"),
+                (Notation::Regex, true) => piece,
+            })
         }
-        ParameterUse::Part { table, operand, .. } => piece(class, known.of_operand(table, operand)?),
+        ParameterUse::Part { table, operand, .. } => {
+            piece(class, Notation::Like, known.of_operand(table, operand)?)
+        }
+        ParameterUse::Wildcard { .. } => Some("%".to_owned()),
         ParameterUse::Element { table, operand, .. } | ParameterUse::Words { table, operand, .. } => {
             class.pick(&ranked_elements(known.of_operand(table, operand)?)).cloned()
         }
@@ -237,13 +293,17 @@ fn range_end(
     ColumnValues::of(statistics).quantile(quantile).map(str::to_owned)
 }
 
-/// Returns the beginning of the class's value, as somebody types it to search, with LIKE's wildcards escaped.
-fn piece(class: Class, statistics: &ColumnStatistics) -> Option<String> {
+/// Returns the beginning of the class's value, as somebody types it to search, with what means more escaped.
+fn piece(class: Class, notation: Notation, statistics: &ColumnStatistics) -> Option<String> {
+    let special = match notation {
+        Notation::Like => r"%_\",
+        Notation::Regex => r".^$*+?()[]{}|\",
+    };
     let values = ColumnValues::of(statistics);
     let value = values.several(class, 1).first().copied()?;
     let mut piece = String::new();
     for c in value.chars().take(PATTERN_LENGTH) {
-        if matches!(c, '%' | '_' | '\\') {
+        if special.contains(c) {
             piece.push('\\');
         }
         piece.push(c);
@@ -291,6 +351,13 @@ pub(crate) fn population(statistics: &ColumnStatistics) -> Vec<String> {
     /// Enough for the rarest of a hundred common values to be there.
     const SIZE: usize = 1000;
     ColumnValues::of(statistics).population(SIZE)
+}
+
+impl<'a> Wanting<'a> {
+    /// Returns the most telling use of a parameter.
+    fn first_use(&self, number: usize) -> Option<&'a ParameterUse> {
+        self.uses.iter().find(|parameter_use| parameter_use.number() == number)
+    }
 }
 
 impl<'a> Known<'a> {
@@ -429,7 +496,21 @@ mod tests {
 
     #[test]
     fn chooses_patterns_and_parts() {
-        check("SELECT 1 FROM t WHERE status LIKE $1", &[], &["typical: don%", "rare: new%"]);
+        check(
+            "SELECT 1 FROM t WHERE status LIKE $1",
+            &[],
+            &["typical: don%", "typical infix: %don%", "rare: new%", "rare infix: %new%"],
+        );
+        check(
+            "SELECT 1 FROM t WHERE status ~ $1",
+            &[],
+            &["typical: ^don", "typical infix: don", "rare: ^new", "rare infix: new"],
+        );
+        check(
+            "SELECT 1 FROM t WHERE status LIKE $1 || $2 || $3 AND status % $4",
+            &[],
+            &["typical: % don % don", "rare: % new % new"],
+        );
         check(
             "SELECT 1 FROM t WHERE doc @> $1",
             &[],
@@ -453,7 +534,7 @@ mod tests {
             let known = Known { catalog: &catalog, expressions: &[lower], sampled: &BTreeMap::new() };
             let types = [ParameterType { name: type_name.to_owned(), ..ParameterType::default() }];
             let statement = Wanting { n_parameters: 1, uses: &[parameter_use], types: &types };
-            value(&statement, 1, Class::Typical, &known).unwrap()
+            value(&statement, 1, Choice { class: Class::Typical, is_infix: false }, &known).unwrap()
         };
         let expression = |sql: &str| Operand::Expression { sql: sql.into(), columns: vec!["status".into()] };
         let value =
@@ -489,6 +570,20 @@ mod tests {
         let sets = value_sets(&statement, &drawn, &observed, &known).unwrap();
         let found: Vec<(&str, f64)> = sets.iter().map(|set| (set.label.as_str(), set.weight)).collect();
         assert_eq!(found, [("observed 1", 0.25), ("draw 1", 0.5), ("draw 2", 0.25)]);
+    }
+
+    #[test]
+    fn patterns_are_found_where_the_observed_ones_were() {
+        let catalog = catalog();
+        let uses = query::parse("SELECT 1 FROM t WHERE status LIKE $1").unwrap().shape(&catalog).parameters;
+        let statement = Wanting { n_parameters: 1, uses: &uses, types: &[] };
+        let known = Known { catalog: &catalog, expressions: &[], sampled: &BTreeMap::new() };
+        for (observed, expected) in [("%x%", ["%x%", "%don%", "%new%"]), ("x%", ["x%", "don%", "new%"])] {
+            let observed = [vec![Some(observed.to_owned())]];
+            let sets = value_sets(&statement, &Default::default(), &observed, &known).unwrap();
+            let found: Vec<&str> = sets.iter().filter_map(|set| set.values[0].as_deref()).collect();
+            assert_eq!(found, expected);
+        }
     }
 
     #[test]

@@ -140,6 +140,7 @@ fn a_standby_is_read_and_never_changed() {
     assert_eq!(database.value("SELECT pg_is_in_recovery()"), "t");
     explain().on(&database).succeeds();
     perfkit(&["seed"]).on(&database).fails(3, &["standby", "primary"]);
+    perfkit(&["index", "undo", "--yes"]).on(&database).fails(3, &["standby", "primary"]);
     perfkit(&["index", "apply", "--yes", "-w", "w.sql"])
         .file("w.sql", "SELECT 1")
         .on(&database)

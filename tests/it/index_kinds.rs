@@ -10,7 +10,9 @@ fn suggested(database: &Database, script: &str) -> Vec<String> {
     let report = report(database, script, &[]);
     let suggestions = report["suggestions"].as_array().expect("a list");
     let ddl = suggestions.iter().map(|suggestion| suggestion["ddl"].as_str().expect("DDL"));
+    // Of a partitioned table that is one index for each partition, then the parent's.
     let mut found: Vec<String> = ddl
+        .filter_map(|ddl| ddl.lines().rfind(|line| line.starts_with("CREATE INDEX")))
         .map(|ddl| ddl.split_once(" ON ").expect("it names a table").1.trim_end_matches(';').to_owned())
         .collect();
     found.sort();
@@ -204,7 +206,7 @@ fn partitioned_tables_get_one_index_for_all() {
          INSERT INTO logs SELECT i, date '2026-01-01' + i % 50, 'k' || i % 3000 FROM generate_series(1, 90000) AS i;
          VACUUM ANALYZE",
     );
-    check(&database, &[("SELECT * FROM logs WHERE kind = 'k5'", &["public.logs (kind)"])]);
+    check(&database, &[("SELECT * FROM logs WHERE kind = 'k5'", &["ONLY public.logs (kind)"])]);
 }
 
 #[test]

@@ -238,6 +238,7 @@ fn disk_usage(folder: &Path) -> u64 {
 
 #[test]
 #[ignore = "takes a minute: make prove-shadow"]
+#[expect(clippy::print_stdout, reason = "a proof prints its figures")]
 fn prove_shadow_of_a_terabyte() {
     const N_TABLES: u64 = 500;
     const TABLE_PAGES: u64 = (1 << 40) / 8192 / N_TABLES;
@@ -264,15 +265,19 @@ fn prove_shadow_of_a_terabyte() {
     let text = std::fs::read_to_string(&file).expect("it was written");
     let mut saved: Value = serde_json::from_str(&text).expect("it is JSON");
     for table in saved["catalog"]["tables"].as_array_mut().expect("a snapshot has tables") {
-        let factor = TABLE_PAGES as f64 / table["n_pages"].as_f64().expect("a number");
+        let factor = TABLE_PAGES / table["n_pages"].as_u64().expect("a number");
+        let scale = |value: &mut Value| {
+            *value = match value.as_u64() {
+                Some(count) => (count * factor).into(),
+                None => (value.as_f64().expect("a number") * factor as f64).into(),
+            };
+        };
         for name in ["n_rows", "n_pages", "n_all_visible_pages"] {
-            let scaled = table[name].as_f64().expect("a number") * factor;
-            table[name] = if name == "n_rows" { scaled.into() } else { (scaled as u64).into() };
+            scale(&mut table[name]);
         }
         for index in table["indexes"].as_array_mut().expect("a table has indexes") {
-            index["n_rows"] = (index["n_rows"].as_f64().expect("a number") * factor).into();
-            index["size_bytes"] =
-                ((index["size_bytes"].as_f64().expect("a number") * factor) as u64 / 8192 * 8192).into();
+            scale(&mut index["n_rows"]);
+            scale(&mut index["size_bytes"]);
         }
     }
     std::fs::write(&file, saved.to_string()).expect("the folder can be written");
@@ -289,5 +294,5 @@ fn prove_shadow_of_a_terabyte() {
     println!("500 tables, 1 TB: {:.1} s, {most_mb} MB of disk at the most", elapsed.as_secs_f64());
     assert_eq!(run.status, 0, "{}", run.stderr);
     assert_eq!(run.json()["suggestions"][0]["table"], "t7", "{}", run.stdout);
-    assert!(elapsed < Duration::from_secs(60) && most_mb < 200, "{elapsed:?}, {most_mb} MB");
+    assert!(elapsed < Duration::from_mins(1) && most_mb < 200, "{elapsed:?}, {most_mb} MB");
 }

@@ -117,7 +117,7 @@ impl<'a> Demand<'a> {
                 Test::ContainedBy if family == Family::Scalar => Key::of(operand.clone()),
                 // `network <<= value` is planned as the range of its addresses (`network_subset_support`).
                 Test::ContainedBy | Test::Other if family == Family::Network => Key::of(operand.clone()),
-                Test::Prefix => match indexable::prefix_key(operand, self.table) {
+                Test::Prefix | Test::Pattern => match indexable::prefix_key(operand, self.table) {
                     Some(key) => key,
                     None => continue,
                 },

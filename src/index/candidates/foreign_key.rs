@@ -221,7 +221,12 @@ mod tests {
                 kind: 'f',
                 definition: format!("FOREIGN KEY ({column}) REFERENCES parent(id){rules}"),
                 columns: vec![column.into()],
-                references: Some(Reference { table: parent, columns: vec!["id".into()] }),
+                references: Some(Reference {
+                    table: parent,
+                    columns: vec!["id".into()],
+                    ..Reference::default()
+                }),
+                ..Constraint::default()
             });
         }
         catalog
@@ -289,7 +294,7 @@ mod tests {
     fn a_ring_of_cascades_ends() {
         let mut catalog = catalog(" ON DELETE CASCADE");
         catalog.tables[2].constraints[0].references =
-            Some(Reference { table: 3, columns: vec!["order_id".into()] });
+            Some(Reference { table: 3, columns: vec!["order_id".into()], ..Reference::default() });
         let written = [Written { table: 3, kind: StatementKind::Delete, columns: vec![], n_rows: 1.0 }];
         let found = foreign_key_checks(&written, &catalog);
         assert_eq!(found.iter().map(|check| check.weight).collect::<Vec<_>>(), [5001.0]);

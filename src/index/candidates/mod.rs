@@ -29,6 +29,7 @@ use crate::query::{Operand, SortItem, StatementShape};
 use demand::Demand;
 
 pub(crate) use foreign_key::{ForeignKeyCheck, Written, foreign_key_checks};
+pub(super) use statistics::share as share_of_rows;
 pub(crate) use trigram::missing_extensions;
 
 /// The most indexes proposed for one use of a table: a dozen conditions in one statement have thousands of orders.

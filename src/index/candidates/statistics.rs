@@ -6,7 +6,7 @@ use crate::query::words::{Sort, lexemes};
 use crate::query::{Condition, Operand, Test};
 
 /// Returns the share of the table's rows that pass a condition; `None` when the statistics do not tell.
-pub(super) fn share(condition: &Condition, table: &Table) -> Option<f64> {
+pub(in crate::index) fn share(condition: &Condition, table: &Table) -> Option<f64> {
     let Operand::Column(name) = &condition.operand else { return None };
     let column = table.column(name)?;
     let statistics = column.statistics()?;

@@ -59,9 +59,10 @@ fn has_trigrams(extensions: &[String]) -> bool {
     extensions.iter().any(|extension| extension == PG_TRGM)
 }
 
-/// Returns the texts that are searched for something in their middle.
+/// Returns the texts that are searched for something in their middle, or for what only the value says.
 fn operands<'a>(demand: &Demand<'a>) -> Vec<&'a Operand> {
-    let infix = demand.conditions.iter().filter(|condition| condition.test == Test::Infix);
+    let is_infix = |test: Test| matches!(test, Test::Infix | Test::Pattern);
+    let infix = demand.conditions.iter().filter(|condition| is_infix(condition.test));
     infix
         .map(|condition| &condition.operand)
         .filter(|operand| {
@@ -100,6 +101,13 @@ mod tests {
                 "!(name)",
             ],
         );
+        // A btree finds by a beginning, trigrams by anything: the planner has both for a pattern that is not known.
+        check(
+            &catalog,
+            on("people").test("name", Test::Pattern),
+            &["USING gin (name gin_trgm_ops)", "(name text_pattern_ops)"],
+        );
+        check(&catalog, on("people").test("name", Test::Prefix), &["!USING gin (name gin_trgm_ops)"]);
         check(&catalog, on("people").test("data", Test::Infix), &["!USING gin (data gin_trgm_ops)"]);
         assert!(missing(&catalog).is_empty());
     }

@@ -16,6 +16,7 @@ use std::fmt::Write as _;
 use std::str::FromStr;
 
 use super::{Definition, DropAdvice};
+use crate::query::index_ddl::index_ddl;
 use crate::query::quote;
 
 /// Who runs the migrations.
@@ -93,16 +94,17 @@ impl FromStr for Framework {
     }
 }
 
-/// Returns the files that build `creates`, then drop `drops`, and take both back; none when there is nothing to do.
+/// Returns the files that build `creates`, each by its statements, then drop `drops`, and take both back; none when there is
+/// nothing to do.
 pub(crate) fn files(
     framework: Framework,
-    creates: &[&Definition],
+    creates: &[(&Definition, &[String])],
     drops: &[DropAdvice],
     place: &Place,
 ) -> Vec<MigrationFile> {
     let steps: Vec<Step> = creates
         .iter()
-        .map(|definition| Step::create(definition))
+        .map(|(definition, ddl)| Step::create(definition, ddl))
         .chain(drops.iter().map(Step::drop))
         .collect();
     if steps.is_empty() {
@@ -129,9 +131,20 @@ struct Step<'a> {
     schema: &'a str,
     /// The index's name, not qualified.
     index: String,
-    create: String,
+    /// Several statements where the table is partitioned.
+    create: Vec<String>,
     drop: String,
 }
+
+/// One statement with what takes it back, and a name for both.
+struct Piece {
+    slug: String,
+    up: String,
+    down: String,
+}
+
+/// What takes back a statement that goes with another one.
+const NOTHING: &str = "SELECT 1";
 
 enum Change<'a> {
     Create(&'a Definition),
@@ -139,15 +152,16 @@ enum Change<'a> {
 }
 
 impl<'a> Step<'a> {
-    fn create(definition: &'a Definition) -> Self {
-        let index = definition.name();
-        Self {
-            change: Change::Create(definition),
-            schema: &definition.schema,
-            create: definition.ddl_concurrently(),
-            drop: drop_concurrently(&definition.schema, &index),
-            index,
-        }
+    fn create(definition: &'a Definition, ddl: &[String]) -> Self {
+        // The last CREATE INDEX is that of the whole table.
+        let whole = ddl.iter().rev().find_map(|sql| index_ddl(sql)?.name);
+        let index = whole.unwrap_or_else(|| definition.name());
+        let drop = match ddl.len() {
+            0 | 1 => drop_concurrently(&definition.schema, &index),
+            _ => format!("DROP INDEX {}", quote::qualified(&definition.schema, &index)),
+        };
+        let change = Change::Create(definition);
+        Self { change, schema: &definition.schema, create: ddl.to_vec(), drop, index }
     }
 
     fn drop(advice: &'a DropAdvice) -> Self {
@@ -155,24 +169,35 @@ impl<'a> Step<'a> {
             change: Change::Drop,
             schema: &advice.schema,
             index: advice.name.clone(),
-            create: concurrently(&advice.undo_ddl),
-            drop: drop_concurrently(&advice.schema, &advice.name),
+            create: vec![if advice.is_partitioned {
+                advice.undo_ddl.clone()
+            } else {
+                concurrently(&advice.undo_ddl)
+            }],
+            drop: advice.ddl(),
         }
     }
 
-    /// The one statement of the change.
-    fn up(&self) -> &str {
-        match self.change {
-            Change::Create(_) => &self.create,
-            Change::Drop => &self.drop,
-        }
+    /// Whether it is of a partitioned table, in several statements.
+    fn is_of_partitions(&self) -> bool {
+        self.create.len() > 1
     }
 
-    /// The one statement that takes it back.
-    fn down(&self) -> &str {
-        match self.change {
-            Change::Create(_) => &self.drop,
-            Change::Drop => &self.create,
+    /// The change in single statements.
+    fn pieces(&self) -> Vec<Piece> {
+        let drop = self.drop.clone();
+        match (self.change.is_create(), self.create.as_slice()) {
+            (true, [create]) => vec![Piece { slug: self.slug(), up: create.clone(), down: drop }],
+            (false, create) => vec![Piece { slug: self.slug(), up: drop, down: create.join("; ") }],
+            (true, statements) => statements
+                .iter()
+                .map(|sql| match drop_created(sql) {
+                    Some((name, drop)) => Piece { slug: slug("create", &name), up: sql.clone(), down: drop },
+                    None => {
+                        Piece { slug: slug("attach", &self.index), up: sql.clone(), down: NOTHING.to_owned() }
+                    }
+                })
+                .collect(),
         }
     }
 
@@ -193,22 +218,52 @@ impl<'a> Step<'a> {
     }
 
     fn create_again(&self) -> Vec<String> {
-        vec![self.drop_if_exists(), self.create.clone()]
+        // What is attached goes with the whole, and only so.
+        let whole = self.drop_if_exists();
+        if !self.is_of_partitions() {
+            return [vec![whole], self.create.clone()].concat();
+        }
+        let parts = self.create.iter().flat_map(|sql| {
+            drop_created(sql)
+                .map(|(_, drop)| drop)
+                .filter(|drop| *drop != whole)
+                .into_iter()
+                .chain([sql.clone()])
+        });
+        std::iter::once(whole.clone()).chain(parts).collect()
     }
 
     fn drop_if_exists(&self) -> String {
-        format!("DROP INDEX CONCURRENTLY IF EXISTS {}", quote::qualified(self.schema, &self.index))
+        let name = quote::qualified(self.schema, &self.index);
+        let how = if self.drop.contains(" CONCURRENTLY ") { "CONCURRENTLY " } else { "" };
+        format!("DROP INDEX {how}IF EXISTS {name}")
     }
 
-    /// What a file of this change alone is called, in lower case ASCII.
+    /// What a file of this change alone is called.
     fn slug(&self) -> String {
-        let verb = match self.change {
-            Change::Create(_) => "create",
-            Change::Drop => "drop",
-        };
-        let index = self.index.replace(|c: char| !c.is_ascii_alphanumeric(), "_");
-        format!("{verb}_{}", index.to_ascii_lowercase())
+        slug(if self.change.is_create() { "create" } else { "drop" }, &self.index)
     }
+}
+
+impl Change<'_> {
+    fn is_create(&self) -> bool {
+        matches!(self, Self::Create(_))
+    }
+}
+
+/// Returns a part of a file's name, in lower case ASCII.
+fn slug(verb: &str, index: &str) -> String {
+    let index = index.replace(|c: char| !c.is_ascii_alphanumeric(), "_");
+    format!("{verb}_{}", index.to_ascii_lowercase())
+}
+
+/// Returns the index that a CREATE INDEX makes, and the statement that drops it if it is there.
+fn drop_created(sql: &str) -> Option<(String, String)> {
+    let ddl = index_ddl(sql)?;
+    let (schema, name) = (ddl.table.schema?, ddl.name?);
+    let how = if sql.starts_with("CREATE INDEX CONCURRENTLY ") { "CONCURRENTLY " } else { "" };
+    let drop = format!("DROP INDEX {how}IF EXISTS {}", quote::qualified(&schema, &name));
+    Some((name, drop))
 }
 
 /// Returns `CREATE INDEX` as it is run while others write.

@@ -40,7 +40,7 @@ fn body(groups: impl Iterator<Item = String>) -> String {
 
 fn up(step: &Step) -> String {
     match step.change {
-        Change::Create(definition) if is_sayable(definition) => {
+        Change::Create(definition) if !step.is_of_partitions() && is_sayable(definition) => {
             format!("{}{}", remove_index(definition, &step.index), add_index(definition, &step.index))
         }
         _ => execute(&step.up_again()),
@@ -49,7 +49,9 @@ fn up(step: &Step) -> String {
 
 fn down(step: &Step) -> String {
     match step.change {
-        Change::Create(definition) if is_sayable(definition) => remove_index(definition, &step.index),
+        Change::Create(definition) if !step.is_of_partitions() && is_sayable(definition) => {
+            remove_index(definition, &step.index)
+        }
         _ => execute(&step.down_again()),
     }
 }

@@ -60,6 +60,7 @@ fn drops() -> Vec<DropAdvice> {
     vec![DropAdvice {
         schema: "public".into(),
         name: "orders_customer_id_idx".into(),
+        is_partitioned: false,
         undo_ddl: "CREATE UNIQUE INDEX orders_customer_id_idx ON public.orders USING btree (customer_id)"
             .into(),
         size_bytes: 8192,
@@ -70,7 +71,10 @@ fn drops() -> Vec<DropAdvice> {
 fn all_files(framework: Framework, existing: &[&str]) -> Vec<MigrationFile> {
     let existing: Vec<String> = existing.iter().map(|name| (*name).to_owned()).collect();
     let place = Place { timestamp: 20_260_131_120_000, existing: &existing, app: "shop" };
-    files(framework, &definitions().iter().collect::<Vec<_>>(), &drops(), &place)
+    let definitions = definitions();
+    let ddl: Vec<Vec<String>> = definitions.iter().map(|it| vec![it.ddl_concurrently()]).collect();
+    let creates: Vec<_> = definitions.iter().zip(&ddl).map(|(it, ddl)| (it, ddl.as_slice())).collect();
+    files(framework, &creates, &drops(), &place)
 }
 
 fn check(framework: Framework, existing: &[&str]) {
@@ -116,6 +120,43 @@ fn plain() {
 }
 
 #[test]
+fn a_partitioned_table_s_index_is_built_and_dropped_as_the_server_allows() {
+    let definition = Definition::btree("s", "p", vec![Key::ascending("a")]);
+    let ddl = [
+        "CREATE INDEX CONCURRENTLY p1_a_idx ON s.p1 (a)",
+        "CREATE INDEX p_a_idx ON ONLY s.p (a)",
+        "ALTER INDEX s.p_a_idx ATTACH PARTITION s.p1_a_idx",
+    ]
+    .map(str::to_owned);
+    let place = Place { timestamp: 20_260_131_120_000, existing: &[], app: "shop" };
+    let texts = |framework| -> Vec<String> {
+        let files = files(framework, &[(&definition, &ddl)], &[], &place);
+        files.into_iter().map(|file| format!("{}: {}", file.name, file.text)).collect()
+    };
+    let plain = texts(Framework::Plain);
+    let up = "
+DROP INDEX IF EXISTS s.p_a_idx;
+DROP INDEX CONCURRENTLY IF EXISTS s.p1_a_idx;
+CREATE INDEX CONCURRENTLY p1_a_idx ON s.p1 (a);
+CREATE INDEX p_a_idx ON ONLY s.p (a);
+ALTER INDEX s.p_a_idx ATTACH PARTITION s.p1_a_idx;
+";
+    assert!(plain[0].ends_with(up), "{}", plain[0]);
+    assert!(plain[1].ends_with("\nDROP INDEX IF EXISTS s.p_a_idx;\n"), "{}", plain[1]);
+    let single = texts(Framework::GolangMigrate);
+    let expected = [
+        "20260131120000_create_p1_a_idx.up.sql: CREATE INDEX CONCURRENTLY p1_a_idx ON s.p1 (a);\n",
+        "20260131120000_create_p1_a_idx.down.sql: DROP INDEX CONCURRENTLY IF EXISTS s.p1_a_idx;\n",
+        "20260131120001_create_p_a_idx.up.sql: CREATE INDEX p_a_idx ON ONLY s.p (a);\n",
+        "20260131120001_create_p_a_idx.down.sql: DROP INDEX IF EXISTS s.p_a_idx;\n",
+        "20260131120002_attach_p_a_idx.up.sql: ALTER INDEX s.p_a_idx ATTACH PARTITION s.p1_a_idx;\n",
+        "20260131120002_attach_p_a_idx.down.sql: SELECT 1;\n",
+    ];
+    assert_eq!(single, expected);
+    assert!(texts(Framework::Rails)[0].contains("execute \"CREATE INDEX p_a_idx ON ONLY s.p (a)\""));
+}
+
+#[test]
 fn django_s_first_migration_depends_on_none() {
     let files = all_files(Framework::Django, &["__init__.py"]);
     assert_eq!(files[0].name, "0001_perfkit_indexes.py");
@@ -154,7 +195,9 @@ proptest! {
         ];
         let place = Place { timestamp: 20_260_131_120_000, existing: &[], app: "shop" };
         for framework in Framework::ALL {
-            let files = files(framework, &definitions.iter().collect::<Vec<_>>(), &[], &place);
+            let ddl: Vec<Vec<String>> = definitions.iter().map(|it| vec![it.ddl_concurrently()]).collect();
+            let creates: Vec<_> = definitions.iter().zip(&ddl).map(|(it, ddl)| (it, ddl.as_slice())).collect();
+            let files = files(framework, &creates, &[], &place);
             let mut names: Vec<&str> = files.iter().map(|file| file.name.as_str()).collect();
             let is_sound = |name: &&str| {
                 name.len() < 120 && name.chars().all(|c| c.is_ascii_alphanumeric() || "_.".contains(c))

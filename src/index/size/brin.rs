@@ -21,5 +21,5 @@ pub(super) fn size(definition: &Definition, table: &Table, measures: &Measures) 
     let widths: f64 = values.iter().map(|values| VALUES_PER_SUMMARY * values.mean_width()).sum();
     let per_page = (PAGE_ROOM_BYTES / (aligned(SUMMARY_HEADER_BYTES + widths) + LINE_POINTER_BYTES)).floor();
     let n_pages = 1.0 + (n_ranges / RANGES_PER_MAP_PAGE).ceil() + (n_ranges / per_page.max(1.0)).ceil();
-    Size { n_rows: n_ranges, n_pages: pages(n_pages), tree_level: 0 }
+    Size { n_rows: n_ranges, n_pages: pages(n_pages), tree_level: 0, ..Size::default() }
 }

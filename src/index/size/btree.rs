@@ -52,7 +52,7 @@ impl Keys {
 pub(super) fn size(definition: &Definition, table: &Table, n_rows: f64, measures: &Measures) -> Size {
     // Before its first row an index is nothing but its metapage.
     if n_rows < 0.5 {
-        return Size { n_rows, n_pages: 1, tree_level: 0 };
+        return Size { n_rows, n_pages: 1, tree_level: 0, ..Size::default() };
     }
     let keys = key_values(definition, table, measures);
     let included = included(definition, table, measures);
@@ -81,7 +81,7 @@ pub(super) fn size(definition: &Definition, table: &Table, n_rows: f64, measures
         n_pages += level_pages;
         tree_level += 1;
     }
-    Size { n_rows, n_pages: pages(n_pages), tree_level }
+    Size { n_rows, n_pages: pages(n_pages), tree_level, ..Size::default() }
 }
 
 /// The mean bytes of a row's item, without its line pointer.

@@ -100,24 +100,7 @@ impl Sample {
         // Were they all as frequent as the last common one, that many ranks would do.
         let least = self.n_common + rest / last;
         let most = 1e6 * total;
-        let classes = |n_ranks: f64| {
-            let of_power = |power: f64| {
-                let mut classes = Vec::new();
-                let mut from = self.n_common;
-                while from < n_ranks {
-                    let to = (from * RANKS_PER_CLASS).min(n_ranks);
-                    let n_keys = to - from;
-                    // The frequency in the middle of the ranks.
-                    let share = last * (f64::midpoint(from, to) / self.n_common).powf(-power);
-                    classes.push(Class { n_keys, share, nulls: 0 });
-                    from = to;
-                }
-                classes
-            };
-            let mass = |classes: &[Class]| classes.iter().map(|it| it.n_keys * it.share).sum::<f64>();
-            let power = solve((1e-6, 20.0), |power| mass(&of_power(power)) > rest);
-            of_power(power)
-        };
+        let classes = |n_ranks: f64| declining(self.n_common, last, rest, n_ranks);
         if self.reports(&classes(1.01 * least), total) > reported
             || self.reports(&classes(most), total) < reported
         {
@@ -127,6 +110,26 @@ impl Sample {
             self.reports(&classes(n_ranks), total) < reported
         })))
     }
+}
+
+/// Returns classes of values of ranks behind `n_common` up to `n_ranks`: together in `rest` of the rows, they decline by a
+/// power of their rank from the frequency of the `last` common one.
+pub(super) fn declining(n_common: f64, last: f64, rest: f64, n_ranks: f64) -> Vec<Class> {
+    let of_power = |power: f64| {
+        let mut classes = Vec::new();
+        let mut from = n_common;
+        while from < n_ranks {
+            let to = (from * RANKS_PER_CLASS).min(n_ranks);
+            let n_keys = to - from;
+            // The frequency in the middle of the ranks.
+            let share = last * (f64::midpoint(from, to) / n_common).powf(-power);
+            classes.push(Class { n_keys, share, nulls: 0 });
+            from = to;
+        }
+        classes
+    };
+    let mass = |classes: &[Class]| classes.iter().map(|it| it.n_keys * it.share).sum::<f64>();
+    of_power(solve((1e-6, 20.0), |power| mass(&of_power(power)) > rest))
 }
 
 /// Returns the number between two positive ones up to which `is_below` holds.

@@ -29,7 +29,12 @@ pub(super) fn size(definition: &Definition, table: &Table, n_rows: f64, measures
     let leaf_pages = (n_rows * item_bytes / (PAGE_ROOM_BYTES * fill)).ceil().max(1.0);
     // Inner items are of the size of the leaves', one for each page.
     let per_page = (PAGE_ROOM_BYTES * fill / item_bytes).max(2.0);
-    Size { n_rows, n_pages: pages(leaf_pages * per_page / (per_page - 1.0)), tree_level: 0 }
+    Size {
+        n_rows,
+        n_pages: pages(leaf_pages * per_page / (per_page - 1.0)),
+        tree_level: 0,
+        ..Size::default()
+    }
 }
 
 /// Bytes of an item with its line pointer.

@@ -2,7 +2,9 @@
 
 mod brin;
 mod btree;
+mod contents;
 mod distinct;
+mod documents;
 mod entries;
 mod gin;
 mod gist;
@@ -13,10 +15,12 @@ mod values;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Definition, Method, Predicate};
+use super::{Definition, Key, Method, Predicate};
 use crate::catalog::{Column, ColumnStatistics, Table};
 use crate::query::Operand;
+pub(crate) use contents::Contents;
 pub(crate) use distinct::combinations_of_sample;
+pub(crate) use documents::Parts;
 use values::Values;
 
 /// Bytes of a page; other sizes need a server built for them.
@@ -30,12 +34,24 @@ const LINE_POINTER_BYTES: f64 = 4.0;
 const IN_ORDER: f32 = 0.9;
 
 /// The estimated size of an index.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Size {
     pub(crate) n_rows: f64,
     pub(crate) n_pages: u32,
     /// Levels above the leaves: 0 when the root is a leaf, and for methods that are no trees.
     pub(crate) tree_level: u32,
+    pub(crate) gin: GinPages,
+}
+
+/// What a GIN index counts of itself (`GinStatsData`); zero of other indexes.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct GinPages {
+    /// Different entries.
+    pub(crate) n_entries: f64,
+    /// Pages of the tree of entries.
+    pub(crate) n_entry_pages: u32,
+    /// Pages of the trees that hold long lists of rows.
+    pub(crate) n_data_pages: u32,
 }
 
 /// What the catalog's statistics do not say, asked of the planner or sampled: by the table's oid and the SQL text.
@@ -48,6 +64,8 @@ pub(crate) struct Measures {
     /// Number of different combinations of operands, by their SQL as in [`Operand::sql`], sorted. One operand alone is
     /// a combination too.
     pub(crate) distinct: BTreeMap<(u32, Vec<String>), f64>,
+    /// What documents contain, by the SQL of the operand.
+    pub(crate) contents: BTreeMap<(u32, String, Parts), Contents>,
 }
 
 /// What to measure before sizes can be near.
@@ -58,6 +76,8 @@ pub(crate) struct NeededMeasures {
     pub(crate) expressions: BTreeSet<(u32, String)>,
     /// Combinations of operands, by their SQL, sorted.
     pub(crate) distinct: BTreeSet<(u32, Vec<String>)>,
+    /// Documents, by the SQL of the operand and how they are taken apart.
+    pub(crate) contents: BTreeSet<(u32, String, Parts)>,
 }
 
 impl Size {
@@ -81,11 +101,15 @@ pub(crate) fn estimate(definition: &Definition, table: &Table, measures: &Measur
 /// Estimates an index on a partitioned table: the indexes of its partitions `leaves` together, the level that of the
 /// highest. What is not measured of a partition is taken from its parent's measures.
 pub(crate) fn estimate_tree(definition: &Definition, leaves: &[&Table], measures: &Measures) -> Size {
-    let empty = Size { n_rows: 0.0, n_pages: 0, tree_level: 0 };
-    leaves.iter().map(|leaf| estimate(definition, leaf, measures)).fold(empty, |sum, size| Size {
+    leaves.iter().map(|leaf| estimate(definition, leaf, measures)).fold(Size::default(), |sum, size| Size {
         n_rows: sum.n_rows + size.n_rows,
         n_pages: sum.n_pages.saturating_add(size.n_pages),
         tree_level: sum.tree_level.max(size.tree_level),
+        gin: GinPages {
+            n_entries: sum.gin.n_entries + size.gin.n_entries,
+            n_entry_pages: sum.gin.n_entry_pages.saturating_add(size.gin.n_entry_pages),
+            n_data_pages: sum.gin.n_data_pages.saturating_add(size.gin.n_data_pages),
+        },
     })
 }
 
@@ -100,6 +124,11 @@ impl Measures {
         find(table.oid).or_else(|| find(table.partition_of.as_ref()?.0))
     }
 
+    fn contents(&self, key: &Key, parts: Parts, table: &Table) -> Option<&Contents> {
+        let find = |oid| self.contents.get(&(oid, key.operand.sql(), parts));
+        find(table.oid).or_else(|| find(table.partition_of.as_ref()?.0))
+    }
+
     /// Combinations are not looked up at the parent: a partition has fewer, and by how much nobody knows.
     fn distinct(&self, operands: Vec<String>, table: &Table) -> Option<f64> {
         self.distinct.get(&(table.oid, operands)).copied()
@@ -107,7 +136,8 @@ impl Measures {
 }
 
 /// Returns what should be measured before these indexes are estimated: each predicate but a test for NULL, each
-/// expression, and each combination of key columns of a btree that equal rows could make smaller.
+/// expression, each combination of key columns of a btree that equal rows could make smaller, and what is in documents
+/// where the statistics tell too little of it.
 pub(crate) fn needed_measures<'d>(
     definitions: impl IntoIterator<Item = (&'d Definition, &'d Table)>,
 ) -> NeededMeasures {
@@ -123,6 +153,10 @@ pub(crate) fn needed_measures<'d>(
         }
         if btree::depends_on_combinations(definition, table) {
             needed.distinct.insert((table.oid, combination(definition)));
+        }
+        if definition.method == Method::Gin {
+            let contents = gin::needed_contents(definition, table).into_iter();
+            needed.contents.extend(contents.map(|(operand, parts)| (table.oid, operand, parts)));
         }
     }
     needed

@@ -21,7 +21,7 @@ pub(super) struct Class {
 pub(super) struct Spectrum(pub(super) Vec<Class>);
 
 /// Keys that expect fewer rows are all the same: practically none of them has two.
-const LEAST_ROWS: f64 = 1e-4;
+pub(super) const LEAST_ROWS: f64 = 1e-4;
 /// Classes for each doubling of the rows of a key.
 const CLASSES_PER_DOUBLING: f64 = 2.0;
 
@@ -125,7 +125,7 @@ impl Spectrum {
 }
 
 /// Returns the mean of a Poisson distribution whose values above 0 have the mean `rows_per_key`.
-fn expected_rows(rows_per_key: f64) -> f64 {
+pub(super) fn expected_rows(rows_per_key: f64) -> f64 {
     if rows_per_key <= 1.0 {
         return 0.0;
     }

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::catalog::Constraint;
 use crate::index::{Key, Predicate};
+use crate::random;
 
 /// A column and its `pg_stats`.
 fn column(name: &str, base_type: &str, n_distinct: f32, avg_width: i32) -> Column {
@@ -225,6 +226,157 @@ fn other_methods_are_within_three_tenths() {
     check(&events(), Method::Gist, &cases, &none, 0.3);
     check(&events(), Method::Brin, &[("created_at", 3.0)], &none, 0.0);
     check(&line_items(), Method::Brin, &[("l_shipdate", 5.0), ("l_shipdate,l_orderkey", 6.0)], &none, 0.0);
+}
+
+/// A number below `n` in row `i`, of a column of its own; the same in each run.
+fn number(column: u64, i: u64, n: u64) -> u64 {
+    random::below(random::at(column, i), n)
+}
+
+/// A rank up to `n`, each as frequent as its reciprocal.
+fn rank(column: u64, i: u64, n: f64) -> u64 {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a positive number up to n")]
+    let rank = (random::unit(random::at(column, i)) * (n + 1.0).ln()).exp() as u64;
+    rank
+}
+
+/// A word of 3 to 9 of the letters a to p for each rank.
+fn word(rank: u64) -> String {
+    let letters = (0..3 + rank % 7).map(|at| char::from(b'a' + (random::mix(rank) >> (4 * at) & 15) as u8));
+    letters.collect()
+}
+
+fn one_of<'t>(texts: &[&'t str], i: u64) -> &'t str {
+    texts[usize::try_from(number(1, i, texts.len() as u64)).expect("below the number of texts")]
+}
+
+/// 32 hexadecimal digits.
+fn digest(of: u64) -> String {
+    format!("{:016x}{:016x}", random::mix(of), random::mix(!of))
+}
+
+/// The synthetic documents of four tables. PostgreSQL's had the same distributions.
+fn document(table: &str, i: u64) -> String {
+    let cents = |column, n| format!("{}.{:02}", number(column, i, n), number(column + 50, i, 100));
+    match table {
+        "orders" => format!(
+            r#"{{"id": {i}, "user": {}, "uuid": "{}", "amount": {}, "status": "{}"}}"#,
+            number(3, i, 20_000),
+            digest(i),
+            cents(2, 1000),
+            one_of(&["new", "paid", "shipped", "done"], i),
+        ),
+        "events" => format!(
+            r#"{{"n": {}, "city": "city {}", "flag": {}, "tags": ["t{}", "t{}", "t{}"], "type": "type{}", "country": "country {}"}}"#,
+            number(5, i, 50),
+            number(3, i, 2000),
+            number(4, i, 2) == 1,
+            number(6, i, 30),
+            number(7, i, 30),
+            number(8, i, 300),
+            number(1, i, 10),
+            number(2, i, 100),
+        ),
+        "invoices" => {
+            let item = |k: u64| {
+                let (sku, qty) = (rank(k + 10, i, 20_000.0), 1 + number(k + 20, i, 5));
+                format!(r#"{{"qty": {qty}, "sku": "sku-{sku}", "price": {}}}"#, cents(k + 30, 100))
+            };
+            let items: Vec<String> = (1..=1 + i % 4).map(item).collect();
+            format!(
+                r#"{{"items": [{}], "created": "2024-{:02}-{:02} {:02}:{:02}:00", "customer": {{"name": "{} {}",
+                "address": {{"zip": "{}", "street": "street {}"}}}}}}"#,
+                items.join(", "),
+                1 + i / 43_200,
+                1 + i / 1440 % 30,
+                i / 60 % 24,
+                i % 60,
+                word(number(1, i, 5000)),
+                word(number(2, i, 5000)),
+                number(4, i, 90_000),
+                number(3, i, 3000),
+            )
+        }
+        _ => format!(
+            r#"{{"ms": {}, "event": "{}", "session": "{}"}}"#,
+            number(3, i, 3000),
+            one_of(&["click", "view", "buy"], i),
+            digest(number(2, i, 5000)),
+        ),
+    }
+}
+
+/// Documents that the statistics, or a sample, would have of a table.
+fn some(n: u64, n_rows: u64, of: impl Fn(u64) -> String) -> Vec<String> {
+    (0..n.min(n_rows)).map(|at| of(1 + at * n_rows / n.min(n_rows))).collect()
+}
+
+#[test]
+fn documents_are_within_a_tenth() {
+    let within = check;
+    let check = |name: &str, n_rows: u32, n_pages: u32, built: [f64; 2], of_statistics: bool| {
+        let documents = |n| some(n, u64::from(n_rows), |i| document(name, i));
+        let bounds: Vec<String> = documents(101);
+        let bounds = crate::array::write(bounds.iter().map(|text| Some(text.as_str())));
+        let sample = documents(10_000);
+        let table =
+            table(1, f64::from(n_rows), n_pages, vec![column("d", "jsonb", -1.0, 140).bounds(&bounds)]);
+        let opclasses = [("d", Parts::Jsonb), ("d jsonb_path_ops", Parts::JsonbPaths)];
+        for ((text, parts), built) in opclasses.into_iter().zip(built) {
+            let contents = Contents::of_sample(parts, sample.iter().map(String::as_str));
+            let sampled = Measures {
+                contents: BTreeMap::from([((1, "d".to_owned(), parts), contents)]),
+                ..Measures::default()
+            };
+            within(&table, Method::Gin, &[(text, built)], &sampled, 0.1);
+            if of_statistics {
+                within(&table, Method::Gin, &[(text, built)], &Measures::default(), 0.15);
+            }
+        }
+    };
+    check("orders", 100_000, 2172, [2824.0, 2095.0], true);
+    check("events", 200_000, 4258, [744.0, 576.0], true);
+    check("invoices", 50_000, 2383, [1812.0, 1375.0], true);
+    // That 5000 sessions come again does not show among a hundred.
+    check("sessions", 20_000, 308, [137.0, 87.0], false);
+}
+
+#[test]
+fn texts_and_words_are_within_a_fifth() {
+    let name = |i| format!("{} {}", word(rank(1, i, 3000.0)), word(rank(2, i, 20_000.0)));
+    let title = |i| (0..3 + i % 5).map(|k| word(rank(k + 100, i, 5000.0))).collect::<Vec<_>>().join(" ");
+    let bounds = |texts: Vec<String>| crate::array::write(texts.iter().map(|text| Some(text.as_str())));
+    let trigrams = |n_rows: f64, n_pages, width, texts, built: f64| {
+        let table = table(1, n_rows, n_pages, vec![column("a", "text", -1.0, width).bounds(&bounds(texts))]);
+        check(&table, Method::Gin, &[("a gin_trgm_ops", built)], &Measures::default(), 0.2);
+    };
+    trigrams(1e5, 940, 13, some(101, 100_000, name), 526.0);
+    trigrams(2e5, 3573, 34, some(101, 200_000, title), 2186.0);
+
+    // The thousand most common words of which documents have some, by their ranks.
+    let common = |n_words: &[i32], n_ranks: f64| -> (String, Vec<f32>) {
+        let share = |rank: u16| {
+            let p = (1.0 / f64::from(rank)).ln_1p() / (n_ranks + 1.0).ln();
+            let has = |n: &i32| 1.0 - (1.0 - p).powi(*n);
+            #[expect(clippy::cast_possible_truncation, reason = "pg_statistic holds float4")]
+            let share = (n_words.iter().map(has).sum::<f64>() / distinct::count(n_words.len())) as f32;
+            share
+        };
+        let words: Vec<String> = (1..=1000).map(word).collect();
+        let shares = (1..=1000).map(share).chain([0.0, 1.0]).collect();
+        (crate::array::write(words.iter().map(|word| Some(word.as_str()))), shares)
+    };
+    let vector = |n_rows: f64, n_pages, width, n_words: &[i32], n_ranks, built: f64| {
+        let (words, shares) = common(n_words, n_ranks);
+        let vector = column("a", "tsvector", -1.0, width).with(|it| {
+            it.most_common_elems = Some(words);
+            it.most_common_elem_freqs = Some(shares);
+        });
+        let table = table(1, n_rows, n_pages, vec![vector]);
+        check(&table, Method::Gin, &[("a", built)], &Measures::default(), 0.2);
+    };
+    vector(2e5, 3573, 75, &[3, 4, 5, 6, 7], 5000.0, 452.0);
+    vector(6e4, 6296, 523, &[20, 25, 30, 35, 40, 45, 50, 55, 59], 30_000.0, 1260.0);
 }
 
 #[test]

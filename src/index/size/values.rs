@@ -18,6 +18,8 @@ pub(super) struct Values<'c> {
     /// How the table's rows fall on the values.
     pub(super) spectrum: Spectrum,
     layout: Layout,
+    /// Whether the statistics' values are texts as they are stored.
+    is_text: bool,
     has_equal_images: bool,
 }
 
@@ -69,6 +71,7 @@ impl<'c> Values<'c> {
                     base_type: Some(base_type),
                     element_type: column.and_then(|column| column.element_type.as_deref()),
                     layout: layout(base_type, statistics),
+                    is_text: is_text(Some(base_type)),
                     has_equal_images: has_equal_images(base_type),
                     ..Self::with_spectrum(operand, table, measures, statistics, statistics)
                 }
@@ -90,6 +93,7 @@ impl<'c> Values<'c> {
                         (None, Some(statistics)) => layout_by_width(statistics),
                         (None, None) => Layout::Variable,
                     },
+                    is_text: of_column.is_some(),
                     has_equal_images: result_has_equal_images(sql, sources.map(|it| it.base_type.as_str())),
                     ..Self::with_spectrum(operand, table, measures, statistics, repeats)
                 }
@@ -122,6 +126,7 @@ impl<'c> Values<'c> {
             n_distinct: spectrum.n_distinct(n_rows),
             spectrum,
             layout: Layout::Variable,
+            is_text: false,
             has_equal_images: true,
         }
     }
@@ -143,7 +148,7 @@ impl<'c> Values<'c> {
             return vec![(average, 1.0)];
         }
         let is_numeric = self.base_type == Some("numeric");
-        if !is_numeric && !is_text(self.base_type) {
+        if !is_numeric && !self.is_text {
             return around(average);
         }
         let width = |text: &str| if is_numeric { numeric_bytes(text) } else { text_bytes(text.len()) };
@@ -272,7 +277,7 @@ fn result_has_equal_images<'a>(sql: &str, mut base_types: impl Iterator<Item = &
 }
 
 /// Bytes of a text with its header.
-fn text_bytes(length: usize) -> u32 {
+pub(super) fn text_bytes(length: usize) -> u32 {
     let length = u32::try_from(length).unwrap_or(u32::MAX - 4);
     if length + 1 < SHORT_BYTES { length + 1 } else { length + 4 }
 }

@@ -143,7 +143,7 @@ mod tests {
         table.constraints.push(Constraint {
             kind: 'f',
             columns: vec![column.into()],
-            references: Some(Reference { table: to, columns: vec!["id".into()] }),
+            references: Some(Reference { table: to, columns: vec!["id".into()], ..Reference::default() }),
             ..Constraint::default()
         });
         table

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
-use super::tree::{self, Patch};
+use super::tree::{self, GinCounts, Patch};
 use crate::index::BLOCK_BYTES;
 use crate::pg::error::{Error, Result};
 use crate::pg::server::Cluster;
@@ -30,6 +30,8 @@ pub(super) enum Start {
     Btree { level: u32 },
     /// The size of the map of a BRIN index with this many ranges.
     Brin { n_ranges: u32 },
+    /// What a GIN index counts of itself.
+    Gin(GinCounts),
 }
 
 /// Gives the relations of a database their sizes.
@@ -42,6 +44,7 @@ pub(super) fn lay_out(cluster: &Cluster, database: u32, files: impl Iterator<Ite
             Start::AsBuilt | Start::Btree { level: 0 } => Vec::new(),
             Start::Btree { level } => tree::btree(level),
             Start::Brin { n_ranges } => tree::brin(n_ranges),
+            Start::Gin(counts) => tree::gin(file.n_pages, counts),
         };
         extend(cluster, &first, file.n_pages, &patches)?;
     }

@@ -2,7 +2,8 @@
 //!
 //! What may differ although nothing is wrong: the target has changed since it was read; its planner looks up the real
 //! least and greatest value of a column where an index leads to them (`get_actual_variable_range`), here it finds an
-//! empty index and takes the histogram's; a GIN index keeps counts of its pages that nobody can read; a function that
+//! empty index and takes the histogram's; a GIN index counts its own pages, which
+//! only a superuser can read, so that they are estimated; a function that
 //! the planner runs may read tables, which are empty here.
 
 use std::collections::BTreeSet;

@@ -7,9 +7,10 @@ use tokio_postgres::Statement;
 use tokio_postgres::types::ToSql;
 
 use super::files::Start;
+use super::tree::GinCounts;
 use super::{ExpressionStatistics, Figures, tree};
 use crate::catalog::{Catalog, ColumnStatistics, Index, Table, TableKind};
-use crate::index::{BLOCK_BYTES, Definition, Size};
+use crate::index::{self, BLOCK_BYTES, Definition, GinPages, Measures, Size};
 use crate::pg::catalog::get;
 use crate::pg::connect::Connection;
 use crate::pg::error::{Error, Result};
@@ -246,39 +247,65 @@ pub(super) fn figures(index: &Index, table: &Table) -> Figures {
     let n_pages = u32::try_from(index.size_bytes / BLOCK_BYTES).unwrap_or(u32::MAX);
     // Nobody can read its height, so it is what is usual: constraints come before the rows, other indexes after them.
     let is_grown = index.is_constraint;
-    let level = || tree::level(n_pages, pivot_bytes(index, table, n_pages, is_grown), is_grown);
-    Figures {
-        n_rows: index.n_rows,
-        n_pages,
-        n_all_visible_pages: 0,
-        start: start(Some(&index.method), level, table.n_pages),
-    }
+    let start = match index.method.as_str() {
+        "btree" => {
+            let pivot_bytes = pivot_bytes(index, table, n_pages, is_grown);
+            Start::Btree { level: tree::level(n_pages, pivot_bytes, is_grown) }
+        }
+        "gin" => gin_start(index, table, n_pages),
+        method => start_by_pages(method, table.n_pages),
+    };
+    Figures { n_rows: index.n_rows, n_pages, n_all_visible_pages: 0, start }
+}
+
+/// What an index of the target most likely counts of itself, which takes a superuser to read: as much as one that is built
+/// now, with its pages in the same proportion.
+fn gin_start(index: &Index, table: &Table, n_pages: u32) -> Start {
+    let Some(definition) = Definition::existing(&table.schema, &table.name, index) else {
+        return Start::AsBuilt;
+    };
+    let expressions = index.keys.iter().filter_map(|key| key.expression.clone());
+    let statistics = index.statistics.iter().map(|(_, statistics)| statistics.clone());
+    let keys = expressions.map(|expression| (table.oid, expression));
+    let measures = Measures { expressions: keys.zip(statistics).collect(), ..Measures::default() };
+    let size = index::estimate(&definition, table, &measures);
+    let factor = f64::from(n_pages) / f64::from(size.n_pages.max(1));
+    Start::Gin(gin_counts(size.gin, 1.0, factor))
+}
+
+/// Returns a share of the entries, and a share of the pages.
+fn gin_counts(size: GinPages, entries: f64, pages: f64) -> GinCounts {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "numbers of pages")]
+    let [n_entry_pages, n_data_pages] =
+        [size.n_entry_pages, size.n_data_pages].map(|n| (f64::from(n) * pages).round() as u32);
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a float to integer cast saturates"
+    )]
+    let n_entries = (size.n_entries * entries).round() as u64;
+    GinCounts { n_entries, n_entry_pages: n_entry_pages.max(1), n_data_pages }
 }
 
 /// What the planner is to think of a candidate's index on this share of the rows.
 pub(super) fn share(size: Size, share: f64, method: Option<&str>, table_pages: u32) -> Figures {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a u32")]
     let n_pages = (f64::from(size.n_pages) * share).ceil() as u32;
-    // The height of several is that of the highest.
-    let level = || {
-        if share < 1.0 {
-            tree::level(n_pages, PIVOT_BYTES, false).min(size.tree_level)
-        } else {
-            size.tree_level
+    let start = match method {
+        // The height of several is that of the highest.
+        Some("btree") if share < 1.0 => {
+            Start::Btree { level: tree::level(n_pages, PIVOT_BYTES, false).min(size.tree_level) }
         }
+        Some("btree") => Start::Btree { level: size.tree_level },
+        Some("gin") => Start::Gin(gin_counts(size.gin, share, share)),
+        method => start_by_pages(method.unwrap_or_default(), table_pages),
     };
-    Figures {
-        n_rows: size.n_rows * share,
-        n_pages,
-        n_all_visible_pages: 0,
-        start: start(method, level, table_pages),
-    }
+    Figures { n_rows: size.n_rows * share, n_pages, n_all_visible_pages: 0, start }
 }
 
-fn start(method: Option<&str>, level: impl Fn() -> u32, table_pages: u32) -> Start {
+fn start_by_pages(method: &str, table_pages: u32) -> Start {
     match method {
-        Some("btree") => Start::Btree { level: level() },
-        Some("brin") => Start::Brin { n_ranges: table_pages.div_ceil(BRIN_PAGES_PER_RANGE) },
+        "brin" => Start::Brin { n_ranges: table_pages.div_ceil(BRIN_PAGES_PER_RANGE) },
         _ => Start::AsBuilt,
     }
 }
@@ -312,9 +339,13 @@ mod tests {
 
     #[test]
     fn shares_add_up() {
-        let size = Size { n_rows: 1000.0, n_pages: 100, tree_level: 1 };
+        let size = Size { n_rows: 1000.0, n_pages: 100, tree_level: 1, ..Size::default() };
         let [a, b] = [0.25, 0.75].map(|part| share(size, part, Some("btree"), 0));
         assert_eq!((a.n_pages, b.n_pages), (25, 75));
         assert!((a.n_rows + b.n_rows - size.n_rows).abs() < 1e-9);
+        let gin = GinPages { n_entries: 800.0, n_entry_pages: 40, n_data_pages: 60 };
+        let start = share(Size { gin, ..size }, 0.25, Some("gin"), 0).start;
+        let quarter = GinCounts { n_entries: 200, n_entry_pages: 10, n_data_pages: 15 };
+        assert_eq!(start, Start::Gin(quarter));
     }
 }

@@ -83,9 +83,9 @@ async fn members_come_and_go() {
 
     // Candidates: an ordinary one, one of partitions, an impossible one, an expression.
     let candidates = [
-        (btree("t", &["a"]), Size { n_rows: 1e5, n_pages: 90, tree_level: 1 }),
-        (btree("logs", &["kind"]), Size { n_rows: 1e5, n_pages: 90, tree_level: 1 }),
-        (btree("docs", &["body"]), Size { n_rows: 5e4, n_pages: 90, tree_level: 1 }),
+        (btree("t", &["a"]), Size { n_rows: 1e5, n_pages: 90, tree_level: 1, ..Size::default() }),
+        (btree("logs", &["kind"]), Size { n_rows: 1e5, n_pages: 90, tree_level: 1, ..Size::default() }),
+        (btree("docs", &["body"]), Size { n_rows: 5e4, n_pages: 90, tree_level: 1, ..Size::default() }),
     ];
     shadow.add_candidates(&candidates, &ExpressionStatistics::new()).await.unwrap();
     let docs = catalog.tables.iter().find(|table| table.name == "docs").unwrap().oid;
@@ -93,7 +93,7 @@ async fn members_come_and_go() {
     let lower = "lower(name)";
     let named = Definition::btree("public", "docs", vec![Key::of(expression(lower, &["name"]))]);
     let expressions = ExpressionStatistics::from([((docs, lower.to_owned()), unique)]);
-    let second = [(named, Size { n_rows: 5e4, n_pages: 150, tree_level: 1 })];
+    let second = [(named, Size { n_rows: 5e4, n_pages: 150, tree_level: 1, ..Size::default() })];
     shadow.add_candidates(&second, &expressions).await.unwrap();
     shadow.add_existing([
         ("public", "same_name"),
@@ -130,8 +130,9 @@ async fn members_come_and_go() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn any_number_of_planners_gives_the_same_answers() {
     let Pair { target, mut shadow, cluster: _cluster, .. } = pair(SCHEMA).await;
-    let candidates = [("a", 0), ("b", 1), ("c", 2)]
-        .map(|(column, _)| (btree("t", &[column]), Size { n_rows: 1e5, n_pages: 200, tree_level: 1 }));
+    let candidates = [("a", 0), ("b", 1), ("c", 2)].map(|(column, _)| {
+        (btree("t", &[column]), Size { n_rows: 1e5, n_pages: 200, tree_level: 1, ..Size::default() })
+    });
     shadow.add_candidates(&candidates, &ExpressionStatistics::new()).await.unwrap();
     shadow.add_existing([("public", "same_name")]);
     let sets: Vec<BTreeSet<usize>> =
@@ -214,11 +215,35 @@ async fn heights_and_sizes_are_the_targets() {
     // The ends of an index that has no entries are looked for and not found.
     let gin = Definition { method: Method::Gin, ..btree("t", &["name"]) };
     let brin = Definition { method: Method::Brin, ..btree("t", &["at"]) };
-    let size = Size { n_rows: 2e5, n_pages: 3, tree_level: 1 };
+    let size = Size { n_rows: 2e5, n_pages: 3, tree_level: 1, ..Size::default() };
     shadow.add_candidates(&[(gin, size), (brin, size)], &ExpressionStatistics::new()).await.unwrap();
     assert!(!shadow.has_member(0) && shadow.has_member(1), "{:?}", shadow.missing);
     let statement = "SELECT count(name) FROM t WHERE at > '2026-01-03 07:00'";
     let (without, with) =
         (answer(&mut shadow, &[], statement).await, answer(&mut shadow, &[1], statement).await);
     assert!(with.cost < without.cost && with.used == BTreeSet::from([1]), "{} {}", with.cost, without.cost);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn gin_indexes_cost_what_they_cost_on_the_target() {
+    // Nearly all pages of the first hold lists of rows, which the planner does not guess: without the index's own counts
+    // it takes nine of ten for pages of entries, of which a search reads more.
+    let Pair { target, mut shadow, cluster: _cluster, .. } = pair(
+        "CREATE TABLE d AS SELECT i AS id, ARRAY(
+             SELECT (hashint8extended(i, k) & 2147483647) % 600 FROM generate_series(1, 20) AS k
+         ) AS numbers, jsonb_build_object('kind', 'kind ' || i % 16, 'key', md5(i::text)) AS doc
+         FROM generate_series(1, 60000) AS i;
+         CREATE INDEX by_numbers ON d USING gin (numbers); CREATE INDEX by_doc ON d USING gin (doc);
+         VACUUM ANALYZE d",
+    )
+    .await;
+    for statement in [
+        "SELECT * FROM d WHERE numbers @> ARRAY[7, 70, 300]::bigint[]",
+        "SELECT * FROM d WHERE doc @> '{\"kind\": \"kind 7\", \"key\": \"c4ca4238a0b923820dcc509a6f75849b\"}'",
+    ] {
+        let checked = [Checked { name: statement, statement, parameters: &[] }];
+        let check = shadow.self_check(&target, &checked).await.unwrap();
+        let (name, difference) = check.worst.unwrap();
+        assert!(difference < 0.05, "{name}: {difference}");
+    }
 }

@@ -4,7 +4,7 @@
 //! the height from the metapage (`_bt_getrootheight`), and probes the ends of the tree for the least and the greatest
 //! value (`get_actual_variable_range`), so the pages that such a probe reads must be there: a root of that height whose
 //! only child is an empty leaf. No reader compares a child's level with its parent's. Layouts: `bufpage.h`, `itup.h`,
-//! `nbtree.h`, `brin_page.h`; the same on every server from 14 to 18.
+//! `nbtree.h`, `brin_page.h`, `ginblock.h`; the same on every server from 14 to 18.
 
 use crate::index::BLOCK_BYTES;
 
@@ -25,6 +25,14 @@ const LEAF_BLOCK: u16 = 2;
 /// Ranges that a page of a BRIN index's map points to (`REVMAP_PAGE_MAXITEMS`).
 const REVMAP_ITEMS: u32 = 1360;
 
+/// What a GIN index counts of itself (`GinStatsData`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct GinCounts {
+    pub(super) n_entries: u64,
+    pub(super) n_entry_pages: u32,
+    pub(super) n_data_pages: u32,
+}
+
 /// Bytes to write into a file, with their place.
 pub(super) type Patch = (u64, Vec<u8>);
 
@@ -43,6 +51,17 @@ pub(super) fn brin(n_ranges: u32) -> Vec<Patch> {
     // BrinMetaPageData: magic, version, pages per range, the last page of the map.
     let last_page = n_ranges.div_ceil(REVMAP_ITEMS).max(1);
     vec![(u64::from(PAGE_HEADER_BYTES) + 12, last_page.to_ne_bytes().to_vec())]
+}
+
+/// The metapage of a GIN index of this many pages: what its build counted, which the planner scales to the size that the
+/// index has since (`gincostestimate`).
+pub(super) fn gin(n_pages: u32, counts: GinCounts) -> Vec<Patch> {
+    // GinMetaPageData: the list of pending entries (24 bytes), which is empty, the numbers of all pages, of those of
+    // entries and of those of rows, and after 4 bytes the number of entries.
+    let at = u64::from(PAGE_HEADER_BYTES) + 24;
+    let pages = [n_pages, counts.n_entry_pages, counts.n_data_pages];
+    let pages = pages.iter().flat_map(|number| number.to_ne_bytes()).collect();
+    vec![(at, pages), (at + 16, counts.n_entries.to_ne_bytes().to_vec())]
 }
 
 /// Returns how many levels a btree of this size has above its leaves.
@@ -136,6 +155,18 @@ mod tests {
         let tuple = &pages[(pointer & 0x7fff) as usize..];
         assert_eq!(number(&tuple[2..]), LEAF_BLOCK);
         assert_eq!(number(&pages[8192 + 8176 + 12..]), BTP_LEAF);
+    }
+
+    #[test]
+    fn counts_lie_where_gin_reads_them() {
+        let counts = GinCounts { n_entries: 2468, n_entry_pages: 225, n_data_pages: 518 };
+        let mut page = vec![0; 8192];
+        for (at, bytes) in gin(744, counts) {
+            put(&mut page, u16::try_from(at).unwrap(), &bytes);
+        }
+        // As a metapage of PostgreSQL 15 has them.
+        let number = |at: usize| u32::from_ne_bytes(page[at..at + 4].try_into().unwrap());
+        assert_eq!([48, 52, 56, 64, 68].map(number), [744, 225, 518, 2468, 0]);
     }
 
     proptest! {

@@ -4,13 +4,10 @@ use sqlparser::ast::{
     AccessExpr, ArrayElemTypeDef, BinaryOperator, CastKind, DataType, Expr, Function, FunctionArguments,
     Ident, Subscript, UnaryOperator, Value,
 };
-use sqlparser::dialect::PostgreSqlDialect;
-use sqlparser::parser::Parser;
-use sqlparser::tokenizer::Token;
 
 use super::{normal, volatility};
-use crate::query::quote;
 use crate::query::scope::fold;
+use crate::query::{grammar, quote};
 
 /// Whether two SQL expressions say the same but for parentheses, letter case, white space, qualifiers, casts of
 /// constants, and casts of columns to text: `pg_get_expr` writes `((status)::text = 'a'::text)` for `status = 'a'`. What
@@ -26,10 +23,8 @@ fn comparable(sql: &str) -> String {
 }
 
 fn parse(sql: &str) -> Option<Expr> {
-    let sql = normal::readable(sql);
-    let mut parser = Parser::new(&PostgreSqlDialect {}).try_with_sql(&sql).ok()?;
-    let mut expr = parser.parse_expr().ok()?;
-    (parser.peek_token().token == Token::EOF).then(|| normal::normalize(&mut expr))?;
+    let mut expr = grammar::expression(sql)?;
+    normal::normalize(&mut expr);
     Some(expr)
 }
 

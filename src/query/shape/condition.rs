@@ -1,15 +1,16 @@
 //! Conditions: what WHERE, ON and HAVING say about the operands of each table.
 
 use std::collections::BTreeSet;
-use std::ops::ControlFlow;
 
-use sqlparser::ast::{BinaryOperator, DataType, Expr, Query, UnaryOperator, Value, visit_expressions};
+use sqlparser::ast::{BinaryOperator, Expr, Query};
 
+use super::conjuncts::conjuncts;
 use super::equivalence::{Constant, Equality, EqualityKind, Place};
 use super::operand::{Reads, Resolved};
+use super::operator::{is_range, is_strict_expression, tests_of, unary};
 use super::scope::{Output, Reach, Relation, Scope};
 use super::types::{Condition, Operand, TableUse, Test};
-use super::{Role, Walk, canonical, push_new, volatility};
+use super::{Role, Walk, canonical, keyset, pattern, push_new, volatility};
 
 /// A condition that holds for all rows of the FROM items that it restricts.
 pub(super) struct Conjunct {
@@ -22,33 +23,35 @@ pub(super) struct Conjunct {
 
 /// Where a condition stands.
 #[derive(Clone, Copy)]
-struct Context<'c, 's> {
-    scope: &'c Scope<'s>,
-    restricts: Option<&'c BTreeSet<usize>>,
-    nullable: &'c BTreeSet<usize>,
+pub(super) struct Context<'c, 's> {
+    pub(super) scope: &'c Scope<'s>,
+    pub(super) restricts: Option<&'c BTreeSet<usize>>,
+    pub(super) nullable: &'c BTreeSet<usize>,
+    /// The conditions that hold together with it.
+    pub(super) around: &'c [Expr],
 }
 
 /// What conditions say, before it is known which of it restricts a table.
 #[derive(Default)]
-struct Facts {
-    tests: Vec<Fact>,
-    joins: Vec<Place>,
-    rows: Vec<(usize, Vec<Operand>)>,
-    equalities: Vec<Equality>,
-    constants: Vec<Constant>,
+pub(super) struct Facts {
+    pub(super) tests: Vec<Fact>,
+    pub(super) joins: Vec<Place>,
+    pub(super) rows: Vec<(usize, Vec<Operand>)>,
+    pub(super) equalities: Vec<Equality>,
+    pub(super) constants: Vec<Constant>,
     /// Uses on the nullable side of an outer join that a condition above it has rows of, so that the join is an inner one.
-    present: BTreeSet<usize>,
+    pub(super) present: BTreeSet<usize>,
     /// A use and what each branch of an OR says about it.
-    branches: Vec<(usize, TableUse)>,
+    pub(super) branches: Vec<(usize, TableUse)>,
 }
 
-struct Fact {
-    use_index: usize,
-    condition: Condition,
+pub(super) struct Fact {
+    pub(super) use_index: usize,
+    pub(super) condition: Condition,
     /// Whether it is false for a row of nulls.
-    is_strict: bool,
+    pub(super) is_strict: bool,
     /// Whether the use's rows may be all null.
-    is_nullable: bool,
+    pub(super) is_nullable: bool,
 }
 
 /// One side of a condition and what is done with it.
@@ -74,9 +77,10 @@ impl Walk<'_> {
     pub(super) fn conditions(&mut self, list: Vec<Conjunct>, scope: &Scope) {
         let mut facts = Facts::default();
         for Conjunct { expr, restricts, nullable } in list {
-            let context = Context { scope, restricts: restricts.as_ref(), nullable: &nullable };
-            for expr in conjuncts(expr) {
-                self.fact(&expr, context, &mut facts);
+            let around = &conjuncts(expr);
+            let context = Context { scope, restricts: restricts.as_ref(), nullable: &nullable, around };
+            for expr in around {
+                self.fact(expr, context, &mut facts);
             }
         }
         self.apply(facts);
@@ -86,7 +90,7 @@ impl Walk<'_> {
         for fact in facts.tests {
             // `WHERE b.y IS NULL` after a LEFT JOIN looks for rows that b does not have.
             if !fact.is_nullable || fact.is_strict || facts.present.contains(&fact.use_index) {
-                push_new(&mut self.uses[fact.use_index].conditions, fact.condition);
+                self.uses[fact.use_index].conditions.push(fact.condition);
             }
         }
         for (use_index, operand) in facts.joins {
@@ -100,10 +104,13 @@ impl Walk<'_> {
         self.uses.extend(facts.branches.into_iter().map(|(_, branch)| branch));
     }
 
-    fn fact(&mut self, expr: &Expr, context: Context, facts: &mut Facts) {
+    pub(super) fn fact(&mut self, expr: &Expr, context: Context, facts: &mut Facts) {
         let scope = context.scope;
         match expr {
-            Expr::BinaryOp { op: BinaryOperator::Or, .. } => self.alternatives(expr, context, facts),
+            Expr::BinaryOp { op: BinaryOperator::Or, .. } => match keyset::keyset(expr, context.around) {
+                Some(keyset) => self.keyset(&keyset, context, facts),
+                None => self.alternatives(expr, context, facts),
+            },
             Expr::BinaryOp { left, op, right } => match (&**left, &**right) {
                 (Expr::Tuple(lefts), Expr::Tuple(rights)) if is_range(op) => {
                     self.parameters_in_condition(expr, scope);
@@ -196,7 +203,7 @@ impl Walk<'_> {
                 let test = match (negated, any) {
                     (true, _) => Test::Other,
                     (false, true) => Test::Infix,
-                    (false, false) => like(pattern),
+                    (false, false) => pattern::like(pattern),
                 };
                 self.one_sided(expr, tested, &[pattern], test, true, context, facts);
             }
@@ -205,11 +212,7 @@ impl Walk<'_> {
                 self.one_sided(expr, tested, &[pattern], test, true, context, facts);
             }
             Expr::SimilarTo { negated, expr: tested, pattern, .. } => {
-                let test = match text(pattern) {
-                    _ if *negated => Test::Other,
-                    Some(pattern) if !pattern.starts_with(char::is_alphanumeric) => Test::Infix,
-                    _ => Test::Prefix,
-                };
+                let test = if *negated { Test::Other } else { pattern::similar(pattern) };
                 self.one_sided(expr, tested, &[pattern], test, true, context, facts);
             }
             Expr::Function(function) if volatility::name(function) == "starts_with" => {
@@ -347,7 +350,7 @@ impl Walk<'_> {
     }
 
     /// `(a, b) > (1, 2)`: a range of the first item, or of as many as an index has in this order.
-    fn row(&mut self, lefts: &[Expr], rights: &[Expr], context: Context, facts: &mut Facts) {
+    pub(super) fn row(&mut self, lefts: &[Expr], rights: &[Expr], context: Context, facts: &mut Facts) {
         for (tested, values) in [(lefts, rights), (rights, lefts)] {
             let items: Vec<&Expr> = tested.iter().collect();
             let reads = self.read_all(&values.iter().collect::<Vec<_>>(), context.scope);
@@ -424,71 +427,6 @@ impl Walk<'_> {
             }
         }
     }
-
-    /// An OR: the same operand in every branch makes a list of values, else each branch is a use of its own.
-    fn alternatives(&mut self, expr: &Expr, context: Context, facts: &mut Facts) {
-        let mut branches: Vec<Vec<Expr>> = canonical::chain(expr, &BinaryOperator::Or)
-            .into_iter()
-            .map(|branch| conjuncts(branch.clone()))
-            .collect();
-        // What all branches say holds in any case (`canonicalize_qual` of prepqual.c).
-        let common: Vec<Expr> = branches[0]
-            .iter()
-            .filter(|part| branches[1..].iter().all(|branch| branch.contains(part)))
-            .cloned()
-            .collect();
-        for branch in &mut branches {
-            branch.retain(|part| !common.contains(part));
-        }
-        for part in &common {
-            self.fact(part, context, facts);
-        }
-        let branches: Vec<Facts> = branches
-            .iter()
-            .map(|branch| {
-                let mut facts = Facts::default();
-                for part in branch {
-                    self.fact(part, context, &mut facts);
-                }
-                facts.tests.retain(|fact| fact.is_strict || !fact.is_nullable);
-                facts
-            })
-            .collect();
-        let uses: BTreeSet<usize> = branches.iter().flat_map(Facts::restricted_uses).collect();
-        for use_index in uses {
-            if !branches.iter().all(|branch| branch.restricted_uses().any(|other| other == use_index)) {
-                continue;
-            }
-            if let Some(condition) = in_list(&branches, use_index) {
-                let is_nullable = context.nullable.contains(&use_index);
-                facts.tests.push(Fact { use_index, condition, is_strict: true, is_nullable });
-                continue;
-            }
-            for branch in &branches {
-                let mut table_use = TableUse::new(self.uses[use_index].table.clone());
-                table_use.branch_of = Some(use_index);
-                for fact in branch.tests.iter().filter(|fact| fact.use_index == use_index) {
-                    push_new(&mut table_use.conditions, fact.condition.clone());
-                }
-                for (_, operand) in branch.joins.iter().filter(|(other, _)| *other == use_index) {
-                    push_new(&mut table_use.joins, operand.clone());
-                }
-                for (_, row) in branch.rows.iter().filter(|(other, _)| *other == use_index) {
-                    push_new(&mut table_use.rows, row.clone());
-                }
-                facts.branches.push((use_index, table_use));
-            }
-        }
-    }
-}
-
-impl Facts {
-    /// The uses that an index could find the rows of.
-    fn restricted_uses(&self) -> impl Iterator<Item = usize> {
-        let tests =
-            self.tests.iter().filter(|fact| !matches!(fact.condition.test, Test::NotEqual | Test::Other));
-        tests.map(|fact| fact.use_index).chain(self.joins.iter().map(|(use_index, _)| *use_index))
-    }
 }
 
 /// Notes `left = right` of two uses.
@@ -511,249 +449,4 @@ fn equate(left: &Resolved, right: &Resolved, context: Context, facts: &mut Facts
     };
     let place = |side: &Resolved| (side.use_index, side.operand.clone());
     push_new(&mut facts.equalities, Equality { left: place(left), right: place(right), kind });
-}
-
-/// Returns `operand IN …` when that is all that every branch says about a use.
-fn in_list(branches: &[Facts], use_index: usize) -> Option<Condition> {
-    let mut conditions = Vec::new();
-    for branch in branches {
-        let mut tests = branch.tests.iter().filter(|fact| fact.use_index == use_index);
-        let only = tests.next().filter(|_| tests.next().is_none())?;
-        let is_joined = branch.joins.iter().any(|(other, _)| *other == use_index);
-        if is_joined || !matches!(only.condition.test, Test::Equal | Test::In) {
-            return None;
-        }
-        conditions.push(&only.condition);
-    }
-    let operand = conditions.first()?.operand.clone();
-    if conditions.iter().any(|condition| condition.operand != operand) {
-        return None;
-    }
-    let fixed: Option<Vec<String>> = conditions
-        .iter()
-        .map(|condition| condition.fixed.as_ref().map(|fixed| format!("({fixed})")))
-        .collect();
-    Some(Condition { operand, test: Test::In, fixed: fixed.map(|fixed| fixed.join(" OR ")) })
-}
-
-/// Splits a condition at its ANDs, with NOT pushed down to where it stays.
-pub(super) fn conjuncts(expr: Expr) -> Vec<Expr> {
-    let mut parts = Vec::new();
-    let mut open = vec![expr];
-    while let Some(expr) = open.pop() {
-        match expr {
-            Expr::BinaryOp { left, op: BinaryOperator::And, right } => open.extend([*right, *left]),
-            Expr::BinaryOp { left, op: BinaryOperator::Eq, right } => match (*left, *right) {
-                (Expr::Tuple(lefts), Expr::Tuple(rights)) => {
-                    let pairs = lefts
-                        .into_iter()
-                        .zip(rights)
-                        .map(|(left, right)| binary(left, BinaryOperator::Eq, right));
-                    open.extend(pairs.rev());
-                }
-                (left, right) => parts.push(binary(left, BinaryOperator::Eq, right)),
-            },
-            Expr::UnaryOp { op: UnaryOperator::Not, expr } => match negated(*expr) {
-                Ok(expr) => open.push(expr),
-                Err(expr) => parts.push(not(*expr)),
-            },
-            other => parts.push(other),
-        }
-    }
-    parts
-}
-
-fn binary(left: Expr, op: BinaryOperator, right: Expr) -> Expr {
-    Expr::BinaryOp { left: Box::new(left), op, right: Box::new(right) }
-}
-
-fn not(expr: Expr) -> Expr {
-    Expr::UnaryOp { op: UnaryOperator::Not, expr: Box::new(expr) }
-}
-
-/// Returns the opposite of a condition without a NOT around it, or the condition itself where there is none.
-fn negated(expr: Expr) -> Result<Expr, Box<Expr>> {
-    Ok(match expr {
-        Expr::UnaryOp { op: UnaryOperator::Not, expr } => *expr,
-        Expr::BinaryOp { left, op, right } => {
-            let opposite = match op {
-                BinaryOperator::And => return Ok(binary(not(*left), BinaryOperator::Or, not(*right))),
-                BinaryOperator::Or => return Ok(binary(not(*left), BinaryOperator::And, not(*right))),
-                BinaryOperator::Eq => BinaryOperator::NotEq,
-                BinaryOperator::NotEq => BinaryOperator::Eq,
-                BinaryOperator::Lt => BinaryOperator::GtEq,
-                BinaryOperator::LtEq => BinaryOperator::Gt,
-                BinaryOperator::Gt => BinaryOperator::LtEq,
-                BinaryOperator::GtEq => BinaryOperator::Lt,
-                op => return Err(Box::new(Expr::BinaryOp { left, op, right })),
-            };
-            Expr::BinaryOp { left, op: opposite, right }
-        }
-        Expr::IsNull(expr) => Expr::IsNotNull(expr),
-        Expr::IsNotNull(expr) => Expr::IsNull(expr),
-        Expr::IsTrue(expr) => Expr::IsNotTrue(expr),
-        Expr::IsNotTrue(expr) => Expr::IsTrue(expr),
-        Expr::IsFalse(expr) => Expr::IsNotFalse(expr),
-        Expr::IsNotFalse(expr) => Expr::IsFalse(expr),
-        Expr::IsDistinctFrom(left, right) => Expr::IsNotDistinctFrom(left, right),
-        Expr::IsNotDistinctFrom(left, right) => Expr::IsDistinctFrom(left, right),
-        Expr::InList { expr, list, negated } => Expr::InList { expr, list, negated: !negated },
-        Expr::InSubquery { expr, subquery, negated } => {
-            Expr::InSubquery { expr, subquery, negated: !negated }
-        }
-        Expr::Exists { subquery, negated } => Expr::Exists { subquery, negated: !negated },
-        Expr::Between { expr, negated, low, high } => Expr::Between { expr, negated: !negated, low, high },
-        Expr::Like { negated, any, expr, pattern, escape_char } => {
-            Expr::Like { negated: !negated, any, expr, pattern, escape_char }
-        }
-        Expr::ILike { negated, any, expr, pattern, escape_char } => {
-            Expr::ILike { negated: !negated, any, expr, pattern, escape_char }
-        }
-        other => return Err(Box::new(other)),
-    })
-}
-
-/// Returns what a test of one operand tests, how, and whether it is false for nulls.
-fn unary(expr: &Expr) -> (&Expr, Test, bool) {
-    match expr {
-        Expr::IsNull(tested) | Expr::IsUnknown(tested) => (tested, Test::IsNull, false),
-        Expr::IsNotNull(tested) | Expr::IsNotUnknown(tested) => (tested, Test::IsNotNull, true),
-        Expr::IsTrue(tested) | Expr::IsFalse(tested) => (tested, Test::Equal, true),
-        Expr::IsNotTrue(tested) | Expr::IsNotFalse(tested) => (tested, Test::NotEqual, false),
-        Expr::UnaryOp { op: UnaryOperator::Not, expr } => (expr, Test::Equal, true),
-        other => (other, Test::Equal, true),
-    }
-}
-
-fn is_range(op: &BinaryOperator) -> bool {
-    matches!(op, BinaryOperator::Lt | BinaryOperator::LtEq | BinaryOperator::Gt | BinaryOperator::GtEq)
-}
-
-/// Returns the test of an operator when the operand stands on its left, and when it stands on its right.
-fn tests_of(op: &BinaryOperator, left: &Expr, right: &Expr) -> (Test, Test) {
-    match op {
-        BinaryOperator::Eq => (Test::Equal, Test::Equal),
-        BinaryOperator::NotEq => (Test::NotEqual, Test::NotEqual),
-        op if is_range(op) => (Test::Range, Test::Range),
-        BinaryOperator::AtArrow => (Test::Contains, Test::ContainedBy),
-        BinaryOperator::ArrowAt => (Test::ContainedBy, Test::Contains),
-        BinaryOperator::PGOverlap => (Test::Overlaps, Test::Overlaps),
-        BinaryOperator::Question | BinaryOperator::QuestionAnd | BinaryOperator::QuestionPipe => {
-            (Test::HasKey, Test::Other)
-        }
-        BinaryOperator::AtQuestion => (Test::JsonPath, Test::Other),
-        BinaryOperator::AtAt => {
-            (if is_json_path(left, right) { Test::JsonPath } else { Test::Matches }, Test::Matches)
-        }
-        BinaryOperator::PGStartsWith => (Test::Prefix, Test::Other),
-        BinaryOperator::PGRegexMatch => (regular_expression(right), Test::Other),
-        BinaryOperator::PGRegexIMatch => (Test::Infix, Test::Other),
-        BinaryOperator::Modulo => (Test::Infix, Test::Infix),
-        BinaryOperator::Custom(op) if matches!(op.as_str(), "<%" | "%>" | "<<%" | "%>>") => {
-            (Test::Infix, Test::Infix)
-        }
-        BinaryOperator::PGCustomBinaryOperator(parts) => match parts.last().map(String::as_str) {
-            Some("=") => (Test::Equal, Test::Equal),
-            Some("<" | "<=" | ">" | ">=") => (Test::Range, Test::Range),
-            Some("@>") => (Test::Contains, Test::ContainedBy),
-            Some("<@") => (Test::ContainedBy, Test::Contains),
-            Some("&&") => (Test::Overlaps, Test::Overlaps),
-            Some("%") => (Test::Infix, Test::Infix),
-            _ => (Test::Other, Test::Other),
-        },
-        _ => (Test::Other, Test::Other),
-    }
-}
-
-/// Whether `left @@ right` applies a jsonpath, and not a tsquery, by the form of both sides.
-fn is_json_path(left: &Expr, right: &Expr) -> bool {
-    let is_of_text =
-        |expr: &Expr| matches!(expr, Expr::Function(function) if volatility::name(function) == "to_tsvector");
-    match right {
-        Expr::Cast { data_type: DataType::Custom(name, _), .. } => {
-            name.to_string().eq_ignore_ascii_case("jsonpath")
-        }
-        // A path that is a predicate names the document (`$`) or a variable.
-        Expr::Value(value) => match &value.value {
-            Value::SingleQuotedString(text) => text.contains('$') && !is_of_text(left),
-            _ => false,
-        },
-        _ => false,
-    }
-}
-
-/// Returns a string constant, through casts.
-fn text(expr: &Expr) -> Option<&str> {
-    match expr {
-        Expr::Value(value) => match &value.value {
-            Value::SingleQuotedString(text) | Value::EscapedStringLiteral(text) => Some(text),
-            _ => None,
-        },
-        Expr::Cast { expr, .. } => text(expr),
-        _ => None,
-    }
-}
-
-/// Returns where a pattern of LIKE has its first wildcard: one that is not known yet may have it at the end.
-fn like(pattern: &Expr) -> Test {
-    match pattern {
-        Expr::BinaryOp { left, op: BinaryOperator::StringConcat, .. } => like(left),
-        Expr::Function(function) if volatility::name(function) == "concat" => {
-            match volatility::arguments(function).as_deref() {
-                Some([first, ..]) => like(first),
-                _ => Test::Prefix,
-            }
-        }
-        _ => match text(pattern) {
-            Some(pattern) if pattern.starts_with(['%', '_']) => Test::Infix,
-            _ => Test::Prefix,
-        },
-    }
-}
-
-/// Returns whether a regular expression is bound to the start of the text.
-fn regular_expression(pattern: &Expr) -> Test {
-    match text(pattern) {
-        Some(pattern) => match pattern.strip_prefix('^') {
-            Some(rest) if rest.starts_with(|c: char| c.is_alphanumeric() || c == '(') => Test::Prefix,
-            _ => Test::Infix,
-        },
-        None => match pattern {
-            Expr::BinaryOp { left, op: BinaryOperator::StringConcat, .. } => regular_expression(left),
-            Expr::Value(_) | Expr::Cast { .. } => Test::Prefix,
-            _ => Test::Infix,
-        },
-    }
-}
-
-/// Whether an operand is null when its columns are.
-fn is_strict_expression(expr: &Expr) -> bool {
-    /// Functions that make something of nulls.
-    const LENIENT: [&str; 9] = [
-        "coalesce",
-        "concat",
-        "concat_ws",
-        "format",
-        "greatest",
-        "least",
-        "num_nonnulls",
-        "num_nulls",
-        "nullif",
-    ];
-    visit_expressions(expr, |expr| {
-        let is_lenient = match expr {
-            Expr::Function(function) => LENIENT.contains(&volatility::name(function).as_str()),
-            Expr::Case { .. }
-            | Expr::IsNull(_)
-            | Expr::IsNotNull(_)
-            | Expr::IsDistinctFrom(..)
-            | Expr::IsNotDistinctFrom(..)
-            | Expr::IsNotTrue(_)
-            | Expr::IsNotFalse(_)
-            | Expr::BinaryOp { op: BinaryOperator::And | BinaryOperator::Or, .. } => true,
-            _ => false,
-        };
-        if is_lenient { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    })
-    .is_continue()
 }

@@ -60,7 +60,7 @@ impl Walk<'_> {
                 }
                 let fixed = constant.value.as_ref().map(|value| format!("{} = {value}", operand.sql()));
                 let condition = Condition { operand: operand.clone(), test: Test::Equal, fixed };
-                push_new(&mut self.uses[*use_index].conditions, condition);
+                self.uses[*use_index].conditions.push(condition);
                 constants.push(Constant { place, ..constant.clone() });
             }
         }

@@ -147,11 +147,9 @@ impl Walk<'_> {
     fn factor(&mut self, factor: &TableFactor, scope: &mut Scope, is_limited: bool) -> Vec<Conjunct> {
         match factor {
             TableFactor::Table { name, alias, args: None, .. } => {
-                let only = only(name, alias.as_ref());
-                let Some(table) = only.clone().or_else(|| table_name(name)) else { return Vec::new() };
+                let Some(table) = table_name(name) else { return Vec::new() };
                 let relation = self.named(&table, scope, is_limited);
-                let alias = alias.as_ref().filter(|_| only.is_none());
-                self.add_entry(relation, alias, Some(&table.name), scope);
+                self.add_entry(relation, alias.as_ref(), Some(&table.name), scope);
             }
             TableFactor::Table { name, alias, args: Some(args), .. } => {
                 self.arguments(&args.args, scope);
@@ -230,7 +228,7 @@ impl Walk<'_> {
         if self.view_depth >= MAX_VIEW_DEPTH {
             return None;
         }
-        let parsed = crate::query::parse(&normal::readable(self.relations.view(name)?)).ok()?;
+        let parsed = crate::query::parse(self.relations.view(name)?).ok()?;
         let ast::Statement::Query(mut query) = parsed.statement else { return None };
         normal::normalize(&mut query);
         self.view_depth += 1;
@@ -284,13 +282,6 @@ fn renamed(relation: Relation, alias: &ast::TableAlias) -> Relation {
 
 fn uses_of(entries: &[Entry]) -> BTreeSet<usize> {
     entries.iter().flat_map(|entry| entry.relation.uses()).collect()
-}
-
-/// `ONLY t`: the parser, which does not know the word, takes it for a table with an alias.
-fn only(name: &ObjectName, alias: Option<&ast::TableAlias>) -> Option<TableName> {
-    let alias = alias.filter(|alias| !alias.explicit)?;
-    let is_word = name.0.len() == 1 && name.to_string().eq_ignore_ascii_case("only");
-    is_word.then(|| TableName { schema: None, name: fold(&alias.name) })
 }
 
 fn last_name(name: &ObjectName) -> Option<String> {

@@ -5,15 +5,20 @@
 //! `src/backend/optimizer/prep/prepjointree.c`, `path/allpaths.c`), values are handed on through equalities, and
 //! conditions on the preserved side of an outer join do not restrict it.
 
+mod alternatives;
 mod canonical;
 mod change;
 mod condition;
+mod conjuncts;
 mod equivalence;
 mod from;
+mod keyset;
 mod normal;
 mod operand;
+mod operator;
 mod order;
 mod parameter;
+mod pattern;
 mod scope;
 #[cfg(test)]
 mod tests;
@@ -36,7 +41,7 @@ use scope::{Output, Reach, Relation, Scope, Source};
 pub(crate) use canonical::same_expression;
 pub(super) use change::writes;
 pub(crate) use types::{
-    Bound, Condition, Operand, Order, ParameterUse, SortItem, StatementShape, TableUse, Test, Write,
+    Bound, Condition, Notation, Operand, Order, ParameterUse, SortItem, StatementShape, TableUse, Test, Write,
 };
 
 /// Reads off what `statement` asks of each table.
@@ -116,6 +121,7 @@ impl Walk<'_> {
     fn finish(mut self) -> StatementShape {
         self.hand_on_constants();
         for i in 0..self.uses.len() {
+            without_repeats(&mut self.uses[i].conditions);
             // A branch reads the same rows of the same table.
             if let Some(whole) = self.uses[i].branch_of {
                 let columns = self.uses[whole].columns.clone();
@@ -133,6 +139,7 @@ impl Walk<'_> {
             .map(|(_, table_use)| TableUse { branch_of: table_use.branch_of.map(place), ..table_use.clone() })
             .collect();
         self.parameters.append(&mut self.typed_parameters);
+        without_repeats(&mut self.parameters);
         StatementShape { uses, parameters: self.parameters }
     }
 
@@ -281,7 +288,7 @@ impl Walk<'_> {
         conjuncts.extend(select.selection.iter().map(|expr| self.conjunct(expr.clone())));
         if let Some(having) = &select.having {
             let (aggregated, plain): (Vec<Expr>, Vec<Expr>) =
-                condition::conjuncts(having.clone()).into_iter().partition(has_aggregate);
+                conjuncts::conjuncts(having.clone()).into_iter().partition(has_aggregate);
             conjuncts.extend(plain.into_iter().map(|expr| self.conjunct(expr)));
             for expr in &aggregated {
                 self.read(expr, &scope);
@@ -448,6 +455,13 @@ fn push_new<T: PartialEq>(list: &mut Vec<T>, item: T) {
     if !list.contains(&item) {
         list.push(item);
     }
+}
+
+/// Keeps the first of what is in a list more than once. Lists of thousands are usual enough, as in an OR that a program
+/// wrote.
+fn without_repeats<T: Ord + Clone>(list: &mut Vec<T>) {
+    let mut known = BTreeSet::new();
+    list.retain(|item| known.insert(item.clone()));
 }
 
 fn is_null(expr: &Expr) -> bool {

@@ -1,6 +1,5 @@
 //! One notation for what SQL can say in several, so that the walk and the canonical text meet fewer kinds.
 
-use std::borrow::Cow;
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
@@ -15,27 +14,6 @@ use super::volatility;
 /// typed constants as casts, lists for `= ANY (ARRAY[…])`.
 pub(super) fn normalize<V: VisitMut>(node: &mut V) {
     let ControlFlow::Continue(()) = node.visit(&mut Normalizer);
-}
-
-/// Rewrites what the server writes (`pg_get_expr`, `pg_get_viewdef`) and the parser does not read.
-pub(super) fn readable(sql: &str) -> Cow<'_, str> {
-    /// `trim` without characters.
-    const TRIMS: [(&str, &str); 3] = [("both", "btrim("), ("leading", "ltrim("), ("trailing", "rtrim(")];
-    let lower = sql.to_ascii_lowercase();
-    let mut text = Cow::Borrowed(sql);
-    for (start, _) in lower.rmatch_indices("trim(") {
-        for (word, call) in TRIMS {
-            let from = format!("trim({word} from ");
-            if lower[start..].starts_with(&from) && !lower[..start].ends_with(is_of_name) {
-                text.to_mut().replace_range(start..start + from.len(), call);
-            }
-        }
-    }
-    text
-}
-
-fn is_of_name(c: char) -> bool {
-    c.is_alphanumeric() || matches!(c, '_' | '$' | '"')
 }
 
 struct Normalizer;

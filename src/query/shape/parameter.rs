@@ -8,8 +8,8 @@ use sqlparser::ast::{
 };
 
 use super::scope::Scope;
-use super::types::{Bound, Operand, ParameterUse};
-use super::{Walk, canonical, push_new, volatility};
+use super::types::{Bound, Notation, Operand, ParameterUse};
+use super::{Walk, canonical, pattern, volatility};
 use crate::query::scope::TableName;
 
 /// Functions that return one of their arguments, or a form of it that is a value of the same kind.
@@ -73,8 +73,8 @@ impl Walk<'_> {
         match expr {
             // As a condition of its own it is an operator of `pg_trgm`, else it is arithmetic.
             Expr::BinaryOp { left, op: BinaryOperator::Modulo, right } => {
-                self.text_parameters(left, right, scope);
-                self.text_parameters(right, left, scope);
+                self.part_parameters(left, right, scope);
+                self.part_parameters(right, left, scope);
             }
             _ => self.parameter_node(expr, scope),
         }
@@ -139,12 +139,12 @@ impl Walk<'_> {
                 StandIn::Typed(number, type_name) => (number, type_name),
             };
             let type_name = type_name.to_owned();
-            push_new(&mut self.typed_parameters, ParameterUse::Typed { number, type_name });
+            self.typed_parameters.push(ParameterUse::Typed { number, type_name });
         }
     }
 
     fn add(&mut self, parameter: ParameterUse) {
-        push_new(&mut self.parameters, parameter);
+        self.parameters.push(parameter);
     }
 
     /// Returns the operand that an expression is, or that it is an aggregate of.
@@ -193,11 +193,13 @@ impl Walk<'_> {
             }
             Expr::Like { expr, pattern, .. }
             | Expr::ILike { expr, pattern, .. }
-            | Expr::SimilarTo { expr, pattern, .. } => self.text_parameters(expr, pattern, scope),
+            | Expr::SimilarTo { expr, pattern, .. } => {
+                self.text_parameters(expr, pattern, Notation::Like, scope);
+            }
             Expr::Function(function) => self.function_parameters(function, scope),
             Expr::Cast { expr, data_type, .. } => {
                 if let (Some(number), Some(type_name)) = (direct(expr), canonical::type_name(data_type)) {
-                    push_new(&mut self.typed_parameters, ParameterUse::Typed { number, type_name });
+                    self.typed_parameters.push(ParameterUse::Typed { number, type_name });
                 }
             }
             Expr::Case { operand: Some(operand), conditions, .. } => {
@@ -221,7 +223,7 @@ impl Walk<'_> {
             BinaryOperator::PGRegexMatch
             | BinaryOperator::PGRegexIMatch
             | BinaryOperator::PGRegexNotMatch
-            | BinaryOperator::PGRegexNotIMatch => self.text_parameters(left, right, scope),
+            | BinaryOperator::PGRegexNotIMatch => self.text_parameters(left, right, Notation::Regex, scope),
             BinaryOperator::PGStartsWith => self.part_parameters(left, right, scope),
             BinaryOperator::AtAt => self.search_parameters(left, right, scope),
             BinaryOperator::AtArrow => {
@@ -245,15 +247,19 @@ impl Walk<'_> {
     }
 
     /// `name LIKE $1`: a pattern; `name LIKE $1 || '%'`: a piece of a name.
-    fn text_parameters(&mut self, tested: &Expr, pattern: &Expr, scope: &Scope) {
+    fn text_parameters(&mut self, tested: &Expr, pattern: &Expr, notation: Notation, scope: &Scope) {
         let Some(Subject { table, operand, .. }) = self.subject(tested, scope) else { return };
-        match direct(pattern) {
-            Some(number) => self.add(ParameterUse::Pattern { number, table, operand }),
-            None => {
-                for number in placeholders(pattern) {
-                    self.add(ParameterUse::Part { number, table: table.clone(), operand: operand.clone() });
-                }
-            }
+        if let Some(number) = direct(pattern) {
+            self.add(ParameterUse::Pattern { number, table, operand, notation });
+            return;
+        }
+        let wildcards = pattern::wildcards(pattern);
+        for number in placeholders(pattern) {
+            self.add(if wildcards.contains(&number) {
+                ParameterUse::Wildcard { number }
+            } else {
+                ParameterUse::Part { number, table: table.clone(), operand: operand.clone() }
+            });
         }
     }
 
@@ -310,7 +316,12 @@ impl Walk<'_> {
         let name = volatility::name(function);
         match name.as_str() {
             "make_interval" => self.typed(interval_parts(function), ""),
-            "starts_with" | "similarity" | "word_similarity" | "strict_word_similarity" | "strpos" => {
+            "starts_with"
+            | "similarity"
+            | "word_similarity"
+            | "strict_word_similarity"
+            | "strpos"
+            | "position" => {
                 if let Some([left, right]) = volatility::arguments(function).as_deref() {
                     self.part_parameters(left, right, scope);
                     self.part_parameters(right, left, scope);
@@ -371,7 +382,7 @@ fn under_the_same_function(subject: &Subject, value: &Expr) -> Option<(usize, St
 }
 
 /// Returns the number of a placeholder, through casts.
-fn direct(expr: &Expr) -> Option<usize> {
+pub(super) fn direct(expr: &Expr) -> Option<usize> {
     match expr {
         Expr::Cast { expr, .. } => direct(expr),
         other => placeholder(other),

@@ -150,7 +150,11 @@ fn describe_parameter(parameter: &ParameterUse, wanted: usize) -> Option<String>
         ParameterUse::ExpressionArray { number, table, operand } => {
             (number, format!("array of {table}: {}", name(operand)))
         }
-        ParameterUse::Pattern { number, operand, .. } => (number, format!("pattern of {}", name(operand))),
+        ParameterUse::Pattern { number, operand, notation: Notation::Like, .. } => {
+            (number, format!("pattern of {}", name(operand)))
+        }
+        ParameterUse::Pattern { number, operand, .. } => (number, format!("regex of {}", name(operand))),
+        ParameterUse::Wildcard { number } => (number, "wildcard".to_owned()),
         ParameterUse::Part { number, operand, .. } => (number, format!("part of {}", name(operand))),
         ParameterUse::Element { number, operand, .. } => (number, format!("element of {}", name(operand))),
         ParameterUse::Operator { number, operand, operator, .. } => {
@@ -239,7 +243,21 @@ fn every_test() {
         ("a IS NOT TRUE", "a NotEqual [a IS NOT TRUE]"),
         ("a LIKE 'x%'", "a Prefix [a LIKE 'x%']"),
         ("a LIKE '%x'", "a Infix [a LIKE '%x']"),
-        ("a LIKE $1", "a Prefix"),
+        ("a LIKE $1", "a Pattern"),
+        ("a LIKE lower($1::text)", "a Pattern"),
+        ("a LIKE concat('%', $1, '%')", "a Infix"),
+        ("a LIKE concat($1, '%')", "a Prefix"),
+        ("a LIKE '' || $1 || '%'", "a Prefix"),
+        ("a LIKE upper('%' || $1 || '%')", "a Infix"),
+        ("a LIKE format('%%%s%%', $1)", "a Infix"),
+        ("a LIKE $1 || $2 || $3", "a Infix"),
+        ("a LIKE $1 || $2", "a Prefix"),
+        ("a LIKE $2 || $1", "a Infix"),
+        ("a ILIKE $1", "a Infix"),
+        ("a ~ $1", "a Pattern"),
+        ("a ~ ('^' || $1)", "a Prefix"),
+        ("a ~* $1", "a Infix"),
+        ("a SIMILAR TO $1", "a Pattern"),
         ("a LIKE $1 || '%'", "a Prefix"),
         ("a LIKE '%' || $1 || '%'", "a Infix"),
         ("a NOT LIKE 'x%'", "a Other [a NOT LIKE 'x%']"),
@@ -445,6 +463,62 @@ fn or_branches_are_uses_of_their_own() {
     );
     check("SELECT 1 FROM users WHERE $1 IS NULL OR name = $1", &["users: "]);
     check("SELECT 1 FROM users WHERE NOT (name = 'a' AND id > 1)", &["users: "]);
+}
+
+#[test]
+fn pages_by_key() {
+    let row = "records: user_id Equal; score Range; row (score, id); order (score, id) limited";
+    for condition in [
+        "(score, id) > ($2, $3)",
+        "(score > $2 OR (score = $2 AND id > $3))",
+        // As `pg_stat_statements` has constants.
+        "(score > $2::int OR score = $3::int AND $4 < id)",
+        "((score = $2 AND id >= $3) OR score > $2)",
+        "((id > $3 AND score = $2) OR $2 < score)",
+    ] {
+        let sql =
+            format!("SELECT id FROM records WHERE user_id = $1 AND {condition} ORDER BY score, id LIMIT 9");
+        check(&sql, &[row]);
+    }
+    check(
+        "SELECT id FROM records WHERE score >= $1 AND (score > $1 OR (score = $1 AND id > $2))",
+        &["records: score Range; row (score, id)"],
+    );
+    check(
+        "SELECT id FROM records WHERE score <= 5 AND (score < 5 OR id < 7)",
+        &["records: score Range [score <= 5]; score Range; row (score, id)"],
+    );
+    let three = "records: score Range; row (score, bedtime, id)";
+    check(
+        "SELECT id FROM records r WHERE r.score > $1 OR (r.score = $1 AND r.bedtime < $2) OR (r.score = $1 AND r.bedtime = $2 AND r.id > $3)",
+        &[three],
+    );
+    check(
+        "SELECT id FROM records WHERE score < 1 OR (score = 1 AND (bedtime > 'x' OR (bedtime = 'x' AND id < 3)))",
+        &[three],
+    );
+    // Other values and other columns are other conditions.
+    check(
+        "SELECT id FROM records WHERE score > 1 OR (score = 2 AND id > 3)",
+        &[
+            "records: ",
+            "records: score Range [score > 1]; branch of 0",
+            "records: score Equal [score = 2]; id Range [id > 3]; branch of 0",
+        ],
+    );
+    check(
+        "SELECT id FROM records WHERE score > 1 OR id > 3",
+        &[
+            "records: ",
+            "records: score Range [score > 1]; branch of 0",
+            "records: id Range [id > 3]; branch of 0",
+        ],
+    );
+    check_parameters(
+        "SELECT 1 FROM records WHERE score > $1 OR (score = $2 AND bedtime < $3)",
+        &["from records.score", "from records.score", "to records.bedtime"],
+    );
+    check_reads("SELECT 1 FROM records WHERE score > $1 OR (score = $1 AND id > $2)", &["id score"]);
 }
 
 #[test]
@@ -788,7 +862,14 @@ fn parameters() {
         &["users.name", "users: lower(email)"],
     );
     check_parameters("SELECT 1 FROM users WHERE id % $1 = 0", &[""]);
-    check_parameters("SELECT 1 FROM users WHERE name % $1", &["pattern of name"]);
+    check_parameters(
+        "SELECT 1 FROM users WHERE name % $1 AND position($2 in name) > 0 AND name ~ $3",
+        &["part of name", "part of name", "regex of name"],
+    );
+    check_parameters(
+        "SELECT 1 FROM users WHERE name LIKE $2 || $1 || $3 AND email ILIKE concat($4::text, $5)",
+        &["part of name", "wildcard", "wildcard", "part of email", "wildcard"],
+    );
     check_parameters(
         "SELECT 1 FROM users u, LATERAL (SELECT 1 FROM records r WHERE r.user_id = u.id AND score = $1) x",
         &["records.score"],

@@ -41,7 +41,7 @@ pub(crate) struct TableUse {
 }
 
 /// `operand operator something that does not change during the scan`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Condition {
     pub(crate) operand: Operand,
     pub(crate) test: Test,
@@ -63,10 +63,12 @@ pub(crate) enum Test {
     NotEqual,
     IsNull,
     IsNotNull,
-    /// `LIKE 'a%'`, `^@`, `~ '^a'`; a pattern that is not known yet counts as one.
+    /// `LIKE 'a%'`, `LIKE $1 || '%'`, `^@`, `~ '^a'`.
     Prefix,
     /// `LIKE '%a%'`, `ILIKE`, `~`, `%` of `pg_trgm`.
     Infix,
+    /// `LIKE $1`, `~ $1`: only the value says whether the pattern is bound to the start.
+    Pattern,
     /// `@>` of arrays, jsonb and ranges.
     Contains,
     /// `<@`.
@@ -113,7 +115,7 @@ pub(crate) struct SortItem {
 }
 
 /// What the placeholder `$number` stands for. Where it has several uses, the first is the most telling.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum ParameterUse {
     /// A value of this column.
     Column {
@@ -142,17 +144,22 @@ pub(crate) enum ParameterUse {
         table: TableName,
         operand: Operand,
     },
-    /// A whole pattern of LIKE, ILIKE, SIMILAR TO or `~`, wildcards and all.
+    /// A whole pattern, wildcards and all.
     Pattern {
         number: usize,
         table: TableName,
         operand: Operand,
+        notation: Notation,
     },
-    /// A piece of a text of this operand, without wildcards: in `LIKE $n || '%'`, `^@`, `starts_with`, `%`.
+    /// A piece of a text of this operand, without wildcards: in `LIKE $n || '%'`, `^@`, `starts_with`, `position`, `%`.
     Part {
         number: usize,
         table: TableName,
         operand: Operand,
+    },
+    /// The `'%'` of a pattern that is put together, as `pg_stat_statements` has it: `LIKE $2 || $1 || $3`.
+    Wildcard {
+        number: usize,
     },
     /// An element of this array: in `$n = ANY (tags)`, `tags @> ARRAY[$n]`.
     Element {
@@ -198,10 +205,19 @@ pub(crate) struct Write {
 }
 
 /// Which end of the wanted values a parameter is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Bound {
     Lower,
     Upper,
+}
+
+/// How a pattern is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Notation {
+    /// Of LIKE, ILIKE and SIMILAR TO.
+    Like,
+    /// Of `~` and `~*`.
+    Regex,
 }
 
 impl Bound {
@@ -227,6 +243,7 @@ impl ParameterUse {
             | Self::Element { number, .. }
             | Self::Operator { number, .. }
             | Self::Words { number, .. }
+            | Self::Wildcard { number }
             | Self::Limit { number }
             | Self::Offset { number }
             | Self::Typed { number, .. } => *number,
@@ -247,6 +264,7 @@ impl ParameterUse {
             },
             Self::Expression { .. }
             | Self::ExpressionArray { .. }
+            | Self::Wildcard { .. }
             | Self::Limit { .. }
             | Self::Offset { .. }
             | Self::Typed { .. } => None,

@@ -121,7 +121,7 @@ pub(super) fn help_table(helps: Vec<HelpLine>) -> Table {
 }
 
 /// What was priced in a suggestion's place, the best of it.
-pub(super) fn alternatives<'a>(suggestion: &'a Suggestion) -> impl Iterator<Item = String> + 'a {
+pub(super) fn alternatives(suggestion: &Suggestion) -> impl Iterator<Item = String> + '_ {
     let alternatives = suggestion.alternatives.iter().take(MAX_ALTERNATIVES);
     alternatives.map(|alternative| in_its_place(alternative, suggestion))
 }
@@ -280,7 +280,7 @@ pub(super) fn caveats(advice: &Advice) -> Vec<String> {
 }
 
 /// Returns a number with its noun, as in `1 index` and `2 indexes`.
-pub(super) fn counted(n: usize, noun: &str) -> String {
+pub(in crate::report) fn counted(n: usize, noun: &str) -> String {
     let ending = match (n, noun.ends_with('x')) {
         (1, _) => "",
         (_, true) => "es",

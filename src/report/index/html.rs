@@ -3,12 +3,18 @@
 use std::fmt::Write as _;
 
 use super::facts::{self, Fact};
-use crate::index::{Advice, Suggestion, drop_concurrently};
+use crate::index::{Advice, Suggestion};
 use crate::report::html::{compact, escape, hash};
 use crate::report::{Align, Table, verification};
 
 const STYLE: &str = include_str!("page.css");
+
 pub(super) fn page(advice: &Advice) -> String {
+    still_page("Index advice", &body(advice))
+}
+
+/// Returns a page that loads nothing and runs nothing; `body` is HTML already.
+pub(in crate::report) fn still_page(title: &str, body: &str) -> String {
     let style = compact(STYLE);
     let policy =
         format!("default-src 'none'; style-src '{}'; base-uri 'none'; form-action 'none'", hash(&style));
@@ -18,10 +24,9 @@ pub(super) fn page(advice: &Advice) -> String {
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta name=\"color-scheme\" content=\"light dark\">\n\
          <meta name=\"generator\" content=\"perfkit {}\">\n\
-         <title>Index advice – perfkit</title>\n<style>{style}</style>\n</head>\n<body>\n\
-         <h1>Index advice</h1>\n{}</body>\n</html>\n",
+         <title>{title} – perfkit</title>\n<style>{style}</style>\n</head>\n<body>\n\
+         <h1>{title}</h1>\n{body}</body>\n</html>\n",
         env!("CARGO_PKG_VERSION"),
-        body(advice)
     )
 }
 
@@ -40,7 +45,7 @@ fn body(advice: &Advice) -> String {
     });
     sections(&mut text, Some("Verified"), verified);
     let drops = advice.drops.iter().map(|drop| {
-        let ddl = sql(&format!("{};", drop_concurrently(&drop.schema, &drop.name)));
+        let ddl = sql(&format!("{};", drop.ddl()));
         let (facts, undo) = (facts_list(&facts::of_drop(drop)), sql(&facts::undo_ddl(drop)));
         format!("{ddl}{facts}<details><summary>Undo</summary>\n{undo}</details>\n")
     });
@@ -72,7 +77,7 @@ fn sections(text: &mut String, heading: Option<&str>, bodies: impl IntoIterator<
 }
 
 fn suggestion(suggestion: &Suggestion, advice: &Advice) -> String {
-    let mut text = sql(&format!("{};", suggestion.definition.ddl_concurrently()));
+    let mut text = sql(&suggestion.script());
     text.push_str(&facts_list(&facts::of_suggestion(suggestion, advice)));
     let (helps, n_more) = facts::helps(suggestion, advice);
     text.push_str(&facts::help_table(helps).to_html());

@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 use super::facts::{self, round};
 use crate::index::{
     Advice, Alternative, DropAdvice, Help, Key, Refusal, SelfCheck, StatementCost, Suggestion, WritePrice,
-    drop_concurrently,
 };
 use crate::report::{SCHEMA_VERSION, verification};
 use crate::unit;
@@ -63,7 +62,7 @@ fn suggestion(suggestion: &Suggestion) -> Value {
     let columns: Vec<&str> = definition.keys.iter().filter_map(Key::column).collect();
     let mut value = serde_json::to_value(definition).expect("an index is plain data");
     let added = json!({
-        "ddl": format!("{};", definition.ddl_concurrently()),
+        "ddl": suggestion.script(),
         "name": definition.name(),
         "columns": columns,
         "size_bytes": suggestion.size_bytes,
@@ -114,7 +113,7 @@ fn alternative(alternative: &Alternative) -> Value {
 
 fn drop(drop: &DropAdvice) -> Value {
     json!({
-        "ddl": format!("{};", drop_concurrently(&drop.schema, &drop.name)),
+        "ddl": format!("{};", drop.ddl()),
         "schema": drop.schema,
         "name": drop.name,
         "undo_ddl": facts::undo_ddl(drop),

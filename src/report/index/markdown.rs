@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::facts::{self, Fact};
-use crate::index::{Advice, Suggestion, drop_concurrently};
+use crate::index::{Advice, Suggestion};
 use crate::report::explain::{escaped, one_line};
 use crate::report::verification;
 
@@ -34,7 +34,7 @@ pub(super) fn comment(advice: &Advice) -> String {
         text.push_str("\n### Superfluous\n");
     }
     for drop in &advice.drops {
-        fenced(&mut text, &format!("{};", drop_concurrently(&drop.schema, &drop.name)));
+        fenced(&mut text, &format!("{};", drop.ddl()));
         list(&mut text, &facts::of_drop(drop));
         text.push_str("\nundo:\n");
         fenced(&mut text, &facts::undo_ddl(drop));
@@ -59,7 +59,7 @@ pub(super) fn comment(advice: &Advice) -> String {
 }
 
 fn suggestion(text: &mut String, suggestion: &Suggestion, advice: &Advice) {
-    fenced(text, &format!("{};", suggestion.definition.ddl_concurrently()));
+    fenced(text, &suggestion.script());
     list(text, &facts::of_suggestion(suggestion, advice));
     let (helps, n_more) = facts::helps(suggestion, advice);
     if !helps.is_empty() {
@@ -109,18 +109,18 @@ fn list(text: &mut String, facts: &[Fact]) {
     }
 }
 
-fn folded(text: &mut String, summary: &str, body: &str) {
+pub(in crate::report) fn folded(text: &mut String, summary: &str, body: &str) {
     let _ = write!(text, "\n<details><summary>{summary}</summary>\n\n{body}\n</details>\n");
 }
 
 /// Writes SQL between fences that are longer than any in it.
-fn fenced(text: &mut String, sql: &str) {
+pub(in crate::report) fn fenced(text: &mut String, sql: &str) {
     const LEAST: usize = 3;
     let longest = sql.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(LEAST.max(longest + 1));
     let _ = write!(text, "\n{fence}sql\n{sql}\n{fence}\n");
 }
 
-fn inline(text: &str) -> String {
+pub(in crate::report) fn inline(text: &str) -> String {
     escaped(&one_line(text))
 }

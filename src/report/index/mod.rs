@@ -1,16 +1,21 @@
 //! Index advice and index builds.
 
-mod built;
+mod apply;
 mod facts;
-mod html;
+pub(super) mod html;
 mod json;
 mod markdown;
 mod script;
 mod text;
+mod undone;
 
-pub(crate) use self::built::{BuiltIndex, built};
+pub(crate) use self::apply::{Applied, BuiltIndex, DoneStep, Space, applied, built, plan_lines, planned};
+pub(super) use self::facts::counted;
+pub(super) use self::markdown::{fenced, folded, inline};
+pub(super) use self::script::comment;
+pub(crate) use self::undone::{UndoOutcome, UndoneStep, locks, runs, undone};
 use super::{Align, Document, Format, Style, Table};
-use crate::index::{Advice, drop_concurrently};
+use crate::index::Advice;
 
 /// Returns the document of the advisor's answer.
 pub(crate) fn advice<'a>(advice: &'a Advice, style: &Style) -> Document<'a> {
@@ -37,7 +42,7 @@ fn csv(advice: &Advice) -> Table {
     for suggestion in &advice.suggestions {
         table.row([
             "create".to_owned(),
-            suggestion.definition.ddl_concurrently(),
+            suggestion.ddl.join("; "),
             suggestion.size_bytes.to_string(),
             facts::round(suggestion.write_price.bytes_per_row).to_string(),
             facts::round(suggestion.saves).to_string(),
@@ -48,7 +53,7 @@ fn csv(advice: &Advice) -> Table {
     for drop in &advice.drops {
         table.row([
             "drop".to_owned(),
-            drop_concurrently(&drop.schema, &drop.name),
+            drop.ddl(),
             drop.size_bytes.to_string(),
             String::new(),
             String::new(),

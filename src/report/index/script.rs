@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::facts;
-use crate::index::{Advice, drop_concurrently};
+use crate::index::Advice;
 
 /// Writes what to build, then what to drop, each with its reason.
 pub(super) fn script(advice: &Advice) -> String {
@@ -17,7 +17,7 @@ pub(super) fn script(advice: &Advice) -> String {
         }
         let helps: Vec<&str> = suggestion.helps.iter().map(|help| help.statement.as_str()).collect();
         comment(&mut text, &format!("helps: {}", helps.join(", ")));
-        let _ = writeln!(text, "{};", suggestion.definition.ddl_concurrently());
+        let _ = writeln!(text, "{}", suggestion.script());
     }
     for drop in &advice.drops {
         text.push('\n');
@@ -25,13 +25,13 @@ pub(super) fn script(advice: &Advice) -> String {
             comment(&mut text, &format!("{label}: {fact}"));
         }
         comment(&mut text, &format!("undo: {}", facts::undo_ddl(drop)));
-        let _ = writeln!(text, "{};", drop_concurrently(&drop.schema, &drop.name));
+        let _ = writeln!(text, "{};", drop.ddl());
     }
     text
 }
 
 /// Writes text such that none of its lines is run.
-fn comment(script: &mut String, text: &str) {
+pub(in crate::report) fn comment(script: &mut String, text: &str) {
     for line in text.split(['\n', '\r']) {
         let _ = writeln!(script, "-- {line}");
     }

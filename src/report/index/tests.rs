@@ -55,6 +55,7 @@ fn full() -> Advice {
     Advice {
         suggestions: vec![
             Suggestion {
+                ddl: vec![open.ddl_concurrently()],
                 definition: open,
                 size_bytes: 25_000_000,
                 write_price: WritePrice { upkeep: 120.0, per_day: Some(daily), ..price },
@@ -76,6 +77,7 @@ fn full() -> Advice {
                 reason: "saves 89.6% of the workload's cost".into(),
             },
             Suggestion {
+                ddl: vec![trigrams.ddl_concurrently()],
                 definition: trigrams,
                 size_bytes: 8192,
                 write_price: price,
@@ -89,6 +91,7 @@ fn full() -> Advice {
         drops: vec![DropAdvice {
             schema: "public".into(),
             name: "orders_customer_id_idx".into(),
+            is_partitioned: false,
             undo_ddl: "CREATE INDEX orders_customer_id_idx ON public.orders USING btree (customer_id)".into(),
             size_bytes: 9_000_000,
             reason: "a suggested index begins with its column".into(),

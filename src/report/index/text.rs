@@ -1,7 +1,7 @@
 //! The advice for a terminal.
 
 use super::facts::{self, Fact, HelpLine};
-use crate::index::{Advice, Suggestion, drop_concurrently};
+use crate::index::{Advice, Suggestion};
 use crate::report::explain::{fit, one_line, wrap};
 use crate::report::style::visible_width;
 use crate::report::{Document, Style, verification};
@@ -37,7 +37,7 @@ pub(super) fn blocks<'a>(document: Document<'a>, advice: &Advice, style: &Style)
     }
     if !advice.drops.is_empty() {
         let lines = advice.drops.iter().flat_map(|drop| {
-            let ddl = format!("{};", drop_concurrently(&drop.schema, &drop.name));
+            let ddl = format!("{};", drop.ddl());
             let undo = labelled("undo", vec![facts::undo_ddl(drop)], style);
             [ddl_lines(&ddl, style), fact_lines(&facts::of_drop(drop), style), undo].concat()
         });
@@ -67,7 +67,8 @@ pub(super) fn blocks<'a>(document: Document<'a>, advice: &Advice, style: &Style)
 }
 
 fn suggestion(suggestion: &Suggestion, advice: &Advice, style: &Style) -> Vec<String> {
-    let mut lines = ddl_lines(&format!("{};", suggestion.definition.ddl_concurrently()), style);
+    let mut lines: Vec<String> =
+        suggestion.ddl.iter().flat_map(|sql| ddl_lines(&format!("{sql};"), style)).collect();
     lines.extend(fact_lines(&facts::of_suggestion(suggestion, advice), style));
     let (helps, n_more) = facts::helps(suggestion, advice);
     let mut helped = help_lines(&helps);

@@ -5,6 +5,8 @@ use std::time::Duration;
 use super::engine::Engine;
 use super::problem::{Designed, Existing};
 use super::statements::{Case, Planned};
+use crate::catalog::{Catalog, TableKind};
+use crate::index::change::plan::creation;
 use crate::index::{
     self, Advice, Alternative, DropAdvice, Help, Outcome, Refusal, SelfCheck, StatementCost, Suggestion,
     ValueSetCost,
@@ -16,6 +18,7 @@ const MAX_ALTERNATIVES: usize = 5;
 
 /// What the advice is made of, beside the outcome of the search.
 pub(super) struct Findings<'f> {
+    pub(super) catalog: &'f Catalog,
     pub(super) outcome: &'f Outcome,
     pub(super) designed: &'f Designed<'f>,
     pub(super) planned: &'f [Planned],
@@ -77,6 +80,7 @@ impl Findings<'_> {
         let replaced = self.outcome.dropped.iter().filter(|(_, by)| *by == Some(member));
         Suggestion {
             definition: candidate.definition.clone(),
+            ddl: creation(&candidate.definition, self.catalog),
             size_bytes: candidate.size.bytes(),
             write_price: candidate.write_price,
             saves,
@@ -146,10 +150,17 @@ impl Findings<'_> {
             Some(by) => format!("{} does all that it can", self.existing(by).index.name),
             None => "no statement of the workload gets dearer without it".to_owned(),
         };
+        let is_partitioned = table.kind == TableKind::Partitioned;
         DropAdvice {
             schema: table.schema.clone(),
             name: index.name.clone(),
-            undo_ddl: index.definition.replacen("INDEX ", "INDEX CONCURRENTLY ", 1),
+            is_partitioned,
+            undo_ddl: if is_partitioned {
+                // With those of the partitions, which the server does only in one go.
+                index.definition.replacen(" ON ONLY ", " ON ", 1)
+            } else {
+                index.definition.replacen("INDEX ", "INDEX CONCURRENTLY ", 1)
+            },
             size_bytes: index.size_bytes,
             reason,
         }

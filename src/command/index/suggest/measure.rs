@@ -1,11 +1,11 @@
 //! Measures what the catalog's statistics do not say, before indexes are sized: how many rows predicates let in, what
-//! expressions yield, and how many combinations of columns there are.
+//! expressions yield, how many combinations of columns there are, and what documents contain.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::catalog::{Catalog, Table};
 use crate::error::Result;
-use crate::index::{self, Measures, NeededMeasures};
+use crate::index::{self, Contents, Measures, NeededMeasures};
 use crate::pg::shadow::Shadow;
 use crate::pg::{self, Connection, explain};
 use crate::query::quote;
@@ -65,7 +65,7 @@ async fn rows(
     }
 }
 
-/// Reads rows of the tables whose expressions or combinations of columns matter: as many as ANALYZE reads.
+/// Reads rows of the tables whose expressions, combinations of columns or documents matter: as many as ANALYZE reads.
 async fn sample(
     needed: &NeededMeasures,
     catalog: &Catalog,
@@ -79,6 +79,9 @@ async fn sample(
     }
     for (oid, operands) in &needed.distinct {
         wanted.entry(*oid).or_default().extend(operands.iter().cloned());
+    }
+    for (oid, operand, _) in &needed.contents {
+        wanted.entry(*oid).or_default().insert(operand.clone());
     }
     let wanted: Vec<(&Table, Vec<String>)> = wanted
         .into_iter()
@@ -95,6 +98,14 @@ async fn sample(
         if let Some(n_distinct) = of_table.find_map(|sample| sample.distinct(&names)) {
             let n_distinct = index::combinations_of_sample(n_distinct, &names, table);
             measured.measures.distinct.insert((*oid, operands.clone()), n_distinct);
+        }
+    }
+    for (oid, operand, parts) in &needed.contents {
+        let Some(table) = catalog.table_by_oid(*oid) else { continue };
+        let mut of_table = samples.iter().filter(|of| of.schema == table.schema && of.table == table.name);
+        if let Some(documents) = of_table.find_map(|sample| sample.values(operand)) {
+            let contents = Contents::of_sample(*parts, documents);
+            measured.measures.contents.insert((*oid, operand.clone(), *parts), contents);
         }
     }
     let Some(shadow) = shadow else { return Ok(()) };

@@ -47,8 +47,8 @@ pub(super) fn write(args: &MigrationArgs, advice: &Advice) -> Result<Vec<PathBuf
         existing: &existing,
         app: app.as_deref().unwrap_or_default(),
     };
-    let creates: Vec<&Definition> =
-        advice.suggestions.iter().map(|suggestion| &suggestion.definition).collect();
+    let creates: Vec<(&Definition, &[String])> =
+        advice.suggestions.iter().map(|it| (&it.definition, it.ddl.as_slice())).collect();
     let mut written = Vec::new();
     for file in migration::files(framework, &creates, &advice.drops, &place) {
         let path = folder.join(&file.name);

@@ -241,6 +241,7 @@ async fn design(
     let generic = engine.generic(&planned, &designed, &outcome).await?;
     let missing = [measured.gaps, extensions(&shapes, &catalog)].concat();
     let findings = Findings {
+        catalog: &catalog,
         outcome: &outcome,
         designed: &designed,
         planned: &planned,

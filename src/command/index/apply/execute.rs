@@ -1,0 +1,632 @@
+//! Carries a plan out, one step at a time, and plans anew after each: what the server has is all that counts.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use super::wait::Watcher;
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::index::change::failure::{self, Failure};
+use crate::index::change::journal::{History, Run, RunState, SessionName, Step as Entry, StepState};
+use crate::index::change::plan::{Goal, Plan, plan};
+use crate::index::change::state::{Progress, State};
+use crate::index::change::steps::{Action, Step};
+use crate::index::change::{Change, IndexName, duplicates};
+use crate::pg::ddl::{self, Worker};
+use crate::pg::journal::{self, Journal};
+use crate::pg::{self, Access, Connection, Target, index_record};
+use crate::query::index_ddl::{IndexStatement, index_ddl, index_statement};
+use crate::random;
+use crate::sources;
+use crate::unit;
+
+use super::input::Input;
+
+/// How long a run waits for the lock of another perfkit: that of one that was just killed is free at once.
+const LOCK_PATIENCE: Duration = Duration::from_secs(2);
+/// A server that restarts or fails over is back after this, or needs somebody.
+const RECONNECT_PATIENCE: Duration = Duration::from_mins(1);
+/// How often it is looked whether something has ended.
+const POLL: Duration = Duration::from_millis(250);
+/// Nobody who pressed Ctrl-C waits for long until the leftover is dropped; dropping waits for older transactions as
+/// building does.
+const HURRIED_CLEAN_UP: Duration = Duration::from_secs(8);
+const CLEAN_UP: Duration = Duration::from_mins(1);
+/// A rebuild leaves no trace; one of a run that was cut short counts for so long.
+const RESUMED_WITHIN: Duration = Duration::from_hours(24);
+/// So often a step may lose its session, or find another state than it was planned for.
+const MAX_LOSSES: u32 = 5;
+
+/// How a plan is carried out.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Options {
+    /// Where the journal is kept, if not in the database.
+    pub(crate) journal: Option<PathBuf>,
+    /// How long a step that others would queue up behind waits for its lock.
+    pub(crate) lock_timeout: Duration,
+    /// So often such a step is tried.
+    pub(crate) lock_tries: u32,
+    pub(crate) statement_timeout: Option<Duration>,
+    /// No step begins while a replica is further behind.
+    pub(crate) max_lag: Option<Duration>,
+    /// No step begins while more sessions run a statement.
+    pub(crate) max_active: Option<u64>,
+}
+
+/// A step that was done.
+#[derive(Clone, Debug)]
+pub(crate) struct Done {
+    pub(crate) step: Step,
+    pub(crate) elapsed: Duration,
+    pub(crate) size_bytes: u64,
+}
+
+/// What a run has done.
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    /// The run's name in the journal; `None` when there was nothing to do.
+    pub(crate) run: Option<String>,
+    pub(crate) done: Vec<Done>,
+    /// What is there now, what could not be done, and what others have left.
+    pub(crate) plan: Plan,
+    pub(crate) state: State,
+}
+
+struct Executor<'a> {
+    context: &'a Context,
+    target: &'a Target,
+    options: &'a Options,
+    goals: &'a [Goal],
+    /// Holds the lock, reads the state and watches. It is idle while a step runs, so that the lock is free as soon as this
+    /// process ends, however the server goes on with the step.
+    control: Connection,
+    worker: Worker,
+    session: SessionName,
+    journal: Journal,
+    run: Run,
+    entries: Vec<Entry>,
+    state: State,
+    progress: Progress,
+    done: Vec<Done>,
+    /// The step that is tried, and how often it was.
+    trying: (String, u32),
+    losses: u32,
+}
+
+/// Does all that is left of the goals.
+pub(crate) async fn execute(
+    context: &Context,
+    target: &Target,
+    input: Input,
+    options: &Options,
+) -> Result<Outcome> {
+    let goals = &input.goals;
+    let control = control(context, target).await?;
+    let histories = histories(&control, options.journal.as_deref()).await?;
+    await_orphans(context, &control, &histories).await?;
+    let progress = remembered(&histories, &input.changes);
+    let state = ddl::read_state(&control, goals).await?;
+    let first = plan(goals, &state, &progress);
+    if first.steps.is_empty() {
+        ddl::unlock(&control).await?;
+        return Ok(Outcome { plan: first, state, ..Outcome::default() });
+    }
+    let worker = Worker::connect(target, options.statement_timeout, &context.interrupt).await?;
+    let mut journal = Journal::open(target, options.journal.as_deref(), &context.interrupt).await?;
+    let run = Journal::new_run(&control, input.changes).await?;
+    let entries: Vec<Entry> = first.steps.iter().zip(0..).filter_map(|(step, n)| entry(step, n)).collect();
+    journal.begin(&run, &entries).await?;
+    let session = journal::own_session(&worker.connection).await?;
+    let mut executor = Executor {
+        context,
+        target,
+        options,
+        goals,
+        control,
+        worker,
+        session,
+        journal,
+        run,
+        entries,
+        state,
+        progress,
+        done: Vec::new(),
+        trying: (String::new(), 0),
+        losses: 0,
+    };
+    let result = executor.run_all().await;
+    executor.close().await;
+    let run = executor.run.id.to_string();
+    match result {
+        Ok(plan) => Ok(Outcome { run: Some(run), done: executor.done, plan, state: executor.state }),
+        Err(error) => {
+            let (n_done, n_all) = (executor.done.len(), executor.entries.len().max(executor.done.len() + 1));
+            let error = error
+                .hint(format!("{n_done} of {n_all} steps are done; run the command again for the others."));
+            Err(if n_done == 0 {
+                error
+            } else {
+                error.hint(format!("`perfkit index undo {run}` takes them back."))
+            })
+        }
+    }
+}
+
+/// Connects for the lock, waiting a moment for it.
+pub(crate) async fn control(context: &Context, target: &Target) -> Result<Connection> {
+    let control = target.connect(Access::ReadOnly, &context.interrupt).await?;
+    control.require_primary()?;
+    // Its queries are short, and the last ones tidy up.
+    control.shield();
+    ddl::unbind(&control).await?;
+    let start = Instant::now();
+    while !ddl::lock(&control).await? {
+        if start.elapsed() > LOCK_PATIENCE {
+            let error = Error::server("another perfkit is changing indexes of this database");
+            let error = match ddl::lock_holder(&control).await? {
+                Some((pid, query)) => {
+                    error.cause(format_args!("process {pid} is at: {}", sources::one_line(&query)))
+                }
+                None => error,
+            };
+            return Err(
+                error.hint("Wait until it has ended, then run the command again: what is built is skipped.")
+            );
+        }
+        pause(context, POLL).await?;
+    }
+    Ok(control)
+}
+
+/// Returns what the journal tells; nothing when there is none yet.
+pub(super) async fn histories(connection: &Connection, file: Option<&Path>) -> Result<Vec<History>> {
+    if file.is_some_and(|path| !path.exists()) {
+        return Ok(Vec::new());
+    }
+    Ok(journal::histories(connection, file).await?)
+}
+
+/// Waits for statements that a killed perfkit has started: the server goes on with them.
+pub(crate) async fn await_orphans(
+    context: &Context,
+    control: &Connection,
+    histories: &[History],
+) -> Result<()> {
+    for step in histories.iter().flat_map(|history| &history.steps) {
+        let is_open = matches!(step.state, StepState::Started | StepState::Undoing);
+        let Some(session) = step.session.as_ref().filter(|_| is_open) else { continue };
+        let mut watcher = Watcher::new(context, format!("wait for an earlier run's {}", step.sql.join("; ")));
+        while journal::is_alive(control, session).await? {
+            watcher.waits(ddl::session_at_work(control, session.pid).await?.as_slice());
+            pause(context, POLL).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Takes from the journal what the catalog does not show: which index was built for what, and what a run that was cut short
+/// and wanted the same has rebuilt.
+pub(super) fn remembered(histories: &[History], changes: &[Change]) -> Progress {
+    let mut progress = Progress::default();
+    let oldest = sources::now_us() - i64::try_from(RESUMED_WITHIN.as_micros()).unwrap_or(i64::MAX);
+    let is_finished = |history: &History| history.state() != RunState::Unfinished;
+    let n_before = histories.iter().rposition(is_finished).map_or(0, |last| last + 1);
+    for (at, history) in histories.iter().enumerate() {
+        let is_resumed = at >= n_before && history.run.changes == changes && history.run.started_us >= oldest;
+        for step in history.steps.iter().filter(|step| step.state == StepState::Done) {
+            for sql in &step.sql {
+                remember_step(&step.index, sql, is_resumed, &mut progress);
+            }
+        }
+    }
+    progress
+}
+
+fn remember_step(index: &IndexName, sql: &str, is_resumed: bool, progress: &mut Progress) {
+    let (schema, name) = (index.schema.clone(), index.name.clone());
+    match index_statement(sql) {
+        Ok(IndexStatement::Create(ddl)) => _ = progress.built.insert((schema, name, ddl.body)),
+        Ok(IndexStatement::Reindex(_)) if is_resumed => _ = progress.rebuilt.insert((schema, name)),
+        _ => {}
+    }
+}
+
+fn entry(step: &Step, ordinal: u32) -> Option<Entry> {
+    let action = step.journaled()?;
+    Some(Entry::planned(ordinal, action, step.index.clone(), vec![step.sql.clone()]))
+}
+
+/// Waits, unless the user interrupts.
+pub(super) async fn pause(context: &Context, time: Duration) -> Result<()> {
+    tokio::select! {
+        () = tokio::time::sleep(time) => Ok(()),
+        () = context.interrupt.raised() => Err(pg::Error::Interrupted.into()),
+    }
+}
+
+impl Executor<'_> {
+    async fn run_all(&mut self) -> Result<Plan> {
+        loop {
+            if self.context.interrupt.is_raised() {
+                return Err(pg::Error::Interrupted.into());
+            }
+            self.keep_control().await?;
+            self.state = ddl::read_state(&self.control, self.goals).await?;
+            let mut plan = plan(self.goals, &self.state, &self.progress);
+            self.note_sizes().await?;
+            if plan.steps.is_empty() {
+                return Ok(plan);
+            }
+            let step = plan.steps.swap_remove(0);
+            if self.done.last().is_some_and(|done| done.step == step) {
+                let what = format!("index \"{}\"", step.index.name);
+                let reason = format!("it is not what it should be after: {}", step.sql);
+                return Err(pg::Error::Answer { what, reason }.into());
+            }
+            if let Action::Await { pid } = step.action {
+                self.await_builder(&step, pid).await?;
+            } else {
+                self.await_calm(&step).await?;
+                self.perform(&step).await?;
+            }
+        }
+    }
+
+    async fn perform(&mut self, step: &Step) -> Result<()> {
+        let at = self.entry_of(step);
+        if let Some(at) = at {
+            self.begin(at, step).await?;
+        }
+        let mut watcher = Watcher::new(self.context, format!("{} {}", step.verb(), step.index.name));
+        let lock_timeout = step.lock().filter(|lock| lock.forms_queue()).map(|_| self.options.lock_timeout);
+        let start = Instant::now();
+        let doing = doing(step);
+        let running = self.worker.run(&doing, &step.sql, lock_timeout);
+        let result = ddl::watch(running, &self.control, self.worker.pid, |seen| watcher.sees(seen)).await;
+        let Err(error) = result else {
+            watcher.end();
+            self.succeed(at, step, start.elapsed()).await?;
+            return Ok(());
+        };
+        let blockers = watcher.end();
+        self.fail(at, step, error, &blockers).await
+    }
+
+    async fn succeed(&mut self, at: Option<usize>, step: &Step, elapsed: Duration) -> Result<()> {
+        let key = (step.index.schema.clone(), step.index.name.clone());
+        match step.action {
+            Action::Reindex => _ = self.progress.rebuilt.insert(key),
+            Action::Analyze => {
+                let table =
+                    self.state.tables.iter().find(|table| {
+                        (&table.schema, &table.name) == (&step.index.schema, &step.index.table)
+                    });
+                self.progress.analyzed.extend(table.map(|table| table.oid));
+            }
+            Action::Create | Action::CreateOnParent => {
+                remember_step(&step.index, &step.sql, true, &mut self.progress);
+            }
+            _ => {}
+        }
+        self.trying = (String::new(), 0);
+        self.losses = 0;
+        self.done.push(Done { step: step.clone(), elapsed, size_bytes: 0 });
+        if let Some(at) = at {
+            let entry = &mut self.entries[at];
+            entry.state = StepState::Done;
+            entry.ended_us = Some(sources::now_us());
+            entry.error = None;
+            self.write(at).await?;
+        }
+        Ok(())
+    }
+
+    /// Decides what a failure means; `Ok` is to plan anew.
+    async fn fail(
+        &mut self,
+        at: Option<usize>,
+        step: &Step,
+        error: pg::Error,
+        blockers: &[ddl::Blocker],
+    ) -> Result<()> {
+        if self.trying.0 != step.sql {
+            self.trying = (step.sql.clone(), 0);
+        }
+        self.trying.1 += 1;
+        let interrupted = self.context.interrupt.is_raised();
+        let failure = failure_of(&error);
+        match failure {
+            _ if interrupted => {}
+            Failure::Busy if self.trying.1 < self.options.lock_tries => {
+                let bits = random::substream(self.session.backend_start_us.unsigned_abs(), &step.sql);
+                let delay = failure::delay(self.trying.1, bits);
+                let who = blockers.first().map(super::wait::describe).unwrap_or_default();
+                self.context.ui.status(format_args!(
+                    "{} {}: somebody else has the lock{who}; try {} of {} in {:.1} s",
+                    step.verb(),
+                    step.index.name,
+                    self.trying.1 + 1,
+                    self.options.lock_tries,
+                    delay.as_secs_f64()
+                ));
+                return pause(self.context, delay).await;
+            }
+            Failure::Outdated if self.losses < MAX_LOSSES => {
+                self.losses += 1;
+                return pause(self.context, POLL).await;
+            }
+            Failure::SessionLost if self.losses < MAX_LOSSES => {
+                self.losses += 1;
+                self.context.ui.warn(format_args!("{error}: the session was lost; connecting again"));
+                return self.reconnect().await;
+            }
+            _ => {}
+        }
+        let error = Error::from(error);
+        if let Some(at) = at {
+            let entry = &mut self.entries[at];
+            entry.state = StepState::Failed;
+            entry.ended_us = Some(sources::now_us());
+            entry.error = Some(error.to_string());
+            self.write(at).await?;
+        }
+        let cleaned_up = self.clean_up(step).await;
+        let error = self.explained(error, failure, step).await;
+        Err(match cleaned_up {
+            Ok(()) => error,
+            Err(why) => error
+                .context(format!(
+                    "index \"{}\" is left INVALID: it could not be dropped yet",
+                    step.index.name
+                ))
+                .cause(why)
+                .hint("It is not used, and the next `perfkit index apply` drops it and builds it anew."),
+        })
+    }
+
+    /// Adds what the server's own words do not say.
+    async fn explained(&self, error: Error, failure: Failure, step: &Step) -> Error {
+        match failure {
+            Failure::Duplicates => self
+                .duplicates(step)
+                .await
+                .iter()
+                .fold(error, Error::cause)
+                .hint("Remove the duplicate rows, then run the command again."),
+            Failure::NoSpace => {
+                let needed = step.size_bytes.map(|size| {
+                    format!(
+                        "it was expected to take {}, and as much again while it is sorted",
+                        unit::bytes(size)
+                    )
+                });
+                needed
+                    .iter()
+                    .fold(error, Error::cause)
+                    .hint("Nothing of the index is left; give the server space, or its temporary files a higher limit.")
+            }
+            Failure::ReadOnly => error.hint("Connect to the server that takes writes now."),
+            _ => error,
+        }
+    }
+
+    /// Drops what the failed step has left, unless an older transaction keeps it for too long.
+    async fn clean_up(&mut self, step: &Step) -> Result<()> {
+        if !step.builds() {
+            return Ok(());
+        }
+        let patience = if self.context.interrupt.is_raised() { HURRIED_CLEAN_UP } else { CLEAN_UP };
+        self.worker.shield(patience).await?;
+        self.state = ddl::read_state(&self.control, self.goals).await?;
+        let plan = plan(self.goals, &self.state, &self.progress);
+        for left in plan.steps.iter().filter(|it| it.action == Action::DropLeftover && it.goal == step.goal) {
+            self.worker.run(&doing(left), &left.sql, None).await?;
+        }
+        Ok(())
+    }
+
+    async fn duplicates(&self, step: &Step) -> Vec<String> {
+        let Some(ddl) = index_ddl(&step.sql) else { return Vec::new() };
+        let IndexName { schema, table, .. } = &step.index;
+        // The server's DETAIL names one of them in any case.
+        let found = ddl::duplicates(&self.worker.connection, &ddl, schema, table).await.unwrap_or_default();
+        found.into_iter().map(|(key, n_rows)| duplicates::describe(&ddl, &key, n_rows)).collect()
+    }
+
+    /// Opens the session that works anew; what it was doing is for the next plan to see.
+    async fn reconnect(&mut self) -> Result<()> {
+        let start = Instant::now();
+        for attempt in 1.. {
+            match Worker::connect(self.target, self.options.statement_timeout, &self.context.interrupt).await
+            {
+                Ok(worker) => {
+                    worker.connection.require_primary()?;
+                    self.session = journal::own_session(&worker.connection).await?;
+                    self.worker = worker;
+                    break;
+                }
+                Err(error) if start.elapsed() > RECONNECT_PATIENCE => return Err(error.into()),
+                Err(_) => {
+                    let bits = self.session.pid.unsigned_abs().into();
+                    pause(self.context, failure::delay(attempt, bits)).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the lock again where its session was lost.
+    async fn keep_control(&mut self) -> Result<()> {
+        if self.control.is_closed() {
+            let start = Instant::now();
+            for attempt in 1.. {
+                match control(self.context, self.target).await {
+                    Ok(control) => {
+                        self.control = control;
+                        break;
+                    }
+                    Err(error) if start.elapsed() > RECONNECT_PATIENCE => return Err(error),
+                    Err(_) => pause(self.context, failure::delay(attempt, 0)).await?,
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until somebody else's work on the table has ended.
+    async fn await_builder(&mut self, step: &Step, pid: i32) -> Result<()> {
+        let mut watcher = Watcher::new(self.context, format!("wait for the build of {}", step.index.name));
+        loop {
+            let session = ddl::session_at_work(&self.control, pid).await?;
+            let state = ddl::read_state(&self.control, self.goals).await?;
+            if session.is_none() || !state.builders.iter().any(|builder| builder.pid == pid) {
+                return Ok(());
+            }
+            watcher.waits(session.as_slice());
+            pause(self.context, POLL).await?;
+        }
+    }
+
+    /// Waits until the server takes another step well.
+    async fn await_calm(&mut self, step: &Step) -> Result<()> {
+        let mut watcher = Watcher::new(self.context, format!("{} {}", step.verb(), step.index.name));
+        loop {
+            if let Some(reason) = ddl::refuses_writes(&self.control).await? {
+                return Err(Error::server(format!(
+                    "server at {} takes no writes: {reason}",
+                    self.control.label
+                ))
+                .hint("Connect to the server that takes writes now."));
+            }
+            let Options { max_lag, max_active, .. } = self.options;
+            if max_lag.is_none() && max_active.is_none() {
+                return Ok(());
+            }
+            let load = ddl::load(&self.control).await?;
+            let lag = load.lag.filter(|(_, lag)| max_lag.is_some_and(|max| *lag > max));
+            let n_active = max_active.is_some_and(|max| load.n_active > max).then_some(load.n_active);
+            let reason = match (lag, n_active) {
+                (Some((replica, lag)), _) => {
+                    format!("replica {replica} is {:.1} s behind", lag.as_secs_f64())
+                }
+                (None, Some(n)) => format!("{n} sessions are active"),
+                (None, None) => return Ok(()),
+            };
+            watcher.holds_back(&reason);
+            pause(self.context, POLL * 4).await?;
+        }
+    }
+
+    /// Returns where the journal has the step; a step that was not planned at first is added.
+    fn entry_of(&mut self, step: &Step) -> Option<usize> {
+        let is_same = |known: &Entry| {
+            known.index == step.index
+                && known.sql.first() == Some(&step.sql)
+                && !matches!(known.state, StepState::Done | StepState::Failed)
+        };
+        if let Some(at) = self.entries.iter().position(is_same) {
+            return Some(at);
+        }
+        let ordinal = self.entries.iter().map(|known| known.ordinal + 1).max().unwrap_or(0);
+        self.entries.push(entry(step, ordinal)?);
+        Some(self.entries.len() - 1)
+    }
+
+    /// Writes down what is about to happen, and all that undoing it needs.
+    async fn begin(&mut self, at: usize, step: &Step) -> Result<()> {
+        let before = match step.action {
+            Action::Drop | Action::DropPartitioned | Action::Reindex | Action::Attach { .. } => {
+                index_record::read(&self.control, &step.index).await?
+            }
+            _ => None,
+        };
+        let counters = match step.action {
+            Action::Drop | Action::DropPartitioned => {
+                index_record::counters(&self.control, &step.index).await?
+            }
+            _ => None,
+        };
+        let size = self.state.index(&step.index).map(|(_, index)| index.size_bytes);
+        let entry = &mut self.entries[at];
+        // Of a drop that was cut short the first record counts: it was made while the index was whole.
+        if entry.before.is_none() {
+            entry.undo = match (&step.action, &before) {
+                (Action::Create | Action::CreateOnParent, _) => vec![undo_create(step)],
+                (Action::Drop | Action::DropPartitioned, Some(record)) => vec![record.definition.clone()],
+                _ => Vec::new(),
+            };
+            entry.before = before;
+            entry.counters = counters;
+            entry.size_before_bytes = size;
+        }
+        entry.state = StepState::Started;
+        entry.session = Some(self.session.clone());
+        entry.started_us = Some(sources::now_us());
+        self.write(at).await
+    }
+
+    /// Writes a step down. A journal that cannot be written is opened again, once.
+    async fn write(&mut self, at: usize) -> Result<()> {
+        let entry = self.entries[at].clone();
+        let Err(error) = self.journal.write(&self.run.id, &entry).await else { return Ok(()) };
+        if failure_of(&error) != Failure::SessionLost {
+            return Err(error.into());
+        }
+        let start = Instant::now();
+        for attempt in 1.. {
+            match Journal::open(self.target, self.options.journal.as_deref(), &self.context.interrupt).await {
+                Ok(journal) => {
+                    self.journal = journal;
+                    break;
+                }
+                Err(error) if start.elapsed() > RECONNECT_PATIENCE => return Err(error.into()),
+                Err(_) => pause(self.context, failure::delay(attempt, 0)).await?,
+            }
+        }
+        Ok(self.journal.write(&self.run.id, &entry).await?)
+    }
+
+    /// Says how large the last step has left its index.
+    async fn note_sizes(&mut self) -> Result<()> {
+        let Some(last) = self.done.last_mut() else { return Ok(()) };
+        let size = self.state.index(&last.step.index).map(|(_, index)| index.size_bytes);
+        if last.size_bytes > 0 || size.is_none() {
+            return Ok(());
+        }
+        last.size_bytes = size.unwrap_or(0);
+        let sql = last.step.sql.clone();
+        let is_last = |entry: &Entry| entry.sql.first() == Some(&sql) && entry.size_after_bytes.is_none();
+        if let Some(at) = self.entries.iter().position(is_last) {
+            self.entries[at].size_after_bytes = size;
+            self.write(at).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes down what was not tried, and lets others in. Whether that works decides nothing any more.
+    async fn close(&mut self) {
+        for at in 0..self.entries.len() {
+            if self.entries[at].state == StepState::Planned {
+                self.entries[at].state = StepState::Skipped;
+                if self.journal.write(&self.run.id, &self.entries[at]).await.is_err() {
+                    break;
+                }
+            }
+        }
+        _ = ddl::unlock(&self.control).await;
+    }
+}
+
+fn failure_of(error: &pg::Error) -> Failure {
+    Failure::of(error.sqlstate())
+}
+
+fn doing(step: &Step) -> String {
+    format!("{} index \"{}\" on table \"{}\"", step.verb(), step.index.name, step.index.table)
+}
+
+fn undo_create(step: &Step) -> String {
+    let how = if step.action == Action::CreateOnParent { "" } else { "CONCURRENTLY " };
+    let name = crate::query::quote::qualified(&step.index.schema, &step.index.name);
+    format!("DROP INDEX {how}{name}")
+}

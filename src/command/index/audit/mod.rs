@@ -1,0 +1,210 @@
+//! `perfkit index audit`: reads the catalog and what speaks for or against its indexes, applies the rules, prints findings.
+
+mod accepted;
+mod inputs;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::catalog::{Catalog, Table};
+use crate::cli::{ConnectArgs, WorkloadArgs, parse_duration, parse_size};
+use crate::context::Context;
+use crate::error::{Error, ExitStatus, Result};
+use crate::index::audit::{self, BLOATED_INDEX, Finding, Options, Rule};
+use crate::index::change::IndexName;
+use crate::index::change::script::Writer;
+use crate::query::quote;
+use crate::report;
+use crate::report::audit::{Audit, Reported};
+use crate::yaml::nearest;
+use inputs::Inputs;
+
+/// What `--schema` takes for all schemas.
+const ALL_SCHEMAS: &str = "*";
+
+/// Find indexes that cost without need, and keys and indexes that are missing
+///
+/// Reads the catalog, its statistics and the server's counters, and changes nothing; a standby and a role that may only read
+/// are enough. Exits with status 1 if there are findings.
+#[derive(Args, Debug)]
+pub(crate) struct AuditArgs {
+    /// Audit this schema (can be repeated, '*' for all) [default: those of the search path]
+    #[arg(long = "schema", value_name = "NAME")]
+    schemas: Vec<String>,
+    /// Apply this rule only (can be repeated)
+    #[arg(long, value_name = "RULE")]
+    only: Vec<Rule>,
+    /// Leave out this rule (can be repeated)
+    #[arg(long = "ignore", value_name = "RULE", conflicts_with = "only")]
+    ignored: Vec<Rule>,
+    /// Leave out findings about smaller indexes, but for grave ones
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    min_size: Option<u64>,
+    /// Call no index unused before the counters have counted this long [default: 7days]
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    min_stats_age: Option<Duration>,
+    /// Count the index scans of this standby as well (URL or keyword/value string; can be repeated)
+    #[arg(long = "replica", value_name = "URL")]
+    replicas: Vec<String>,
+    /// Measure bloated indexes with pgstattuple, which reads all of them, instead of estimating only
+    #[arg(long)]
+    exact_bloat: bool,
+    /// Report nothing that this file accepts
+    #[arg(long, value_name = "FILE")]
+    baseline: Option<PathBuf>,
+    /// Accept all findings of this run in this file, for `--baseline`
+    #[arg(long, value_name = "FILE")]
+    write_baseline: Option<PathBuf>,
+    /// Work from a file of `perfkit index suggest --snapshot`, without a database
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["database_url", "replicas", "exact_bloat"])]
+    from_snapshot: Option<PathBuf>,
+    #[command(flatten)]
+    connect: ConnectArgs,
+    #[command(flatten)]
+    workload: WorkloadArgs,
+}
+
+pub(crate) async fn run(context: &Context, args: &AuditArgs) -> Result<ExitStatus> {
+    let baseline = accepted::read(args.baseline.as_deref())?;
+    let mut inputs = inputs::read(context, args).await?;
+    let schemas = schemas(&args.schemas, &inputs.catalog)?;
+    let others = take_others(&mut inputs.catalog, &schemas);
+
+    let options = options(args);
+    let findings = findings(context, args, &mut inputs, &options).await?;
+    let held = baseline.hold(findings, accepted::today(), |rule, schema| {
+        is_applied(rule, &options) && schemas.iter().any(|audited| audited == schema)
+    });
+    let audit = audit(inputs, &held.findings, held.accepted.len(), schemas, &others);
+
+    accepted::report(context, &held);
+    warn_of_others(context, &others);
+    context.ui.publish(&report::audit::document(&audit, context.ui.style()))?;
+    if let Some(path) = &args.write_baseline {
+        let accepting = baseline.accepting(held.accepted.iter().chain(&held.findings));
+        accepted::write(context, path, &accepting)?;
+        return Ok(ExitStatus::Success);
+    }
+    Ok(if held.findings.is_empty() { ExitStatus::Success } else { ExitStatus::Findings })
+}
+
+fn options(args: &AuditArgs) -> Options {
+    let default = Options::default();
+    Options {
+        only: args.only.clone(),
+        ignored: args.ignored.clone(),
+        min_size_bytes: args.min_size.unwrap_or(default.min_size_bytes),
+        min_counted_s: args.min_stats_age.map_or(default.min_counted_s, |age| age.as_secs_f64()),
+    }
+}
+
+fn is_applied(rule: &str, options: &Options) -> bool {
+    let is_named = |rules: &[Rule]| rules.iter().any(|named| named.name() == rule);
+    (options.only.is_empty() || is_named(&options.only)) && !is_named(&options.ignored)
+}
+
+/// Returns the schemas to audit, in order; all those named exist.
+fn schemas(named: &[String], catalog: &Catalog) -> Result<Vec<String>> {
+    let mut existing: Vec<&str> = catalog.tables.iter().map(|table| table.schema.as_str()).collect();
+    existing.sort_unstable();
+    existing.dedup();
+    if named.iter().any(|name| name == ALL_SCHEMAS) {
+        return Ok(existing.into_iter().map(str::to_owned).collect());
+    }
+    for name in named {
+        if !existing.contains(&name.as_str()) {
+            let error = Error::usage(format!("schema \"{name}\" does not exist, or has no tables"));
+            return Err(match nearest(name, existing.iter().copied()) {
+                Some(near) => error.hint(format!("Did you mean `{near}`?")),
+                None => error.hint("Name another schema with `--schema`, or all with `--schema '*'`."),
+            });
+        }
+    }
+    let wanted = if named.is_empty() { &catalog.search_path } else { named };
+    Ok(wanted.to_vec())
+}
+
+/// Takes the tables of other schemas out of the catalog.
+fn take_others(catalog: &mut Catalog, schemas: &[String]) -> Vec<Table> {
+    let tables = std::mem::take(&mut catalog.tables);
+    let (audited, others) = tables.into_iter().partition(|table| schemas.contains(&table.schema));
+    catalog.tables = audited;
+    others
+}
+
+/// Applies the rules; with `--exact-bloat` once more to what was measured of the indexes that seem bloated, or of which
+/// statistics do not tell.
+async fn findings(
+    context: &Context,
+    args: &AuditArgs,
+    inputs: &mut Inputs,
+    options: &Options,
+) -> Result<Vec<Finding>> {
+    let findings = audit::findings(&inputs.subject(), options);
+    if !is_applied(BLOATED_INDEX, options) {
+        return Ok(findings);
+    }
+    let unknown = audit::of_unknown_bloat(&inputs.subject());
+    if !args.exact_bloat {
+        inputs.unseen.extend(not_estimated(&unknown));
+        return Ok(findings);
+    }
+    let seeming =
+        findings.iter().filter(|finding| finding.rule == BLOATED_INDEX).filter_map(Finding::index_name);
+    inputs::measure_bloat(context, inputs, seeming.chain(unknown).collect()).await?;
+    Ok(audit::findings(&inputs.subject(), options))
+}
+
+/// Says of which indexes the statistics do not tell how bloated they are.
+fn not_estimated(unknown: &[IndexName]) -> Option<String> {
+    let name = |index: &IndexName| quote::qualified(&index.schema, &index.name);
+    let first = name(unknown.first()?);
+    let others = match unknown.len() - 1 {
+        0 => String::new(),
+        n => format!(" and {n} more"),
+    };
+    Some(format!(
+        "how bloated {first}{others} may be: the statistics do not tell; `--exact-bloat` measures btrees"
+    ))
+}
+
+fn audit(
+    inputs: Inputs,
+    findings: &[Finding],
+    n_accepted: usize,
+    schemas: Vec<String>,
+    others: &[Table],
+) -> Audit {
+    let Inputs { mut catalog, evidence, unseen, .. } = inputs;
+    let (n_tables, n_indexes) =
+        (catalog.tables.len(), catalog.tables.iter().map(|table| table.indexes.len()).sum());
+    // Partitions may be in another schema than their parent.
+    catalog.tables.extend_from_slice(others);
+    let writer = Writer::new(&catalog);
+    let reported = |finding: &Finding| Reported::new(finding.clone(), |change| writer.script(change));
+    Audit {
+        findings: findings.iter().map(reported).collect(),
+        n_accepted,
+        unseen,
+        schemas,
+        n_tables,
+        n_indexes,
+        counted_s: evidence.counted_s,
+        replicas: evidence.replicas.into_iter().map(|replica| (replica.label, replica.counted_s)).collect(),
+    }
+}
+
+fn warn_of_others(context: &Context, others: &[Table]) {
+    let mut schemas: Vec<_> = others.iter().map(|table| quote::identifier(&table.schema)).collect();
+    schemas.sort_unstable();
+    schemas.dedup();
+    if !schemas.is_empty() {
+        context.ui.status(format_args!(
+            "not audited: {} tables of {}; add `--schema '*'` for all",
+            others.len(),
+            schemas.join(", ")
+        ));
+    }
+}

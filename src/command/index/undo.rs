@@ -1,0 +1,331 @@
+//! `perfkit index undo`: takes back what a run of apply has changed, its steps backwards.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+
+use super::apply::{Watcher, await_orphans, control};
+use crate::cli::ConnectArgs;
+use crate::context::Context;
+use crate::error::{Error, ExitStatus, Result};
+use crate::index::change::IndexName;
+use crate::index::change::failure::{self, Failure};
+use crate::index::change::journal::{Action, History, Step, StepState};
+use crate::index::change::restore::{State, Statement};
+use crate::index::change::undo::{self, Remedy, Undoing};
+use crate::pg::ddl::{self, Worker};
+use crate::pg::journal::{self, Journal};
+use crate::pg::{self, Access, Connection, Target, index_record, sql};
+use crate::report;
+use crate::report::index::{UndoOutcome, UndoneStep};
+use crate::sources::{now_us, one_line};
+use crate::unit;
+
+/// Take back what `perfkit index apply` has changed
+///
+/// Drops what the run has created, if it is still that, and brings back what it has dropped: the definition, tablespace,
+/// comments, statistics targets, constraint, CLUSTER and replica identity marks. Prints the plan and asks.
+#[derive(Args, Debug)]
+pub(crate) struct UndoArgs {
+    /// Undo this run instead of the newest that is not undone (the beginning of its id is enough)
+    #[arg(conflicts_with = "list")]
+    run: Option<String>,
+    /// List the runs and change nothing
+    #[arg(long)]
+    list: bool,
+    /// Do not ask
+    #[arg(short, long, conflicts_with = "list")]
+    yes: bool,
+    /// Print the plan and change nothing
+    #[arg(long, conflicts_with_all = ["yes", "list"])]
+    dry_run: bool,
+    /// Read and write this journal instead of that in the database
+    #[arg(long, value_name = "FILE")]
+    journal: Option<PathBuf>,
+    #[command(flatten)]
+    connect: ConnectArgs,
+}
+
+/// How often a lock is asked for in whose queue others wait.
+const MAX_TRIES: u32 = 20;
+/// Dropping a leftover waits for older transactions as building does; nobody who pressed Ctrl-C waits for long.
+const CLEAN_UP_TIMEOUT: Duration = Duration::from_secs(8);
+
+pub(crate) async fn run(context: &Context, args: &UndoArgs) -> Result<ExitStatus> {
+    let target = context.target(&args.connect)?;
+    let reader = target.connect(Access::ReadOnly, &context.interrupt).await?;
+    let histories = own_histories(context, &reader, args).await?;
+    if args.list {
+        context.ui.publish(&report::index::runs(&histories))?;
+        if histories.is_empty() {
+            context.ui.status("the journal has no runs");
+        }
+        return Ok(ExitStatus::Success);
+    }
+    reader.require_primary()?;
+    let chosen = choose(&histories, args.run.as_deref())?.filter(|history| history.can_be_undone());
+    let Some(history) = chosen.map(|chosen| undo::with_earlier_records(chosen, &histories)) else {
+        context.ui.publish(&report::index::undone(None, args.dry_run, &[]))?;
+        context.ui.status("there is nothing to undo");
+        return Ok(ExitStatus::Success);
+    };
+    if !args.dry_run {
+        await_orphans(context, &reader, &histories).await?;
+    }
+    let plan = undo::undo(&history, &present(&reader, &history).await?);
+
+    if args.dry_run {
+        let steps: Vec<UndoneStep> = plan.into_iter().map(planned).collect();
+        context.ui.publish(&report::index::undone(Some(&history.run), true, &steps))?;
+        return Ok(status(&steps));
+    }
+    print_plan(context, &history, &plan);
+    let question = format!("Undo run {} on {}?", history.run.id, target.label());
+    if !context.confirm(&question, args.yes).await? {
+        context.ui.status("nothing was changed");
+        return Ok(ExitStatus::Success);
+    }
+    let control = control(context, &target).await?;
+    if undo::undo(&history, &present(&control, &history).await?) != plan {
+        return Err(Error::server("the indexes have changed since the plan was made")
+            .hint("Run the command again for a new plan."));
+    }
+    let mut undoer = Undoer::start(context, &target, &control, args, &history).await?;
+    let steps = undoer.undo(plan).await?;
+    ddl::unlock(&control).await?;
+
+    context.ui.publish(&report::index::undone(Some(&history.run), false, &steps))?;
+    Ok(status(&steps))
+}
+
+/// What is left as it is, or failed, is a finding.
+fn status(steps: &[UndoneStep]) -> ExitStatus {
+    let is_left =
+        |step: &UndoneStep| matches!(step.outcome, UndoOutcome::Impossible(_) | UndoOutcome::Failed(_));
+    if steps.iter().any(is_left) { ExitStatus::Findings } else { ExitStatus::Success }
+}
+
+/// Returns the runs on this database, oldest first.
+async fn own_histories(context: &Context, reader: &Connection, args: &UndoArgs) -> Result<Vec<History>> {
+    let torn_bytes = args.journal.as_deref().map_or(Ok(0), journal::torn_bytes)?;
+    let mut histories = journal::histories(reader, args.journal.as_deref()).await?;
+    if let Some(path) = &args.journal {
+        if torn_bytes > 0 {
+            context.ui.warn(format_args!(
+                "the last line of journal {path:?} was not written to its end; it is ignored"
+            ));
+        }
+        // A file may tell of several databases; the same names in another one are none of its business.
+        let database = journal::database_identity(reader).await?;
+        histories.retain(|history| history.run.database == database);
+    }
+    Ok(histories)
+}
+
+/// Returns the run that is named, else the newest of which something may be left.
+fn choose<'h>(histories: &'h [History], wanted: Option<&str>) -> Result<Option<&'h History>> {
+    const HINT: &str = "`perfkit index undo --list` shows the runs.";
+    let Some(wanted) = wanted else {
+        return Ok(histories.iter().rev().find(|history| history.can_be_undone()));
+    };
+    let found: Vec<&History> =
+        histories.iter().filter(|history| history.run.id.0.starts_with(wanted)).collect();
+    match found[..] {
+        [] => Err(Error::usage(format!("the journal has no run \"{wanted}\" of this database")).hint(HINT)),
+        [history] => Ok(Some(history)),
+        _ => Err(Error::usage(format!("{} runs begin with \"{wanted}\"", found.len())).hint(HINT)),
+    }
+}
+
+async fn present(connection: &Connection, history: &History) -> Result<State> {
+    let (records, indexes) = undo::concerned(history);
+    Ok(index_record::state(connection, &records, &indexes).await?)
+}
+
+/// The plan is what the user decides on, so it is shown whatever the format of the result.
+fn print_plan(context: &Context, history: &History, plan: &[Undoing]) {
+    let started = chrono::DateTime::from_timestamp_micros(history.run.started_us).unwrap_or_default();
+    context.ui.notice(format_args!(
+        "run {} of {}, with perfkit {}:",
+        history.run.id,
+        started.format("%Y-%m-%d %H:%M:%S UTC"),
+        history.run.perfkit_version
+    ));
+    for undoing in plan {
+        match &undoing.remedy {
+            Remedy::Nothing => {}
+            Remedy::Statements(statements) => {
+                for statement in statements {
+                    let locks = report::index::locks(statement);
+                    context.ui.notice(format_args!("{};  -- {locks}", statement.sql));
+                }
+            }
+            Remedy::Impossible(reason) => {
+                context.ui.warn(format_args!("index \"{}\" is left as it is: {reason}", undoing.index.name));
+            }
+        }
+    }
+}
+
+fn planned(undoing: Undoing) -> UndoneStep {
+    let Undoing { ordinal, index, remedy } = undoing;
+    let (outcome, statements) = match remedy {
+        Remedy::Nothing => (UndoOutcome::Nothing, Vec::new()),
+        Remedy::Statements(statements) => (UndoOutcome::Planned, statements),
+        Remedy::Impossible(reason) => (UndoOutcome::Impossible(reason), Vec::new()),
+    };
+    UndoneStep { ordinal, index, statements, outcome }
+}
+
+/// Undoes one run.
+struct Undoer<'a> {
+    context: &'a Context,
+    /// Holds the lock that keeps two perfkits apart, looks and watches.
+    control: &'a Connection,
+    worker: Worker,
+    lock_timeout: Duration,
+    journal: Journal,
+    history: &'a History,
+}
+
+impl<'a> Undoer<'a> {
+    async fn start(
+        context: &'a Context,
+        target: &Target,
+        control: &'a Connection,
+        args: &UndoArgs,
+        history: &'a History,
+    ) -> Result<Self> {
+        let worker = Worker::connect(target, args.connect.statement_timeout, &context.interrupt).await?;
+        // Definitions name their tablespace where it is not the database's own.
+        worker
+            .connection
+            .query(sql::SET_CONFIG, &[&"default_tablespace", &""])
+            .await
+            .map_err(pg::Error::query("set default_tablespace"))?;
+        let journal = Journal::open(target, args.journal.as_deref(), &context.interrupt).await?;
+        let lock_timeout = target.timeouts().lock;
+        Ok(Self { context, control, worker, lock_timeout, journal, history })
+    }
+
+    /// Undoes what can be undone, and returns what became of each step.
+    async fn undo(&mut self, plan: Vec<Undoing>) -> Result<Vec<UndoneStep>> {
+        let session = journal::own_session(&self.worker.connection).await?;
+        let mut steps: Vec<UndoneStep> = Vec::new();
+        for undoing in plan {
+            let mut done = planned(undoing);
+            let Some(step) = self.history.steps.iter().find(|step| step.ordinal == done.ordinal) else {
+                continue;
+            };
+            let mut step = step.clone();
+            step.session = Some(session.clone());
+            if step.action == Action::Create
+                && let Some(missing) = self.missing(&done.index, &steps)
+            {
+                let reason = format!("it stays because index \"{missing}\" of its table did not come back");
+                done.outcome = UndoOutcome::Failed(reason);
+            } else if matches!(done.outcome, UndoOutcome::Planned) {
+                step.state = StepState::Undoing;
+                step.error = None;
+                self.journal.write(&self.history.run.id, &step).await?;
+                let start = Instant::now();
+                done.outcome = match self.execute(&step, &done.statements).await? {
+                    None => UndoOutcome::Undone { elapsed_ms: unit::as_ms(start.elapsed()) },
+                    Some(reason) => UndoOutcome::Failed(reason),
+                };
+            }
+            match &done.outcome {
+                UndoOutcome::Impossible(reason) | UndoOutcome::Failed(reason) => {
+                    step.error = Some(reason.clone());
+                }
+                _ => step.state = StepState::Undone,
+            }
+            step.ended_us = Some(now_us());
+            self.journal.write(&self.history.run.id, &step).await?;
+            steps.push(done);
+        }
+        Ok(steps)
+    }
+
+    /// The index of the same table that should have come back before this one goes, and did not.
+    fn missing<'s>(&self, index: &IndexName, steps: &'s [UndoneStep]) -> Option<&'s str> {
+        let is_drop = |ordinal: u32| {
+            self.history.steps.iter().any(|step| step.ordinal == ordinal && step.action == Action::Drop)
+        };
+        let is_missing = |step: &&UndoneStep| {
+            matches!(step.outcome, UndoOutcome::Failed(_))
+                && (&step.index.schema, &step.index.table) == (&index.schema, &index.table)
+                && is_drop(step.ordinal)
+        };
+        steps.iter().find(is_missing).map(|step| step.index.name.as_str())
+    }
+
+    /// Runs the statements that undo a step; returns why that failed, if the others can be undone all the same.
+    async fn execute(&self, step: &Step, statements: &[Statement]) -> Result<Option<String>> {
+        for statement in statements {
+            let Err(error) = self.run(statement).await else { continue };
+            let is_interrupted = self.context.interrupt.is_raised();
+            let failure = failure_of(&error);
+            let error = Error::from(error);
+            if failure != Failure::SessionLost
+                && let Err(left) = self.clean_up(step, statement, is_interrupted).await
+            {
+                return Err(left.hint("Run the command again: it goes on where it was."));
+            }
+            if is_interrupted || matches!(failure, Failure::SessionLost | Failure::ReadOnly) {
+                return Err(error.hint("Run the command again: it goes on where it was."));
+            }
+            return Ok(Some(error.to_string()));
+        }
+        // What the statements have made is looked at, not assumed.
+        let now = present(self.control, self.history).await?;
+        let left = undo::undo(self.history, &now).into_iter().find(|undoing| undoing.ordinal == step.ordinal);
+        Ok(match left.map(|undoing| undoing.remedy) {
+            Some(Remedy::Statements(left)) => {
+                let left: Vec<String> = left.iter().map(|statement| one_line(&statement.sql)).collect();
+                Some(format!("it is not as it was; what is left to do: {}", left.join("; ")))
+            }
+            _ => None,
+        })
+    }
+
+    /// Runs a statement. Where others would queue up behind it, it waits for a lock for a short time only, again and again;
+    /// one with CONCURRENTLY waits as long as it takes, since a lock timeout there would leave an INVALID index behind.
+    async fn run(&self, statement: &Statement) -> Result<(), pg::Error> {
+        let lock_timeout = statement.may_run_in_transaction.then_some(self.lock_timeout);
+        let what = one_line(&statement.sql);
+        let mut watcher = Watcher::new(self.context, what.clone());
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let running = self.worker.run(&what, &statement.sql, lock_timeout);
+            let done = ddl::watch(running, self.control, self.worker.pid, |seen| watcher.sees(seen)).await;
+            let Err(error) = done else { return Ok(()) };
+            if failure_of(&error) != Failure::Busy || tries >= MAX_TRIES {
+                return Err(error);
+            }
+            let bits = u64::from(std::process::id()) ^ now_us().unsigned_abs();
+            tokio::select! {
+                () = tokio::time::sleep(failure::delay(tries, bits)) => {}
+                () = self.context.interrupt.raised() => return Err(error),
+            }
+        }
+    }
+
+    /// Drops what a build that failed has left.
+    async fn clean_up(&self, step: &Step, statement: &Statement, is_interrupted: bool) -> Result<()> {
+        if is_interrupted {
+            self.worker.shield(CLEAN_UP_TIMEOUT).await?;
+        }
+        let now = present(self.control, self.history).await?;
+        for leftover in undo::leftovers(statement, &step.index, &now) {
+            self.run(&leftover).await?;
+        }
+        Ok(())
+    }
+}
+
+fn failure_of(error: &pg::Error) -> Failure {
+    Failure::of(error.sqlstate())
+}
