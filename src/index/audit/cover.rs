@@ -107,9 +107,10 @@ fn btree(narrow: &Index, wide: &Index) -> Option<Cover> {
     if is_reversed && !starts(true) {
         return None;
     }
-    let is_key = |column: &String| wide.keys.iter().any(|key| key.column.as_ref() == Some(column));
-    let stores = |column: &String| wide.include.contains(column) || is_key(column);
-    if !narrow.include.iter().all(stores) {
+    let stores = |index: &Index, column: &String| {
+        index.include.contains(column) || index.keys.iter().any(|key| key.column.as_ref() == Some(column))
+    };
+    if !narrow.include.iter().all(|column| stores(wide, column)) {
         return None;
     }
     let reversed = if is_reversed { ", all reversed" } else { "" };
@@ -117,8 +118,8 @@ fn btree(narrow: &Index, wide: &Index) -> Option<Cover> {
         let stored = if narrow.include.is_empty() { "" } else { " and has what it includes" };
         return Some(Cover::Covered(format!("which starts with the same keys{reversed}{stored}")));
     }
-    // What both store may come in any order.
-    if wide.include.iter().all(|column| narrow.include.contains(column)) {
+    // What both store may come in any order, and a key may be included once more.
+    if wide.include.iter().all(|column| stores(narrow, column)) {
         return Some(Cover::Identical);
     }
     Some(Cover::Covered(format!("which has the same keys{reversed} and includes more columns")))
@@ -336,6 +337,7 @@ pub(super) mod tests {
             (stored(), on(&["a", "w"]), "none", "none"),
             (on(&["a", "b"]), stored(), "none", "covered"),
             (on(&["b"]), stored(), "none", "none"),
+            (on(&["a", "b"]), including(on(&["a", "b"]), &["b"]), "identical", "identical"),
             (including(unique(&["a"]), &["b"]), unique(&["a", "b"]), "none", "none"),
             (
                 including(on(&["a"]), &["b", "w"]),
