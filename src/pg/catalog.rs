@@ -278,12 +278,15 @@ async fn read_parts(
 
 /// Returns for how many seconds the server has certainly counted this database's activity.
 pub(super) async fn counted_s(client: &impl GenericClient) -> Result<Option<f64>> {
-    let row = client.query_opt(sql::COUNTED, &[]).await.map_err(Error::query(DOING))?;
-    let since_reset: Option<f64> = row.map(|row| get(&row, "counted_s")).transpose()?.flatten();
+    let Some(row) = client.query_opt(sql::COUNTED, &[]).await.map_err(Error::query(DOING))? else {
+        return Ok(None);
+    };
+    let (since_reset, has_own_clock): (Option<f64>, bool) =
+        (get(&row, "counted_s")?, get(&row, "has_own_clock")?);
     if !may_call(client, "pg_catalog.pg_stat_file(text,boolean)").await? {
-        return Ok(since_reset);
+        // A restored database is younger than the server, and from PostgreSQL 15 on its own clock does not run.
+        return Ok(since_reset.filter(|_| has_own_clock));
     }
-    // A restored database is younger than the server, and from PostgreSQL 15 on no counter tells.
     let row = client.query_opt(sql::DATABASE_AGE, &[]).await.map_err(Error::query(DOING))?;
     let since_created: Option<f64> = row.map(|row| get(&row, "created_s_ago")).transpose()?.flatten();
     Ok([since_reset, since_created].into_iter().flatten().reduce(f64::min))

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 
-use super::apply::{Watcher, await_orphans, control};
+use super::apply::{Watcher, await_orphans, control, histories};
 use crate::cli::ConnectArgs;
 use crate::context::Context;
 use crate::error::{Error, ExitStatus, Result};
@@ -109,18 +109,12 @@ fn status(steps: &[UndoneStep]) -> ExitStatus {
 /// Returns the runs on this database, oldest first.
 async fn own_histories(context: &Context, reader: &Connection, args: &UndoArgs) -> Result<Vec<History>> {
     let torn_bytes = args.journal.as_deref().map_or(Ok(0), journal::torn_bytes)?;
-    let mut histories = journal::histories(reader, args.journal.as_deref()).await?;
-    if let Some(path) = &args.journal {
-        if torn_bytes > 0 {
-            context.ui.warn(format_args!(
-                "the last line of journal {path:?} was not written to its end; it is ignored"
-            ));
-        }
-        // A file may tell of several databases; the same names in another one are none of its business.
-        let database = journal::database_identity(reader).await?;
-        histories.retain(|history| history.run.database == database);
+    if let Some(path) = args.journal.as_ref().filter(|_| torn_bytes > 0) {
+        context.ui.warn(format_args!(
+            "the last line of journal {path:?} was not written to its end; it is ignored"
+        ));
     }
-    Ok(histories)
+    histories(reader, args.journal.as_deref()).await
 }
 
 /// Returns the run that is named, else the newest of which something may be left.
@@ -254,7 +248,7 @@ impl<'a> Undoer<'a> {
             self.history.steps.iter().any(|step| step.ordinal == ordinal && step.action == Action::Drop)
         };
         let is_missing = |step: &&UndoneStep| {
-            matches!(step.outcome, UndoOutcome::Failed(_))
+            matches!(step.outcome, UndoOutcome::Failed(_) | UndoOutcome::Impossible(_))
                 && (&step.index.schema, &step.index.table) == (&index.schema, &index.table)
                 && is_drop(step.ordinal)
         };

@@ -33,6 +33,9 @@ const DEFAULT_FILLFACTOR: f64 = 90.0;
 const PAGE_BYTES: f64 = 8192.0;
 const PAGE_ROOM_BYTES: f64 = 8152.0;
 
+/// Sets of keys that are NULL together: a dozen keys that may be NULL have as many.
+const MAX_NULL_SETS: usize = 1 << 12;
+
 pub(super) fn check(context: &Context) -> Vec<Observation> {
     large(context).filter_map(|judged| observe(&judged, context.subject.evidence)).collect()
 }
@@ -177,7 +180,11 @@ fn combinations(judged: &Judged, evidence: &Evidence, n_rows: f64) -> [f64; 2] {
         least = least.max(n);
         let with_null = most.iter().map(|(combinations, share)| (*combinations, share.min(nulls)));
         let with_value = most.iter().map(|(combinations, share)| (combinations * n, share.min(1.0 - nulls)));
-        most = with_value.chain(with_null).filter(|(_, share)| *share > 0.0).collect();
+        most = with_value.chain(with_null).filter(|(_, share)| *share * n_rows >= 1.0).collect();
+        if most.len() > MAX_NULL_SETS {
+            // No more than the combinations of all of them, as if each row could have any.
+            most = vec![(most.iter().map(|(combinations, _)| combinations).sum(), 1.0)];
+        }
     }
     let most: f64 = most.iter().map(|(combinations, share)| combinations.min(share * n_rows)).sum();
     [least.min(n_rows), most.clamp(1.0, n_rows.max(1.0))]

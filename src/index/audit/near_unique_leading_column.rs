@@ -135,10 +135,9 @@ fn add<'a>(
         demand.has_points = true;
         return (!is_read_alone).then_some(());
     }
-    let equal = |key: &&IndexKey| {
-        asked.is_joined_by(key) || asked.tests(key).any(|test| matches!(test, Test::Equal | Test::In))
-    };
-    let equalities: Vec<&IndexKey> = rest.iter().filter(equal).collect();
+    let is_given = |key: &IndexKey| asked.tests(key).any(|test| matches!(test, Test::Equal | Test::In));
+    let equalities: Vec<&IndexKey> =
+        rest.iter().filter(|key| asked.is_joined_by(key) || is_given(key)).collect();
     if equalities.is_empty() {
         demand.has_ranges = true;
         // Conditions on the other keys are checked in the index, without reading rows.
@@ -146,6 +145,17 @@ fn add<'a>(
         return (!is_filtered && !is_read_alone).then_some(());
     }
     let is_served = is_served_better(judged, &equalities, first);
+    // A join may as well look up the other side for each row of the range, and of two statements one may not find its range
+    // by the equalities of the other: they need the index as it is.
+    let is_other = |known: &Vec<&IndexKey>| {
+        known.len() != equalities.len() || known.iter().zip(&equalities).any(|(a, b)| !std::ptr::eq(*a, *b))
+    };
+    if !is_served
+        && (!equalities.iter().all(|key| is_given(key))
+            || demand.equalities.as_ref().is_some_and(|(_, known)| is_other(known)))
+    {
+        demand.has_ranges = true;
+    }
     let matches_often = equalities.iter().map(|key| share_of_value(judged, key)).product::<f64>() >= OFTEN;
     if asked.is_top_of(first) && matches_often && !is_served {
         return None;
@@ -286,7 +296,10 @@ mod tests {
             (&[][..], "low: no fix"),
             (&[BY_USER], reordered),
             (&[LATEST], reordered),
-            (&["SELECT * FROM t JOIN u ON u.id = t.user_id WHERE created_at > $1"], reordered),
+            (
+                &["SELECT * FROM t JOIN u ON u.id = t.user_id WHERE created_at > $1"],
+                "high: create t (user_id, created_at)",
+            ),
             (&[AT_TIME], "high: create t (created_at) for i"),
             (&[BY_TIME], "medium: create t (created_at) for i"),
             // The old order is still needed, and is cut by the next audit.

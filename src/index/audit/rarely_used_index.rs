@@ -13,9 +13,10 @@
 //! without a scan, so that unique indexes are never spoken of, and foreign keys whose check needs the index keep it.
 //! Indexes without any scan are for `unused-index`.
 
-use super::judged::{self, Judged, Verdict};
+use super::judged::{self, Cure, Judged, Verdict};
 use super::unused_index::QUIET_S;
 use super::{Context, Fix, Observation, Severity, build_concurrently};
+use crate::catalog::TableKind;
 use crate::index::drop_concurrently;
 use crate::unit;
 
@@ -72,12 +73,15 @@ fn observe(context: &Context, judged: &Judged, counted_s: f64) -> Option<Observa
         "Find the statement that scans it, and drop it if that can read the table of {} instead, now and then.",
         unit::bytes(pages_bytes(judged.n_pages()))
     );
-    let sql = drop_concurrently(&judged.table.schema, &index.name);
-    let fix = Fix::Statements { sql: vec![sql], undo_sql: vec![build_concurrently(&index.definition)] };
-    Some(judged.observe(
-        Verdict { rule: RULE, severity: Severity::Low, message, remedy },
-        judged.take(fix, size_bytes),
-    ))
+    // The index of a partitioned table goes in other ways, and a person decides first.
+    let cure = if judged.table.kind == TableKind::Partitioned {
+        Cure::default()
+    } else {
+        let sql = drop_concurrently(&judged.table.schema, &index.name);
+        let fix = Fix::Statements { sql: vec![sql], undo_sql: vec![build_concurrently(&index.definition)] };
+        judged.take(fix, size_bytes)
+    };
+    Some(judged.observe(Verdict { rule: RULE, severity: Severity::Low, message, remedy }, cure))
 }
 
 fn pages_bytes(n_pages: f64) -> u64 {

@@ -177,7 +177,9 @@ fn fix(context: &Context, table: &Table, index: &Index) -> (Fix, String) {
     let caution = "unless it is new, a job needs it that runs less often than that, or a replica uses it that was not \
                    looked at (--replica)";
     let expressions: Vec<&String> = index.keys.iter().filter_map(|key| key.expression.as_ref()).collect();
-    if index.statistics.is_empty() || expressions.is_empty() {
+    // Statistics of expressions are hidden from all but the owner, so that none in sight means nothing. Of a partitioned table
+    // the partitions have them, and they go with their indexes: that is for the undo to bring back.
+    if expressions.is_empty() || table.kind == TableKind::Partitioned {
         return (Fix::Change(context.drop(table, index)), format!("Drop it, {caution}."));
     }
     let relation = quote::qualified(&table.schema, &table.name);
@@ -190,12 +192,8 @@ fn fix(context: &Context, table: &Table, index: &Index) -> (Fix, String) {
         .map(|(name, expression)| format!("CREATE STATISTICS {name} ON ({expression}) FROM {relation}"))
         .collect();
     sql.push(format!("ANALYZE {relation}"));
-    let concurrently = if table.kind == TableKind::Partitioned { "" } else { "CONCURRENTLY " };
-    sql.push(format!("DROP INDEX {concurrently}{}", quote::qualified(&table.schema, &index.name)));
+    sql.push(format!("DROP INDEX CONCURRENTLY {}", quote::qualified(&table.schema, &index.name)));
     let mut undo_sql = vec![build_concurrently(&index.definition)];
-    if table.kind == TableKind::Partitioned {
-        undo_sql = vec![index.definition.clone()];
-    }
     undo_sql.extend(names.iter().map(|name| format!("DROP STATISTICS {name}")));
     let remedy = format!(
         "Drop it, {caution}; its statistics of {} shape estimates, so that CREATE STATISTICS has to keep them.",

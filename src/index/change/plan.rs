@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use super::state::{IndexState, Kind, Progress, State, TableState};
+use super::state::{IndexState, Kind, Progress, Protection, State, TableState};
 use super::steps::{self, Action, Step};
 use super::{Change, IndexName};
 use crate::catalog::{Catalog, Table, TableKind};
@@ -344,6 +344,12 @@ impl<'a> Planner<'a> {
         self.concerned.insert((table.oid, index.name.clone()));
         if let Some(protection) = index.protection {
             self.hold(&name, format!("it is not dropped: {}", protection.reason()));
+        } else if let Some((below, protection)) = self.protected_below(table, index) {
+            let reason = protection.reason();
+            self.hold(
+                &name,
+                format!("it is not dropped, because {below} of a partition goes with it: {reason}"),
+            );
         } else if index.parent.is_some() {
             self.hold(&name, "it is not dropped: it belongs to the index of a partitioned table".to_owned());
         } else if has_held_create {
@@ -360,6 +366,24 @@ impl<'a> Planner<'a> {
             let sql = steps::drop_index(&name, index.is_partitioned);
             self.push(action, name, sql, Some(index.size_bytes));
         }
+    }
+
+    /// Returns an index that goes with a partitioned one and must not: the server would let a replica identity go.
+    fn protected_below(&self, table: &TableState, index: &IndexState) -> Option<(String, Protection)> {
+        let mut gone = BTreeSet::from([index.oid]);
+        // A tree names tables before those below them, and so their indexes.
+        for below in self.state.tree(table) {
+            for child in &below.indexes {
+                if !child.parent.is_some_and(|oid| gone.contains(&oid)) {
+                    continue;
+                }
+                if let Some(protection) = child.protection {
+                    return Some((child.name.clone(), protection));
+                }
+                gone.insert(child.oid);
+            }
+        }
+        None
     }
 
     /// Clears away what REINDEX CONCURRENTLY has left of the indexes concerned, and names what is left of others.
@@ -482,6 +506,12 @@ fn child_name(child: &str, table: &str, name: &str) -> String {
 pub(super) fn reindexed(leftover: &str) -> Option<&str> {
     let name = leftover.trim_end_matches(|c: char| c.is_ascii_digit());
     REINDEX_SUFFIXES.iter().find_map(|suffix| name.strip_suffix(suffix))
+}
+
+/// Whether an index is what an unfinished REINDEX CONCURRENTLY of another one has left.
+pub(crate) fn is_leftover_of(leftover: &IndexName, index: &IndexName) -> bool {
+    leftover.schema == index.schema
+        && reindexed(&leftover.name).is_some_and(|base| is_base(base, &index.name))
 }
 
 /// Whether a name is that of an index, cut where a suffix was to fit.

@@ -334,6 +334,25 @@ fn what_others_rely_on_is_not_dropped() {
 }
 
 #[test]
+fn what_others_rely_on_below_is_not_dropped() {
+    let on = |name: &str, table: &str| format!("CREATE UNIQUE INDEX {name} ON s.{table} (a)");
+    let mut server = Server::new().with("p", &on("u", "p"), true).with("p2", &on("u2", "p2"), true).with(
+        "p2a",
+        &on("u2a", "p2a"),
+        true,
+    );
+    let top = server.index(&name("p", "u")).oid;
+    server.index(&name("p2", "u2")).parent = Some(top);
+    let middle = server.index(&name("p2", "u2")).oid;
+    server.index(&name("p2a", "u2a")).parent = Some(middle);
+    let goal = [Goal::Drop(name("p", "u"))];
+    assert_eq!(plan(&goal, &server.state, &server.progress).steps.len(), 1);
+    server.index(&name("p2a", "u2a")).protection = Some(Protection::ReplicaIdentity);
+    let plan = plan(&goal, &server.state, &server.progress);
+    assert!(plan.steps.is_empty() && plan.held[0].1.contains("u2a"), "{plan:?}");
+}
+
+#[test]
 fn nothing_is_dropped_for_an_index_that_cannot_be_built() {
     let mut server = Server::new().with("t", "CREATE INDEX old ON s.t (a)", true);
     let mut foreign = server.state.tables[5].clone();

@@ -174,7 +174,8 @@ impl Future {
             // that cannot be recognized.
             let wanted = step.sql.iter().find_map(|sql| index_ddl(sql));
             let is_same = |wanted| index_ddl(&existing.definition).is_some_and(|own| own.is_same(wanted));
-            !existing.is_valid || wanted.as_ref().is_some_and(is_same)
+            // What a step that failed has left is INVALID; a valid one of its name is somebody else's work.
+            !existing.is_valid || step.state != StepState::Failed && wanted.as_ref().is_some_and(is_same)
         };
         if !is_own {
             return Err(format!("it is not what the run has created any more: {}", existing.definition));

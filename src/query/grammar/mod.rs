@@ -95,7 +95,9 @@ fn tokens(sql: &str) -> Result<Vec<TokenWithSpan>, ParserError> {
 
 /// Applies the rules to tokens, and returns what they left out as text.
 fn readable(tokens: Vec<TokenWithSpan>) -> (Vec<TokenWithSpan>, String) {
-    let edits = Text::new(&tokens).edits();
+    let mut edits = Text::new(&tokens).edits();
+    // A rule may look ahead; of edits that overlap the first one counts.
+    edits.sort_by_key(|edit| edit.from);
     if edits.is_empty() {
         return (tokens, String::new());
     }

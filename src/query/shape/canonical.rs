@@ -247,6 +247,10 @@ impl Writer {
                 }
                 false
             }
+            // `'x'::text::text`, whose inner cast went already.
+            Expr::Cast { .. } if is_text(data_type) => {
+                self.text(expr)?.strip_prefix('\'').is_some_and(|rest| rest.ends_with('\''))
+            }
             _ => false,
         };
         let text = self.text(expr)?;

@@ -8,7 +8,7 @@ use crate::report::index::comment;
 /// Writes the fixes, each with its reason and the way back; what a person has to decide stays a comment.
 pub(super) fn script(audit: &Audit) -> String {
     let mut text = String::from(
-        "-- CONCURRENTLY cannot run in a transaction block: run this with psql, without --single-transaction.\n",
+        "-- CONCURRENTLY cannot run in a transaction block: run this with psql -v ON_ERROR_STOP=1, without --single-transaction.\n",
     );
     comment(&mut text, &facts::summary(audit));
     for line in facts::caveats(audit) {

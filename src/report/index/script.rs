@@ -8,7 +8,7 @@ use crate::index::Advice;
 /// Writes what to build, then what to drop, each with its reason.
 pub(super) fn script(advice: &Advice) -> String {
     let mut text = String::from(
-        "-- CONCURRENTLY cannot run in a transaction block: run this with psql, without --single-transaction.\n",
+        "-- CONCURRENTLY cannot run in a transaction block: run this with psql -v ON_ERROR_STOP=1, without --single-transaction.\n",
     );
     for suggestion in &advice.suggestions {
         text.push('\n');

@@ -8,7 +8,7 @@ use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::index::change::failure::{self, Failure};
 use crate::index::change::journal::{History, Run, RunState, SessionName, Step as Entry, StepState};
-use crate::index::change::plan::{Goal, Plan, plan};
+use crate::index::change::plan::{Goal, Plan, is_leftover_of, plan};
 use crate::index::change::state::{Progress, State};
 use crate::index::change::steps::{Action, Step};
 use crate::index::change::{Change, IndexName, duplicates};
@@ -111,6 +111,8 @@ pub(crate) async fn execute(
         ddl::unlock(&control).await?;
         return Ok(Outcome { plan: first, state, ..Outcome::default() });
     }
+    // Before the journal, which is a write as well.
+    require_writes(&control).await?;
     let worker = Worker::connect(target, options.statement_timeout, &context.interrupt).await?;
     let mut journal = Journal::open(target, options.journal.as_deref(), &context.interrupt).await?;
     let run = Journal::new_run(&control, input.changes).await?;
@@ -179,11 +181,17 @@ pub(crate) async fn control(context: &Context, target: &Target) -> Result<Connec
 }
 
 /// Returns what the journal tells; nothing when there is none yet.
-pub(super) async fn histories(connection: &Connection, file: Option<&Path>) -> Result<Vec<History>> {
+pub(crate) async fn histories(connection: &Connection, file: Option<&Path>) -> Result<Vec<History>> {
     if file.is_some_and(|path| !path.exists()) {
         return Ok(Vec::new());
     }
-    Ok(journal::histories(connection, file).await?)
+    let mut histories = journal::histories(connection, file).await?;
+    if file.is_some() {
+        // A file may tell of several databases; the same names in another one are none of its business.
+        let database = journal::database_identity(connection).await?;
+        histories.retain(|history| history.run.database == database);
+    }
+    Ok(histories)
 }
 
 /// Waits for statements that a killed perfkit has started: the server goes on with them.
@@ -258,15 +266,16 @@ impl Executor<'_> {
                 return Ok(plan);
             }
             let step = plan.steps.swap_remove(0);
-            if self.done.last().is_some_and(|done| done.step == step) {
+            let is_repeated = self.done.last().is_some_and(|done| done.step == step);
+            // What a build leaves may have to be cleared away again and again, as often as the build is tried.
+            if is_repeated && step.action != Action::DropLeftover {
                 let what = format!("index \"{}\"", step.index.name);
                 let reason = format!("it is not what it should be after: {}", step.sql);
                 return Err(pg::Error::Answer { what, reason }.into());
             }
             if let Action::Await { pid } = step.action {
                 self.await_builder(&step, pid).await?;
-            } else {
-                self.await_calm(&step).await?;
+            } else if !self.await_calm(&step).await? {
                 self.perform(&step).await?;
             }
         }
@@ -308,11 +317,20 @@ impl Executor<'_> {
             }
             _ => {}
         }
-        self.trying = (String::new(), 0);
-        self.losses = 0;
+        if step.action != Action::DropLeftover {
+            self.trying = (String::new(), 0);
+            self.losses = 0;
+        }
         self.done.push(Done { step: step.clone(), elapsed, size_bytes: 0 });
         if let Some(at) = at {
+            let after = match step.action {
+                Action::Create | Action::CreateOnParent => {
+                    index_record::read(&self.control, &step.index).await?
+                }
+                _ => None,
+            };
             let entry = &mut self.entries[at];
+            entry.after = after;
             entry.state = StepState::Done;
             entry.ended_us = Some(sources::now_us());
             entry.error = None;
@@ -419,7 +437,12 @@ impl Executor<'_> {
         self.worker.shield(patience).await?;
         self.state = ddl::read_state(&self.control, self.goals).await?;
         let plan = plan(self.goals, &self.state, &self.progress);
-        for left in plan.steps.iter().filter(|it| it.action == Action::DropLeftover && it.goal == step.goal) {
+        let is_of_step = |it: &&Step| {
+            it.action == Action::DropLeftover
+                && (it.goal == step.goal
+                    || step.action == Action::Reindex && is_leftover_of(&it.index, &step.index))
+        };
+        for left in plan.steps.iter().filter(is_of_step) {
             self.worker.run(&doing(left), &left.sql, None).await?;
         }
         Ok(())
@@ -487,20 +510,15 @@ impl Executor<'_> {
         }
     }
 
-    /// Waits until the server takes another step well.
-    async fn await_calm(&mut self, step: &Step) -> Result<()> {
+    /// Waits until the server takes another step well; says whether that took time, in which things may have changed.
+    async fn await_calm(&mut self, step: &Step) -> Result<bool> {
+        let mut has_waited = false;
         let mut watcher = Watcher::new(self.context, format!("{} {}", step.verb(), step.index.name));
         loop {
-            if let Some(reason) = ddl::refuses_writes(&self.control).await? {
-                return Err(Error::server(format!(
-                    "server at {} takes no writes: {reason}",
-                    self.control.label
-                ))
-                .hint("Connect to the server that takes writes now."));
-            }
+            require_writes(&self.control).await?;
             let Options { max_lag, max_active, .. } = self.options;
             if max_lag.is_none() && max_active.is_none() {
-                return Ok(());
+                return Ok(has_waited);
             }
             let load = ddl::load(&self.control).await?;
             let lag = load.lag.filter(|(_, lag)| max_lag.is_some_and(|max| *lag > max));
@@ -510,8 +528,9 @@ impl Executor<'_> {
                     format!("replica {replica} is {:.1} s behind", lag.as_secs_f64())
                 }
                 (None, Some(n)) => format!("{n} sessions are active"),
-                (None, None) => return Ok(()),
+                (None, None) => return Ok(has_waited),
             };
+            has_waited = true;
             watcher.holds_back(&reason);
             pause(self.context, POLL * 4).await?;
         }
@@ -614,6 +633,15 @@ impl Executor<'_> {
             }
         }
         _ = ddl::unlock(&self.control).await;
+    }
+}
+
+/// Refuses a server that has become a standby, or was told to take no writes.
+async fn require_writes(control: &Connection) -> Result<()> {
+    match ddl::refuses_writes(control).await? {
+        Some(reason) => Err(Error::server(format!("server at {} takes no writes: {reason}", control.label))
+            .hint("Connect to the server that takes writes now.")),
+        None => Ok(()),
     }
 }
 

@@ -24,7 +24,7 @@ use execute::{Options, Outcome};
 use input::Input;
 
 // Undoing is changing too.
-pub(super) use execute::{await_orphans, control};
+pub(super) use execute::{await_orphans, control, histories};
 pub(super) use wait::Watcher;
 
 /// The waits between so many tries are ten minutes in all, then a lock is better looked at by a person.
