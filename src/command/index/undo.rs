@@ -215,6 +215,7 @@ impl<'a> Undoer<'a> {
             let mut step = step.clone();
             step.session = Some(session.clone());
             if step.action == Action::Create
+                && matches!(done.outcome, UndoOutcome::Planned)
                 && let Some(missing) = self.missing(&done.index, &steps)
             {
                 let reason = format!("it stays because index \"{missing}\" of its table did not come back");
