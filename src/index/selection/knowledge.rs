@@ -143,15 +143,16 @@ impl<'p, P: Planner> Knowledge<'p, P> {
 
     /// Asks what does not follow from the answers so far, as far as calls are left. Returns the number of questions
     /// asked.
-    pub(super) fn ask(&mut self, questions: Vec<Question>) -> Result<usize, P::Error> {
-        let mut wanted = Vec::new();
-        for question in questions {
-            if self.answer(&question).is_none() {
-                wanted.push(question);
-            }
-        }
-        wanted.truncate(self.n_calls_left());
-        self.ask_exactly(wanted)
+    pub(super) fn ask(&mut self, mut questions: Vec<Question>) -> Result<usize, P::Error> {
+        questions.retain(|question| self.answer(question).is_none());
+        questions.truncate(self.n_calls_left());
+        self.ask_exactly(questions)
+    }
+
+    /// Asks what does not follow from the answers so far, whatever is left of calls and time.
+    pub(super) fn ask_in_any_case(&mut self, mut questions: Vec<Question>) -> Result<usize, P::Error> {
+        questions.retain(|question| self.answer(question).is_none());
+        self.ask_exactly(questions)
     }
 
     /// Asks each question that was not asked literally before, whatever is left of calls and time.

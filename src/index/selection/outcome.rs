@@ -153,7 +153,8 @@ fn repaired<P: Planner>(knowledge: &Knowledge<P>, set: &Bits) -> Option<Bits> {
 /// Returns, for each created member of the set, what it helps.
 fn helps<P: Planner>(knowledge: &mut Knowledge<P>, set: &Bits) -> Result<BTreeMap<usize, Helps>, P::Error> {
     let items = 0..knowledge.problem.workload.len();
-    knowledge.ask(items.map(|item| knowledge.question(item, set)).collect())?;
+    // Without an answer nobody would seem to use a member, and it would go.
+    knowledge.ask_in_any_case(items.map(|item| knowledge.question(item, set)).collect())?;
     // What the plan of a work item does not use cannot help it.
     let created = set.minus(&knowledge.existing);
     let users = users(knowledge, set, &created);
