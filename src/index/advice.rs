@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use super::verification::Verification;
-use super::{Definition, drop_concurrently};
-use crate::query::quote;
+use super::{Definition, drop_index};
 use crate::workload::Skipped;
 
 /// The set of indexes to end with, as changes of the set that is there.
@@ -68,11 +67,7 @@ impl Suggestion {
 impl DropAdvice {
     /// Returns the statement that drops it, blocking others as little as can be.
     pub(crate) fn ddl(&self) -> String {
-        if self.is_partitioned {
-            format!("DROP INDEX {}", quote::qualified(&self.schema, &self.name))
-        } else {
-            drop_concurrently(&self.schema, &self.name)
-        }
+        drop_index(&self.schema, &self.name, self.is_partitioned)
     }
 }
 

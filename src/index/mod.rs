@@ -17,7 +17,7 @@ pub(crate) use advice::{
 };
 pub(crate) use candidates::Proposal;
 pub(crate) use definition::{Definition, Key, Method, Predicate, index_makes_superfluous};
-pub(crate) use migration::drop_concurrently;
+pub(crate) use migration::{build_concurrently, drop_index};
 pub(crate) use selection::{
     Answer, Limits, Member, Outcome, Planner, Problem, Role, Trial, Workitem, select,
 };

@@ -1,7 +1,7 @@
 //! What the workload asks of a table, beside what one of its indexes can give.
 
-use super::{Context, Statement};
-use crate::catalog::{Index, IndexKey, Table};
+use super::Statement;
+use crate::catalog::{Index, IndexKey};
 use crate::query::{Operand, TableUse, Test, same_expression};
 
 /// One use of a table by a statement.
@@ -9,22 +9,6 @@ use crate::query::{Operand, TableUse, Test, same_expression};
 pub(super) struct Asked<'a> {
     pub(super) statement: &'a Statement,
     pub(super) table_use: &'a TableUse,
-}
-
-/// Returns the uses of a table; through its parent, those of a partition are not seen.
-pub(super) fn uses<'a>(context: &Context<'a>, table: &Table) -> Vec<Asked<'a>> {
-    let subject = context.subject;
-    let is_of_table = |table_use: &&TableUse| {
-        subject.catalog.table(&table_use.table).is_some_and(|found| found.oid == table.oid)
-    };
-    subject
-        .workload
-        .iter()
-        .flat_map(|statement| {
-            statement.shape.uses.iter().map(move |table_use| Asked { statement, table_use })
-        })
-        .filter(|asked| is_of_table(&asked.table_use))
-        .collect()
 }
 
 /// Whether an operand of a statement is a key.

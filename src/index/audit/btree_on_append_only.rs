@@ -49,7 +49,7 @@ fn observe(context: &Context, judged: &Judged) -> Option<Observation> {
         return None;
     }
     let asked: Vec<Asked> =
-        asked::uses(context, judged.table).into_iter().filter(|asked| asked.names(key)).collect();
+        context.uses(judged.table).iter().copied().filter(|asked| asked.names(key)).collect();
     if !asked.iter().all(|asked| wants_range_alone(asked, judged, key)) {
         return None;
     }

@@ -8,7 +8,7 @@
 //! Wrong when: whole documents are compared for equality, sorted or grouped by, or have to be unique: then it is
 //! silent. So it is for ranges and texts, which a btree orders. Without a workload it only tells.
 
-use super::asked::{self, Asked};
+use super::asked::Asked;
 use super::judged::{self, Judged, Verdict};
 use super::{Context, Observation, Severity};
 use crate::catalog::{IndexKey, Table};
@@ -32,7 +32,7 @@ fn observe(context: &Context, judged: &Judged) -> Option<Observation> {
     }
     let key = judged.index.keys.iter().find(|key| is_document(key, judged.table))?;
     let asked: Vec<Asked> =
-        asked::uses(context, judged.table).into_iter().filter(|asked| asked.names(key)).collect();
+        context.uses(judged.table).iter().copied().filter(|asked| asked.names(key)).collect();
     let wants_whole = |asked: &Asked| {
         let is_whole = |test| matches!(test, Test::Equal | Test::In | Test::Range);
         asked.is_joined_by(key) || asked.sorting(key).is_some() || asked.tests(key).any(is_whole)

@@ -2,8 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::asked::Asked;
 use super::{Change, IndexName, Options, Subject};
 use crate::catalog::{Index, Table, TableKind};
+use crate::query::Write;
 
 /// What a rule is given.
 pub(super) struct Context<'a> {
@@ -17,6 +19,9 @@ pub(super) struct Context<'a> {
     attached: HashMap<u32, Vec<&'a Index>>,
     /// Scans on other servers, by the index's oid.
     replica_scans: HashMap<u32, u64>,
+    /// What the workload's statements ask of each table and write to it, each with its share of the calls, by the table's oid.
+    uses: HashMap<u32, Vec<Asked<'a>>>,
+    writes: HashMap<u32, Vec<(f64, &'a Write)>>,
 }
 
 impl<'a> Context<'a> {
@@ -38,6 +43,20 @@ impl<'a> Context<'a> {
         for (index, n_scans) in subject.evidence.replicas.iter().flat_map(|replica| &replica.n_scans) {
             *replica_scans.entry(*index).or_default() += n_scans;
         }
+        let mut uses: HashMap<u32, Vec<Asked>> = HashMap::new();
+        let mut writes: HashMap<u32, Vec<(f64, &Write)>> = HashMap::new();
+        for statement in subject.workload {
+            for table_use in &statement.shape.uses {
+                if let Some(table) = subject.catalog.table(&table_use.table) {
+                    uses.entry(table.oid).or_default().push(Asked { statement, table_use });
+                }
+            }
+            for write in &statement.writes {
+                if let Some(table) = subject.catalog.table(&write.table) {
+                    writes.entry(table.oid).or_default().push((statement.share, write));
+                }
+            }
+        }
         let indexes = tables.iter().flat_map(|table| table.indexes.iter().map(move |index| (table, index)));
         Self {
             subject,
@@ -47,6 +66,8 @@ impl<'a> Context<'a> {
             partitions,
             attached,
             replica_scans,
+            uses,
+            writes,
         }
     }
 
@@ -83,6 +104,16 @@ impl<'a> Context<'a> {
             TableKind::Partitioned => self.partitions(table).iter().flat_map(|it| self.leaves(it)).collect(),
             _ => vec![table],
         }
+    }
+
+    /// The workload's uses of a table; through its parent, those of a partition are not seen.
+    pub(super) fn uses(&self, table: &Table) -> &[Asked<'a>] {
+        self.uses.get(&table.oid).map_or(&[], Vec::as_slice)
+    }
+
+    /// The workload's writes to a table, each with its share of the calls.
+    pub(super) fn writes(&self, table: &Table) -> &[(f64, &'a Write)] {
+        self.writes.get(&table.oid).map_or(&[], Vec::as_slice)
     }
 
     /// The indexes of partitions that are attached to this one.

@@ -11,7 +11,7 @@
 //! ORM that writes whole rows do, no single index is to blame. Nothing is said without a workload, which alone knows
 //! what updates set, nor where the counters show that updates are heap-only all the same (the values stay as they were).
 
-use super::asked::{self, Asked};
+use super::asked::Asked;
 use super::judged::{self, Cure, Judged, Verdict};
 use super::{Context, Observation, Severity};
 use crate::catalog::{Index, Table};
@@ -85,15 +85,8 @@ fn observe(context: &Context, judged: &Judged) -> Option<Observation> {
 
 /// The workload's updates of a table, each with its share of the calls.
 fn updates<'a>(context: &Context<'a>, table: &Table) -> Vec<(f64, &'a Write)> {
-    let subject = context.subject;
-    let is_update = |write: &&Write| {
-        write.kind == StatementKind::Update
-            && subject.catalog.table(&write.table).is_some_and(|found| found.oid == table.oid)
-    };
-    let writes = subject.workload.iter().flat_map(|statement| {
-        statement.writes.iter().filter(is_update).map(move |write| (statement.share, write))
-    });
-    writes.collect()
+    let is_update = |(_, write): &&(f64, &Write)| write.kind == StatementKind::Update;
+    context.writes(table).iter().filter(is_update).copied().collect()
 }
 
 /// Whether an update sets a column of this index, and of no other.
@@ -137,7 +130,7 @@ fn without_included(
         asked.is_covered_by(judged.index)
             && asked.table_use.columns.iter().flatten().any(|column| set.contains(&column))
     };
-    let is_read = asked::uses(context, judged.table).iter().any(reads);
+    let is_read = context.uses(judged.table).iter().any(reads);
     let remedy =
         format!("Take {names} out of INCLUDE: index-only scans that read it will fetch rows instead.");
     if is_read || judged.is_protected() {

@@ -55,7 +55,7 @@ fn observe(context: &Context, judged: &Judged) -> Option<Observation> {
     }
     let values = values(judged.statistics(key)?, judged.n_rows)?;
     let asked: Vec<Asked> =
-        asked::uses(context, judged.table).into_iter().filter(|asked| asked.names(key)).collect();
+        context.uses(judged.table).iter().copied().filter(|asked| asked.names(key)).collect();
     let needs_all = |asked: &Asked| asked.sorting(key).is_some() || asked.is_covered_by(index);
     if asked.iter().any(needs_all) {
         return None;

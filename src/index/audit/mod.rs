@@ -37,6 +37,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
+use super::build_concurrently;
 use super::change::{Change, IndexName};
 use crate::catalog::{Catalog, Index, Table};
 use crate::query::{StatementShape, Write};
@@ -261,11 +262,6 @@ impl Severity {
     }
 }
 
-/// Returns the statement that builds an index as `pg_get_indexdef` wrote it, without blocking writers.
-fn build_concurrently(definition: &str) -> String {
-    definition.replacen("INDEX ", "INDEX CONCURRENTLY ", 1)
-}
-
 /// Returns the indexes that are large enough to matter, but of which neither statistics nor a measurement tell how much
 /// of them is waste.
 pub(crate) fn of_unknown_bloat(subject: &Subject) -> Vec<IndexName> {
@@ -335,12 +331,6 @@ impl Observation {
     /// What needs no index and leaves all indexes alone.
     fn of(finding: Finding) -> Self {
         Self { finding, relies_on: Vec::new(), changes: Vec::new() }
-    }
-}
-
-impl IndexName {
-    fn of(table: &Table, index: &Index) -> Self {
-        Self { schema: table.schema.clone(), table: table.name.clone(), name: index.name.clone() }
     }
 }
 

@@ -83,8 +83,10 @@ struct Demand<'a> {
 
 fn observe(context: &Context, judged: &Judged) -> Option<Observation> {
     let (first, rest) = judged.index.keys.split_first()?;
-    let uses: Vec<Asked> = asked::uses(context, judged.table)
-        .into_iter()
+    let uses: Vec<Asked> = context
+        .uses(judged.table)
+        .iter()
+        .copied()
         .filter(|asked| asked.narrowing(first).is_some() || asked.sorting(first).is_some())
         .collect();
     let mut demand = Demand::default();

@@ -43,7 +43,7 @@ fn observe(context: &Context, judged: &Judged) -> Option<Observation> {
         return None;
     }
     let asked: Vec<Asked> =
-        asked::uses(context, judged.table).into_iter().filter(|asked| asked.names(key)).collect();
+        context.uses(judged.table).iter().copied().filter(|asked| asked.names(key)).collect();
     if nulls >= MIN_NULLS {
         mostly_null(judged, key, column, nulls, &asked)
     } else if nulls > 0.0 && nulls <= MAX_RARE_NULLS {

@@ -11,7 +11,7 @@
 //! A key column of a unique index is part of what is unique, and is left alone; so is a table that is nothing but its
 //! keys, as those are that join two others.
 
-use super::asked::{self, Asked};
+use super::asked::Asked;
 use super::judged::{self, Cure, Judged, Verdict};
 use super::{Context, Observation, Severity};
 use crate::catalog::Index;
@@ -73,10 +73,11 @@ fn excess(judged: &Judged) -> Option<String> {
 /// Returns what to do about it; `None` when the workload uses all of the index.
 fn judge(context: &Context, judged: &Judged) -> Option<(Severity, String, Cure)> {
     let index = judged.index;
-    let uses = asked::uses(context, judged.table);
+    let uses = context.uses(judged.table);
     let first = index.keys.first()?;
     let served: Vec<Asked> = uses
-        .into_iter()
+        .iter()
+        .copied()
         .filter(|asked| asked.narrowing(first).is_some() || asked.sorting(first).is_some())
         .collect();
     if served.is_empty() {

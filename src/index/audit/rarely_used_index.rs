@@ -17,7 +17,7 @@ use super::judged::{self, Cure, Judged, Verdict};
 use super::unused_index::QUIET_S;
 use super::{Context, Fix, Observation, Severity, build_concurrently};
 use crate::catalog::TableKind;
-use crate::index::drop_concurrently;
+use crate::index::drop_index;
 use crate::unit;
 
 pub(super) const RULE: &str = "rarely-used-index";
@@ -77,7 +77,7 @@ fn observe(context: &Context, judged: &Judged, counted_s: f64) -> Option<Observa
     let cure = if judged.table.kind == TableKind::Partitioned {
         Cure::default()
     } else {
-        let sql = drop_concurrently(&judged.table.schema, &index.name);
+        let sql = drop_index(&judged.table.schema, &index.name, false);
         let fix = Fix::Statements { sql: vec![sql], undo_sql: vec![build_concurrently(&index.definition)] };
         judged.take(fix, size_bytes)
     };

@@ -20,6 +20,7 @@ use super::{
     Context, Finding, Fix, Observation, Severity, build_concurrently, duplicate_index, redundant_index,
 };
 use crate::catalog::{Index, Table, TableKind};
+use crate::index::drop_index;
 use crate::query::quote;
 use crate::unit;
 
@@ -192,7 +193,7 @@ fn fix(context: &Context, table: &Table, index: &Index) -> (Fix, String) {
         .map(|(name, expression)| format!("CREATE STATISTICS {name} ON ({expression}) FROM {relation}"))
         .collect();
     sql.push(format!("ANALYZE {relation}"));
-    sql.push(format!("DROP INDEX CONCURRENTLY {}", quote::qualified(&table.schema, &index.name)));
+    sql.push(drop_index(&table.schema, &index.name, false));
     let mut undo_sql = vec![build_concurrently(&index.definition)];
     undo_sql.extend(names.iter().map(|name| format!("DROP STATISTICS {name}")));
     let remedy = format!(

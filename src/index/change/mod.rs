@@ -14,6 +14,8 @@ pub(crate) mod undo;
 use serde::{Deserialize, Serialize};
 
 use super::Definition;
+use crate::catalog::{Index, Table};
+use crate::query::quote;
 
 /// One change of the set of indexes. In JSON it is an object with an `action`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -46,4 +48,15 @@ pub(crate) struct IndexName {
     pub(crate) schema: String,
     pub(crate) table: String,
     pub(crate) name: String,
+}
+
+impl IndexName {
+    pub(crate) fn of(table: &Table, index: &Index) -> Self {
+        Self { schema: table.schema.clone(), table: table.name.clone(), name: index.name.clone() }
+    }
+
+    /// Its name with the schema, quoted, as statements say it.
+    pub(crate) fn qualified(&self) -> String {
+        quote::qualified(&self.schema, &self.name)
+    }
 }

@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::IndexName;
 use super::record::{Constraint, ConstraintKind, Record};
+use super::{IndexName, steps};
+use crate::index::build_concurrently;
 use crate::query::quote;
 use crate::query::words::{Sort, lexemes};
 
@@ -94,7 +95,7 @@ pub(crate) fn restore(record: &Record, now: &State) -> Result<Vec<Statement>, Ob
 
 /// Returns the statement that drops an index. One that a constraint owns goes with the constraint.
 pub(crate) fn drop_statement(record: &Record) -> Statement {
-    let (table, name) = (table_of(&record.index), name_of(&record.index));
+    let (table, name) = (table_of(&record.index), record.index.qualified());
     if record.constraint.is_some() {
         let constraint = quote::identifier(&record.index.name);
         let sql = format!("ALTER TABLE {table} DROP CONSTRAINT {constraint}");
@@ -108,7 +109,7 @@ pub(crate) fn drop_statement(record: &Record) -> Statement {
 }
 
 pub(super) fn drop_concurrently(index: &IndexName) -> Statement {
-    concurrent(format!("DROP INDEX CONCURRENTLY IF EXISTS {}", name_of(index)), table_of(index))
+    concurrent(steps::drop_index(index, false), table_of(index))
 }
 
 /// Whether two definitions say the same but for the index's name.
@@ -123,10 +124,6 @@ pub(super) fn after_name(definition: &str) -> &str {
 
 pub(super) fn table_of(index: &IndexName) -> String {
     quote::qualified(&index.schema, &index.table)
-}
-
-pub(super) fn name_of(index: &IndexName) -> String {
-    quote::qualified(&index.schema, &index.name)
 }
 
 fn concurrent(sql: String, relation: String) -> Statement {
@@ -259,8 +256,7 @@ impl Plan<'_> {
             }
             // A drop or a rebuild was cut short; building it anew makes it valid under its own name.
             Some(existing) if !existing.is_valid && record.is_valid && !record.is_partitioned => {
-                let sql = format!("REINDEX INDEX CONCURRENTLY {}", name_of(&record.index));
-                self.statements.push(concurrent(sql, table_of(&record.index)));
+                self.statements.push(concurrent(steps::reindex(&record.index), table_of(&record.index)));
                 self.is_built = true;
                 self.add_constraint_using_index(record, existing.constraint.is_some());
             }
@@ -295,8 +291,7 @@ impl Plan<'_> {
                     // ON ONLY its table, which takes no time.
                     self.add(sql, Lock::Share, table);
                 } else {
-                    let sql = sql.replacen("INDEX ", "INDEX CONCURRENTLY ", 1);
-                    self.statements.push(concurrent(sql, table));
+                    self.statements.push(concurrent(build_concurrently(&sql), table));
                 }
                 self.add_constraint_using_index(record, false);
             }
@@ -345,9 +340,8 @@ impl Plan<'_> {
             }
             self.bring_back(partition)?;
             if attached.is_none() {
-                let (parent, name) = (name_of(&record.index), name_of(&partition.index));
-                let sql = format!("ALTER INDEX {parent} ATTACH PARTITION {name}");
-                self.add(sql, Lock::AccessExclusive, name);
+                let sql = steps::attach(&record.index, &partition.index);
+                self.add(sql, Lock::AccessExclusive, partition.index.qualified());
             }
         }
         Ok(())
@@ -356,7 +350,7 @@ impl Plan<'_> {
     /// Puts back what is missing of comments, statistics targets and the table's marks.
     fn put_marks(&mut self, record: &Record, existing: Option<&Record>, table: &Table) {
         const LOCK: Lock = Lock::ShareUpdateExclusive;
-        let (name, table_name) = (name_of(&record.index), table_of(&record.index));
+        let (name, table_name) = (record.index.qualified(), table_of(&record.index));
         let index = quote::identifier(&record.index.name);
         for wanted in &record.statistics_targets {
             let is_set = existing.is_some_and(|now| {

@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use super::{Change, IndexName};
+use super::{Change, IndexName, steps};
 use crate::catalog::{Catalog, Index, Table, TableKind};
-use crate::index::Definition;
+use crate::index::{Definition, build_concurrently, drop_index};
 use crate::query::quote;
 
 /// Statements without semicolons, in the order in which they are run, one at a time and outside of transactions.
@@ -50,28 +50,23 @@ impl<'c> Writer<'c> {
                 script
             }
             Change::Drop { index, .. } => self.removal(index),
-            Change::Reindex { index, .. } => Script {
-                sql: vec![format!("REINDEX INDEX CONCURRENTLY {}", qualified(index))],
-                undo_sql: Vec::new(),
-            },
+            Change::Reindex { index, .. } => {
+                Script { sql: vec![steps::reindex(index)], undo_sql: Vec::new() }
+            }
         }
     }
 
     fn creation(&self, definition: &Definition) -> Script {
-        let name = IndexName {
-            schema: definition.schema.clone(),
-            table: definition.table.clone(),
-            name: definition.name(),
-        };
+        let name = name_of(definition);
         let table = self.tables.get(&(definition.schema.as_str(), definition.table.as_str()));
         match table.filter(|table| table.kind == TableKind::Partitioned) {
             None => Script {
                 sql: vec![definition.ddl_concurrently()],
-                undo_sql: vec![drop_statement(&name, false)],
+                undo_sql: vec![drop_index(&name.schema, &name.name, false)],
             },
             Some(table) => Script {
                 sql: self.tree_creation(definition, table),
-                undo_sql: vec![drop_statement(&name, true)],
+                undo_sql: vec![drop_index(&name.schema, &name.name, true)],
             },
         }
     }
@@ -87,7 +82,7 @@ impl<'c> Writer<'c> {
             let own =
                 Definition { schema: child.schema.clone(), table: child.name.clone(), ..definition.clone() };
             sql.extend(self.tree_creation(&own, child));
-            sql.push(attachment((&definition.schema, &definition.name()), (&child.schema, &own.name())));
+            sql.push(steps::attach(&name_of(definition), &name_of(&own)));
         }
         sql
     }
@@ -97,10 +92,13 @@ impl<'c> Writer<'c> {
         let found = table
             .and_then(|table| Some((*table, table.indexes.iter().find(|index| index.name == name.name)?)));
         let Some((table, index)) = found else {
-            return Script { sql: vec![drop_statement(name, false)], undo_sql: Vec::new() };
+            return Script { sql: vec![drop_index(&name.schema, &name.name, false)], undo_sql: Vec::new() };
         };
         let is_partitioned = table.kind == TableKind::Partitioned;
-        Script { sql: vec![drop_statement(name, is_partitioned)], undo_sql: self.restoration(table, index) }
+        Script {
+            sql: vec![drop_index(&name.schema, &name.name, is_partitioned)],
+            undo_sql: self.restoration(table, index),
+        }
     }
 
     /// Builds an index again as `pg_get_indexdef` describes it, with those that are attached to it.
@@ -108,16 +106,16 @@ impl<'c> Writer<'c> {
         // For a partitioned table the definition says ON ONLY, which builds nothing and so blocks nobody for long.
         let mut sql = match table.kind {
             TableKind::Partitioned => vec![index.definition.clone()],
-            _ => vec![index.definition.replacen("INDEX ", "INDEX CONCURRENTLY ", 1)],
+            _ => vec![build_concurrently(&index.definition)],
         };
         for child in self.partitions(table) {
             for part in child.indexes.iter().filter(|part| part.parent == Some(index.oid)) {
                 sql.extend(self.restoration(child, part));
-                sql.push(attachment((&table.schema, &index.name), (&child.schema, &part.name)));
+                sql.push(steps::attach(&IndexName::of(table, index), &IndexName::of(child, part)));
             }
         }
         if let Some(comment) = &index.comment {
-            let name = quote::qualified(&table.schema, &index.name);
+            let name = IndexName::of(table, index).qualified();
             sql.push(format!("COMMENT ON INDEX {name} IS {}", quote::quote_literal(comment)));
         }
         sql
@@ -128,19 +126,8 @@ impl<'c> Writer<'c> {
     }
 }
 
-/// The index of a partitioned table cannot be dropped CONCURRENTLY.
-fn drop_statement(index: &IndexName, is_partitioned: bool) -> String {
-    let how = if is_partitioned { "" } else { "CONCURRENTLY " };
-    format!("DROP INDEX {how}{}", qualified(index))
-}
-
-fn attachment(parent: (&str, &str), child: (&str, &str)) -> String {
-    let [parent, child] = [parent, child].map(|(schema, name)| quote::qualified(schema, name));
-    format!("ALTER INDEX {parent} ATTACH PARTITION {child}")
-}
-
-fn qualified(index: &IndexName) -> String {
-    quote::qualified(&index.schema, &index.name)
+fn name_of(definition: &Definition) -> IndexName {
+    IndexName { schema: definition.schema.clone(), table: definition.table.clone(), name: definition.name() }
 }
 
 #[cfg(test)]

@@ -129,23 +129,19 @@ impl Lock {
 
 /// Returns the statement that attaches the index of a partition.
 pub(super) fn attach(parent: &IndexName, child: &IndexName) -> String {
-    format!("ALTER INDEX {} ATTACH PARTITION {}", qualified(parent), qualified(child))
+    format!("ALTER INDEX {} ATTACH PARTITION {}", parent.qualified(), child.qualified())
 }
 
 /// Returns the statement that drops an index, if it is still there.
 pub(super) fn drop_index(index: &IndexName, is_partitioned: bool) -> String {
     let how = if is_partitioned { "" } else { "CONCURRENTLY " };
-    format!("DROP INDEX {how}IF EXISTS {}", qualified(index))
+    format!("DROP INDEX {how}IF EXISTS {}", index.qualified())
 }
 
 pub(super) fn reindex(index: &IndexName) -> String {
-    format!("REINDEX INDEX CONCURRENTLY {}", qualified(index))
+    format!("REINDEX INDEX CONCURRENTLY {}", index.qualified())
 }
 
 pub(super) fn analyze(schema: &str, table: &str) -> String {
     format!("ANALYZE {}", quote::qualified(schema, table))
-}
-
-fn qualified(index: &IndexName) -> String {
-    quote::qualified(&index.schema, &index.name)
 }

@@ -7,8 +7,7 @@ use super::journal::{Action, History, Step, StepState};
 use super::plan::{is_base, reindexed};
 use super::record::Record;
 use super::restore::{
-    Lock, State, Statement, drop_concurrently, drop_statement, is_same_but_for_name, name_of, restore,
-    table_of,
+    Lock, State, Statement, drop_concurrently, drop_statement, is_same_but_for_name, restore, table_of,
 };
 use crate::query::index_ddl::index_ddl;
 use crate::query::quote;
@@ -164,7 +163,7 @@ impl Future {
             }
             return Err(format!(
                 "it belongs to index {} now, which the run has not created",
-                name_of(parent)
+                parent.qualified()
             ));
         }
         let is_own = if let Some(after) = &step.after {
@@ -215,8 +214,11 @@ impl Future {
         match (self.state.index(&renamed).cloned(), self.state.index(index)) {
             (Some(mut record), None) => {
                 self.forget(&renamed);
-                let sql =
-                    format!("ALTER INDEX {} RENAME TO {}", name_of(&renamed), quote::identifier(&index.name));
+                let sql = format!(
+                    "ALTER INDEX {} RENAME TO {}",
+                    renamed.qualified(),
+                    quote::identifier(&index.name)
+                );
                 record.index.name.clone_from(&index.name);
                 self.state.indexes.push(record);
                 let (lock, relation) = (Lock::ShareUpdateExclusive, table_of(index));

@@ -120,9 +120,10 @@ pub(crate) fn files(
     }
 }
 
-/// Returns the statement that drops an index without blocking anybody.
-pub(crate) fn drop_concurrently(schema: &str, name: &str) -> String {
-    format!("DROP INDEX CONCURRENTLY {}", quote::qualified(schema, name))
+/// Returns the statement that drops an index, without blocking anybody where it is not that of a partitioned table.
+pub(crate) fn drop_index(schema: &str, name: &str, is_partitioned: bool) -> String {
+    let how = if is_partitioned { "" } else { "CONCURRENTLY " };
+    format!("DROP INDEX {how}{}", quote::qualified(schema, name))
 }
 
 /// One change with its way back, as SQL without semicolons.
@@ -157,7 +158,7 @@ impl<'a> Step<'a> {
         let whole = ddl.iter().rev().find_map(|sql| index_ddl(sql)?.name);
         let index = whole.unwrap_or_else(|| definition.name());
         let drop = match ddl.len() {
-            0 | 1 => drop_concurrently(&definition.schema, &index),
+            0 | 1 => drop_index(&definition.schema, &index, false),
             _ => format!("DROP INDEX {}", quote::qualified(&definition.schema, &index)),
         };
         let change = Change::Create(definition);
@@ -172,7 +173,7 @@ impl<'a> Step<'a> {
             create: vec![if advice.is_partitioned {
                 advice.undo_ddl.clone()
             } else {
-                concurrently(&advice.undo_ddl)
+                build_concurrently(&advice.undo_ddl)
             }],
             drop: advice.ddl(),
         }
@@ -267,7 +268,7 @@ fn drop_created(sql: &str) -> Option<(String, String)> {
 }
 
 /// Returns `CREATE INDEX` as it is run while others write.
-fn concurrently(ddl: &str) -> String {
+pub(crate) fn build_concurrently(ddl: &str) -> String {
     const INDEX: &str = " INDEX ";
     let ddl = ddl.trim_end().trim_end_matches(';');
     match ddl.split_once(INDEX) {

@@ -180,7 +180,7 @@ fn indexes_are_built_again_while_others_write() {
         ("CREATE UNIQUE INDEX \" INDEX \" ON t (a)", "CREATE UNIQUE INDEX CONCURRENTLY \" INDEX \" ON t (a)"),
         ("CREATE INDEX CONCURRENTLY i ON t (a)", "CREATE INDEX CONCURRENTLY i ON t (a)"),
     ] {
-        assert_eq!(concurrently(ddl), expected);
+        assert_eq!(build_concurrently(ddl), expected);
     }
 }
 

@@ -12,6 +12,7 @@ use crate::index::change::plan::{Goal, Plan, is_leftover_of, plan};
 use crate::index::change::state::{Progress, State};
 use crate::index::change::steps::{Action, Step};
 use crate::index::change::{Change, IndexName, duplicates};
+use crate::index::drop_index;
 use crate::pg::ddl::{self, Worker};
 use crate::pg::journal::{self, Journal};
 use crate::pg::{self, Access, Connection, Target, index_record};
@@ -654,7 +655,5 @@ fn doing(step: &Step) -> String {
 }
 
 fn undo_create(step: &Step) -> String {
-    let how = if step.action == Action::CreateOnParent { "" } else { "CONCURRENTLY " };
-    let name = crate::query::quote::qualified(&step.index.schema, &step.index.name);
-    format!("DROP INDEX {how}{name}")
+    drop_index(&step.index.schema, &step.index.name, step.action == Action::CreateOnParent)
 }

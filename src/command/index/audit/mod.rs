@@ -159,8 +159,7 @@ async fn findings(
 
 /// Says of which indexes the statistics do not tell how bloated they are.
 fn not_estimated(unknown: &[IndexName]) -> Option<String> {
-    let name = |index: &IndexName| quote::qualified(&index.schema, &index.name);
-    let first = name(unknown.first()?);
+    let first = unknown.first()?.qualified();
     let others = match unknown.len() - 1 {
         0 => String::new(),
         n => format!(" and {n} more"),

@@ -159,7 +159,7 @@ impl Findings<'_> {
                 // With those of the partitions, which the server does only in one go.
                 index.definition.replacen(" ON ONLY ", " ON ", 1)
             } else {
-                index.definition.replacen("INDEX ", "INDEX CONCURRENTLY ", 1)
+                index::build_concurrently(&index.definition)
             },
             size_bytes: index.size_bytes,
             reason,
