@@ -940,7 +940,7 @@ _perfkit() {
             return 0
             ;;
         perfkit__subcmd__index__subcmd__apply)
-            opts="-y -d -w -o -q -h --yes --dry-run --no-drops --journal --max-lag --max-active --lock-tries --skip-disk-check --storage-budget --max-indexes --max-columns --kinds --time-limit --what-if --database-url --statement-timeout --lock-timeout --workload --pg-bin --json --output --quiet --color --config --help"
+            opts="-y -d -w -o -q -h --yes --dry-run --no-drops --journal --max-lag --max-active --lock-tries --skip-disk-check --prove --auto-undo --runs --redesign --storage-budget --max-indexes --max-columns --kinds --time-limit --what-if --database-url --statement-timeout --lock-timeout --workload --pg-bin --json --output --quiet --color --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -959,6 +959,10 @@ _perfkit() {
                     return 0
                     ;;
                 --lock-tries)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --runs)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1212,7 +1216,7 @@ _perfkit() {
             return 0
             ;;
         perfkit__subcmd__index__subcmd__suggest)
-            opts="-y -d -w -o -q -h --storage-budget --max-indexes --max-columns --kinds --time-limit --what-if --snapshot --redact --from-snapshot --migration --migration-dir --verify --verify-on --verify-rows --verify-runs --yes --database-url --statement-timeout --lock-timeout --workload --pg-bin --json --output --quiet --color --config --help"
+            opts="-y -d -w -o -q -h --redesign --storage-budget --max-indexes --max-columns --kinds --time-limit --what-if --snapshot --redact --from-snapshot --migration --migration-dir --verify --verify-on --verify-rows --verify-runs --yes --database-url --statement-timeout --lock-timeout --workload --pg-bin --json --output --quiet --color --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -218,6 +218,7 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_s
 always\t''
 never\t''"
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from suggest" -l config -d 'Read this configuration file instead of ./perfkit.yaml' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from suggest" -l redesign -d 'Design the whole index set anew: also drop what the workload has no use for'
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from suggest" -l redact -d 'Leave the column values that statistics hold out of the snapshot'
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from suggest" -l verify -d 'Run the workload with and without the indexes on a local copy, and drop suggestions that do not help'
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from suggest" -s y -l yes -d 'Do not ask before indexes are built on the database of `--verify-on`'
@@ -250,6 +251,7 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_s
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from apply" -l max-lag -d 'Begin no step while a replica is further behind' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from apply" -l max-active -d 'Begin no step while more sessions of others run a statement' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from apply" -l lock-tries -d 'Try a step that others would queue up behind this often; each try waits for `--lock-timeout`' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from apply" -l runs -d 'Run each statement this often on either side' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from apply" -l storage-budget -d 'Suggest indexes of this size at the most, all together' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from apply" -l max-indexes -d 'Suggest this many indexes at the most' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from apply" -l max-columns -d 'Suggest indexes with this many key columns at the most' -r
@@ -271,6 +273,9 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_s
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from apply" -l dry-run -d 'Print the plan and change nothing'
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from apply" -l no-drops -d 'Leave out all that drops an index'
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from apply" -l skip-disk-check -d 'Build even where the free space seems not to be enough'
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from apply" -l prove -d 'Run the workload\'s reads before and after, and report what helps nothing or makes a statement slower'
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from apply" -l auto-undo -d 'Undo what the runs speak against, and run the statements concerned once more'
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from apply" -l redesign -d 'Design the whole index set anew: also drop what the workload has no use for'
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from apply" -l json -d 'Print the result as JSON'
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from apply" -s q -l quiet -d 'Print results, warnings and errors only'
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from apply" -s h -l help -d 'Print help (see more with \'--help\')'

@@ -360,6 +360,7 @@ _arguments "${_arguments_options[@]}" : \
 '--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
 '--color=[Use color]:WHEN:(auto always never)' \
 '--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
+'--redesign[Design the whole index set anew\: also drop what the workload has no use for]' \
 '--redact[Leave the column values that statistics hold out of the snapshot]' \
 '--verify[Run the workload with and without the indexes on a local copy, and drop suggestions that do not help]' \
 '-y[Do not ask before indexes are built on the database of \`--verify-on\`]' \
@@ -406,6 +407,7 @@ _arguments "${_arguments_options[@]}" : \
 '--max-lag=[Begin no step while a replica is further behind]:TIME:_default' \
 '--max-active=[Begin no step while more sessions of others run a statement]:N:_default' \
 '--lock-tries=[Try a step that others would queue up behind this often; each try waits for \`--lock-timeout\`]:N:_default' \
+'--runs=[Run each statement this often on either side]:N:_default' \
 '--storage-budget=[Suggest indexes of this size at the most, all together]:SIZE:_default' \
 '--max-indexes=[Suggest this many indexes at the most]:N:_default' \
 '--max-columns=[Suggest indexes with this many key columns at the most]:N:_default' \
@@ -428,6 +430,9 @@ _arguments "${_arguments_options[@]}" : \
 '(-y --yes)--dry-run[Print the plan and change nothing]' \
 '--no-drops[Leave out all that drops an index]' \
 '--skip-disk-check[Build even where the free space seems not to be enough]' \
+'--prove[Run the workload'\''s reads before and after, and report what helps nothing or makes a statement slower]' \
+'--auto-undo[Undo what the runs speak against, and run the statements concerned once more]' \
+'--redesign[Design the whole index set anew\: also drop what the workload has no use for]' \
 '--json[Print the result as JSON]' \
 '-q[Print results, warnings and errors only]' \
 '--quiet[Print results, warnings and errors only]' \

@@ -1,15 +1,23 @@
 -- one row a column of the tables $1, in order
 WITH RECURSIVE base AS (
-    SELECT t.oid AS type, t.oid AS base_type
+    SELECT t.oid AS type, b.oid AS base_type
     FROM pg_catalog.pg_type AS t
-    WHERE t.typtype <> 'd'
+    JOIN pg_catalog.pg_type AS b ON b.oid = t.typbasetype AND b.typtype <> 'd'
+    WHERE t.typtype = 'd'
     UNION ALL
     SELECT t.oid, b.base_type
     FROM base AS b
     JOIN pg_catalog.pg_type AS t ON t.typbasetype = b.type AND t.typtype = 'd'
+), own AS MATERIALIZED (
+    -- once, not for each column
+    SELECT db.datcollate, coalesce(pg_catalog.to_jsonb(db) ->> 'datlocprovider', 'c') AS provider
+    FROM pg_catalog.pg_database AS db WHERE db.datname = pg_catalog.current_database()
 )
 SELECT a.attrelid AS table,
+       a.attnum AS number,
        a.attname AS name,
+       a.atttypid AS type,
+       a.attcollation AS collation_oid,
        pg_catalog.format_type(a.atttypid, a.atttypmod) AS type_name,
        bt.typname AS base_type,
        a.attnotnull AS not_null,
@@ -23,8 +31,8 @@ SELECT a.attrelid AS table,
        coalesce(
            co.collprovider = 'b'
            OR co.collprovider = 'c' AND co.collcollate IN ('C', 'POSIX')
-           OR co.collprovider = 'd' AND coalesce(d.provider, 'c') = 'b'
-           OR co.collprovider = 'd' AND coalesce(d.provider, 'c') = 'c' AND d.datcollate IN ('C', 'POSIX'),
+           OR co.collprovider = 'd' AND own.provider = 'b'
+           OR co.collprovider = 'd' AND own.provider = 'c' AND own.datcollate IN ('C', 'POSIX'),
            false
        ) AS is_ordered_by_bytes,
        CASE WHEN bt.typcategory = 'A' THEN et.typname END AS element_type,
@@ -32,12 +40,9 @@ SELECT a.attrelid AS table,
             THEN pg_catalog.quote_ident(cn.nspname) || '.' || pg_catalog.quote_ident(co.collname) END AS collation
 FROM pg_catalog.pg_attribute AS a
 JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
-JOIN base AS b ON b.type = a.atttypid
-JOIN pg_catalog.pg_type AS bt ON bt.oid = b.base_type
-CROSS JOIN (
-    SELECT db.datcollate, pg_catalog.to_jsonb(db) ->> 'datlocprovider' AS provider
-    FROM pg_catalog.pg_database AS db WHERE db.datname = pg_catalog.current_database()
-) AS d
+LEFT JOIN base AS b ON b.type = a.atttypid
+JOIN pg_catalog.pg_type AS bt ON bt.oid = coalesce(b.base_type, a.atttypid)
+CROSS JOIN own
 LEFT JOIN pg_catalog.pg_type AS et ON et.oid = bt.typelem
 LEFT JOIN pg_catalog.pg_collation AS co ON co.oid = a.attcollation
 LEFT JOIN pg_catalog.pg_namespace AS cn ON cn.oid = co.collnamespace

@@ -56,9 +56,8 @@ pub(crate) struct Activity {
     /// Updates that changed no index (heap-only tuples).
     pub(crate) n_hot_updated: u64,
     pub(crate) n_deleted: u64,
-    /// Sequential scans, index scans, and rows that sequential scans read.
+    /// Sequential scans, and rows that they read.
     pub(crate) n_seq_scans: u64,
-    pub(crate) n_index_scans: u64,
     pub(crate) n_rows_seq_read: u64,
     pub(crate) n_modified_since_analyze: u64,
 }
@@ -252,6 +251,17 @@ impl Catalog {
     /// The table of this schema and name.
     pub(crate) fn oid_of(&self, schema: &str, name: &str) -> Option<u32> {
         self.tables.iter().find(|table| table.schema == schema && table.name == name).map(|table| table.oid)
+    }
+
+    /// Bytes of an index, of a partitioned one with all that is attached to it.
+    pub(crate) fn index_bytes(&self, index: &Index) -> u64 {
+        // A partitioned index has no file.
+        if index.size_bytes > 0 {
+            return index.size_bytes;
+        }
+        let all = self.tables.iter().flat_map(|table| &table.indexes);
+        let attached = all.filter(|it| it.parent == Some(index.oid));
+        attached.map(|it| self.index_bytes(it)).sum::<u64>()
     }
 
     /// The partitions of a partitioned table, of all levels, that hold rows.

@@ -28,8 +28,11 @@
 //!
 //! # Changes of the index set
 //!
+//! A `Change` names existing indexes as they were seen (`Seen`), so that a saved one does not strike another index of the name.
 //! `index::change::plan` says what is left to do, `index::change::record` what an index was, `index::change::restore` how it
 //! comes back, `index::change::undo` how a run is undone; `pg::journal` keeps what was done, written before it is done.
+//! `index::verification` judges runs of the workload: `judge` those of suggestions, `prove` those before and after an apply,
+//! with which change is to blame.
 //!
 //! # Index audit
 //!

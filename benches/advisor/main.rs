@@ -6,6 +6,8 @@
 #![expect(clippy::disallowed_methods, reason = "cargo bench takes no arguments of ours")]
 
 mod bedtime;
+#[path = "../support/memory.rs"]
+mod memory;
 mod shop;
 #[path = "../support/mod.rs"]
 mod support;
@@ -14,6 +16,7 @@ mod tpch;
 
 fn main() {
     bedtime::measure();
+    bedtime::redesign();
     shop::measure();
     thousand::measure();
     match std::env::var_os("PERFKIT_TPCH") {

@@ -1,17 +1,15 @@
 //! Time and memory of `perfkit index suggest` for a thousand different statements over twenty tables.
 
 use std::fmt::Write as _;
-use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::memory::run;
 use crate::support::Sandbox;
 
 const N_TABLES: usize = 20;
 const N_STATEMENTS: usize = 1000;
 const COLUMNS: [&str; 8] = ["a", "b", "c", "d", "e", "f", "g", "h"];
-/// How often the resident memory is looked at.
-const LOOK: Duration = Duration::from_millis(50);
 
 pub(crate) fn measure() {
     let sandbox = Sandbox::start();
@@ -30,40 +28,21 @@ pub(crate) fn measure() {
     let path = |name: &str| folder.path().join(name).display().to_string();
     let (workload, report) = (path("workload.sql"), path("report.json"));
     std::fs::write(&workload, statements()).expect("the workload is written");
-    let start = Instant::now();
-    let mut child = sandbox
-        .command(&["index", "suggest", "--quiet", "-w", &workload, "-o", &report])
-        .spawn()
-        .expect("perfkit starts");
-    let mut peak_kb = 0;
-    let status = loop {
-        match child.try_wait().expect("it can be waited for") {
-            Some(status) => break status,
-            None => peak_kb = peak_kb.max(resident_kb(child.id())),
-        }
-        std::thread::sleep(LOOK);
-    };
-    assert!(status.success(), "suggest ended with {status}");
+    let run = run(&mut sandbox.command(&["index", "suggest", "--quiet", "-w", &workload, "-o", &report]));
+    assert!(run.status.success(), "suggest ended with {}", run.status);
     let report = std::fs::read_to_string(&report).expect("the report was written");
     let report: Value = serde_json::from_str(&report).expect("suggest writes JSON");
     println!(
         "{} statements: {:.1} s, {} planner calls for {} candidates, {} MB resident at the most; cost {:.0} -> {:.0} with {} indexes",
         report["workload"]["statements"],
-        start.elapsed().as_secs_f64(),
+        run.elapsed.as_secs_f64(),
         report["what_if"]["calls"],
         report["what_if"]["candidates"],
-        peak_kb / 1000,
+        run.peak_kb / 1000,
         report["workload"]["cost_before"].as_f64().unwrap_or(0.0),
         report["workload"]["cost_after"].as_f64().unwrap_or(0.0),
         report["suggestions"].as_array().map_or(0, Vec::len),
     );
-}
-
-/// The resident memory of a process, where the system shows it.
-fn resident_kb(pid: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(0)
 }
 
 /// Different statements of one to three conditions, some with an order or a join.

@@ -153,7 +153,7 @@ async fn show(context: &Context, args: &DemoArgs, server: &Server, start: Instan
     let mut reader = target.connect(Access::ReadOnly, &context.interrupt).await?;
     let source = WorkloadArgs { workload: Vec::new() };
     let design = index::suggest::DesignArgs::default();
-    let advice =
+    let (advice, _) =
         index::suggest::advise(context, (&target, &mut reader), &source, &design, &args.programs).await?;
     index::suggest::report_gaps(context, &advice);
     let wanted: Vec<_> = advice

@@ -32,7 +32,7 @@ pub(crate) fn needs_config(command: &Command) -> bool {
 /// Runs a command.
 pub(crate) async fn run(context: &Context, command: &Command) -> Result<ExitStatus> {
     match command {
-        Command::Demo(args) => demo::run(context, args).await,
+        Command::Demo(args) => Box::pin(demo::run(context, args)).await,
         Command::Init(args) => init::run(context, args).await,
         Command::Sandbox(args) => sandbox::run(context, args).await,
         Command::Explain(args) => explain::run(context, args).await,

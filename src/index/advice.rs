@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::change::IndexName;
+use super::change::Seen;
 use super::verification::Verification;
 use super::{Definition, drop_index};
 use crate::workload::Skipped;
@@ -14,6 +16,8 @@ pub(crate) struct Advice {
     pub(crate) drops: Vec<DropAdvice>,
     /// Indexes that would make statements cheaper and are not worth their writes.
     pub(crate) refusals: Vec<Refusal>,
+    /// The rest of the set, where all of it was designed anew.
+    pub(crate) redesign: Option<Redesign>,
     /// The workload's statements, in its order.
     pub(crate) statements: Vec<StatementCost>,
     /// Cost of the weighted workload today and with the suggested set, in the planner's units.
@@ -36,6 +40,14 @@ pub(crate) struct Advice {
     /// How often the planner was asked.
     pub(crate) n_calls: u64,
     pub(crate) elapsed: Duration,
+}
+
+impl Advice {
+    /// Returns the cost of which an index saves a part: today's, or, where the index takes the place of what there is today,
+    /// what the workload would cost without it.
+    pub(crate) fn cost_without(&self, saves: f64) -> f64 {
+        if self.redesign.is_some() { self.cost_after + saves } else { self.cost_before }
+    }
 }
 
 /// An index to build, with its price and what it is for.
@@ -67,7 +79,7 @@ impl Suggestion {
 impl DropAdvice {
     /// Returns the statement that drops it, blocking others as little as can be.
     pub(crate) fn ddl(&self) -> String {
-        drop_index(&self.schema, &self.name, self.is_partitioned)
+        drop_index(&self.seen.index.schema, &self.seen.index.name, self.is_partitioned)
     }
 }
 
@@ -112,14 +124,75 @@ pub(crate) struct Alternative {
 /// An existing index that the suggested set does without.
 #[derive(Clone, Debug)]
 pub(crate) struct DropAdvice {
-    pub(crate) schema: String,
-    pub(crate) name: String,
+    pub(crate) seen: Seen,
+    /// An index that stays or is suggested, and does all that it can.
+    pub(crate) covered_by: Option<Seen>,
     /// Whether its table is partitioned: then nothing can be done to it concurrently.
     pub(crate) is_partitioned: bool,
     /// The statement that builds it again.
     pub(crate) undo_ddl: String,
     pub(crate) size_bytes: u64,
+    /// Cost of the writes that the weighted workload makes to it, in the planner's units.
+    pub(crate) upkeep: f64,
     pub(crate) reason: String,
+}
+
+/// What a redesign leaves as it is, and the whole set before and after: of the tables that the workload names or that get an
+/// index, without primary keys.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Redesign {
+    pub(crate) kept: Vec<KeptIndex>,
+    pub(crate) before: IndexSet,
+    pub(crate) after: IndexSet,
+}
+
+impl Redesign {
+    /// Leaves out indexes that turned out to be of no use, and lets those stay that were to go.
+    pub(crate) fn take_back(&mut self, withdrawn: &[Suggestion], dropped: Vec<DropAdvice>) {
+        for suggestion in withdrawn {
+            self.after.n_indexes -= 1;
+            self.after.size_bytes -= suggestion.size_bytes;
+            self.after.upkeep -= suggestion.write_price.upkeep;
+        }
+        for drop in dropped {
+            self.after.n_indexes += 1;
+            self.after.size_bytes += drop.size_bytes;
+            self.after.upkeep += drop.upkeep;
+            let IndexName { schema, table, name } = drop.seen.index;
+            self.kept.push(KeptIndex {
+                schema,
+                table,
+                name,
+                definition: drop.seen.definition.unwrap_or_default(),
+                size_bytes: drop.size_bytes,
+                helps: Vec::new(),
+                reason: "the runs spoke against the set without it".to_owned(),
+            });
+        }
+    }
+}
+
+/// An existing index that stays.
+#[derive(Clone, Debug)]
+pub(crate) struct KeptIndex {
+    pub(crate) schema: String,
+    pub(crate) table: String,
+    pub(crate) name: String,
+    /// As `pg_get_indexdef` writes it.
+    pub(crate) definition: String,
+    pub(crate) size_bytes: u64,
+    /// The statements that would be dearer without it.
+    pub(crate) helps: Vec<Help>,
+    pub(crate) reason: String,
+}
+
+/// A set of indexes in numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct IndexSet {
+    pub(crate) n_indexes: usize,
+    pub(crate) size_bytes: u64,
+    /// Cost of the writes that the weighted workload makes to it, in the planner's units.
+    pub(crate) upkeep: f64,
 }
 
 /// An index that saves less than its writes cost.

@@ -1,12 +1,14 @@
 //! What an index is: its columns, order and predicate, its name and its DDL.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 
+use super::change::name::MAX_NAME_BYTES;
 use crate::catalog::Index;
 use crate::query::condition::conjuncts;
-use crate::query::index_ddl::IndexDdl;
+use crate::query::index_ddl::{IndexDdl, index_ddl};
 use crate::query::words::{Lexeme, Sort, lexemes, unquoted};
 use crate::query::{Operand, quote, same_expression};
 use crate::random;
@@ -22,6 +24,12 @@ pub(crate) struct Definition {
     #[serde(default)]
     pub(crate) include: Vec<String>,
     pub(crate) predicate: Option<Predicate>,
+    /// Storage parameters, as `name=value`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) options: Vec<String>,
+    /// Where it is stored, if not where the database's or the session's default is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) tablespace: Option<String>,
 }
 
 /// An access method, by PostgreSQL's name.
@@ -43,6 +51,12 @@ pub(crate) struct Key {
     /// The operator class, where it is not the type's default.
     #[serde(default)]
     pub(crate) opclass: Option<String>,
+    /// … as SQL has it, where that is more than its name: a schema or parameters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) opclass_sql: Option<String>,
+    /// The collation as SQL has it, where it is not the operand's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) collation: Option<String>,
     pub(crate) descending: bool,
     pub(crate) nulls_first: bool,
 }
@@ -56,8 +70,7 @@ pub(crate) struct Predicate {
     pub(crate) columns: Vec<String>,
 }
 
-/// The longest name that PostgreSQL keeps whole, in bytes (`NAMEDATALEN` - 1).
-const MAX_NAME_BYTES: usize = 63;
+const COLLATE: &str = "COLLATE";
 const IS_NULL: &str = " IS NULL";
 const IS_NOT_NULL: &str = " IS NOT NULL";
 /// How a name says an operator; others are told apart by a hash. `->>` is the common way into a document and `AND`
@@ -117,7 +130,14 @@ impl Key {
 
     /// A column or expression in its type's own order.
     pub(crate) fn of(operand: Operand) -> Self {
-        Self { operand, opclass: None, descending: false, nulls_first: false }
+        Self {
+            operand,
+            opclass: None,
+            opclass_sql: None,
+            collation: None,
+            descending: false,
+            nulls_first: false,
+        }
     }
 
     /// The column; `None` for an expression.
@@ -130,7 +150,10 @@ impl Key {
 
     pub(crate) fn sql(&self) -> String {
         let mut text = self.operand.sql();
-        if let Some(opclass) = &self.opclass {
+        if let Some(collation) = &self.collation {
+            let _ = write!(text, " {COLLATE} {collation}");
+        }
+        if let Some(opclass) = self.opclass_sql.as_ref().or(self.opclass.as_ref()) {
             text.push(' ');
             text.push_str(opclass);
         }
@@ -151,34 +174,50 @@ impl Definition {
     /// A btree over all rows.
     pub(crate) fn btree(schema: impl Into<String>, table: impl Into<String>, keys: Vec<Key>) -> Self {
         let (schema, table) = (schema.into(), table.into());
-        Self { schema, table, method: Method::Btree, keys, include: Vec::new(), predicate: None }
+        Self {
+            schema,
+            table,
+            method: Method::Btree,
+            keys,
+            include: Vec::new(),
+            predicate: None,
+            options: Vec::new(),
+            tablespace: None,
+        }
     }
 
-    /// Reads an existing index; `None` when it is of a kind that no [`Definition`] can say: another method, another
-    /// collation than the column's own.
+    /// Reads an existing index, uniqueness aside; `None` when it is of a kind that no [`Definition`] can say: another method.
+    /// Its tablespace is not in the catalog.
     pub(crate) fn existing(schema: &str, table: &str, index: &Index) -> Option<Self> {
-        if has_collation(&index.definition) {
+        let ddl = if told_by_text(index) { index_ddl(&index.definition) } else { None };
+        let written = ddl.map(|ddl| ddl.keys).filter(|keys| keys.len() == index.keys.len());
+        if written.is_none() && index.definition.contains(COLLATE) {
             return None;
         }
-        let keys = index.keys.iter().map(|key| {
+        let keys = index.keys.iter().enumerate().map(|(at, key)| {
             let operand = match (&key.column, &key.expression) {
                 (Some(column), _) => Operand::Column(column.clone()),
                 (None, Some(sql)) => Operand::Expression { sql: sql.clone(), columns: Vec::new() },
                 (None, None) => return None,
             };
-            let opclass = key.opclass.clone();
-            Some(Key { operand, opclass, descending: key.descending, nulls_first: key.nulls_first })
+            let written = written.as_ref().map(|keys| &keys[at]);
+            let opclass = written.and_then(|it| it.opclass_sql.clone());
+            Some(Key {
+                operand,
+                opclass_sql: opclass.filter(|sql| Some(sql) != key.opclass.as_ref()),
+                opclass: key.opclass.clone(),
+                collation: written.and_then(|it| it.collation_sql.clone()),
+                descending: key.descending,
+                nulls_first: key.nulls_first,
+            })
         });
+        let predicate = index.predicate.as_ref();
         Some(Self {
-            schema: schema.to_owned(),
-            table: table.to_owned(),
             method: Method::from_name(&index.method)?,
-            keys: keys.collect::<Option<_>>()?,
             include: index.include.clone(),
-            predicate: index
-                .predicate
-                .as_ref()
-                .map(|sql| Predicate { sql: sql.clone(), columns: Vec::new() }),
+            predicate: predicate.map(|sql| Predicate { sql: sql.clone(), columns: Vec::new() }),
+            options: index.options.clone(),
+            ..Self::btree(schema, table, keys.collect::<Option<_>>()?)
         })
     }
 
@@ -193,16 +232,16 @@ impl Definition {
                 None => Operand::Expression { sql: key.sql.clone(), columns: Vec::new() },
             },
             opclass: key.opclass.clone(),
+            opclass_sql: key.opclass_sql.clone().filter(|sql| Some(sql) != key.opclass.as_ref()),
+            collation: None,
             descending: key.descending,
             nulls_first: key.nulls_first,
         });
         Some(Self {
-            schema: schema.to_owned(),
-            table: ddl.table.name.clone(),
             method: Method::from_name(&ddl.method)?,
-            keys: keys.collect(),
             include: ddl.include.clone(),
             predicate: ddl.predicate.as_ref().map(|sql| Predicate { sql: sql.clone(), columns: Vec::new() }),
+            ..Self::btree(schema, &ddl.table.name, keys.collect())
         })
     }
 
@@ -222,6 +261,9 @@ impl Definition {
                 Operand::Column(column) => vec![column.clone()],
                 Operand::Expression { sql, .. } => spoken(sql),
             });
+            if let Some(collation) = &key.collation {
+                parts.extend(spoken(&last_part(collation).to_lowercase()));
+            }
             parts.extend(key.opclass.clone());
             parts.extend(key.descending.then(|| "desc".to_owned()));
             if key.nulls_first != key.descending {
@@ -260,7 +302,8 @@ impl Definition {
 
     /// Returns what is indexed, as in `sleep_records (user_id, bedtime DESC) WHERE wake_time IS NULL`.
     pub(crate) fn describe(&self) -> String {
-        format!("{} {}{}", quote::identifier(&self.table), self.using(), self.keys_and_predicate())
+        let table = quote::identifier(&self.table);
+        format!("{table} {}{}{}", self.using(), self.entries(), self.condition())
     }
 
     /// Returns the statement that builds the index without blocking writes.
@@ -273,19 +316,36 @@ impl Definition {
         self.create("CREATE INDEX", &self.name())
     }
 
+    /// Returns the index of the same operands by another method, without what only its own one understands: storage parameters,
+    /// operator classes, directions.
+    #[must_use]
+    pub(crate) fn by_method(self, method: Method) -> Self {
+        let plain = |key: Key| Key { collation: key.collation, ..Key::of(key.operand) };
+        let keys = self.keys.into_iter().map(plain).collect();
+        Self { method, keys, options: Vec::new(), ..self }
+    }
+
     /// Returns the statement that builds the index under another name.
     pub(crate) fn ddl_named(&self, name: &str) -> String {
         self.create("CREATE INDEX", name)
     }
 
     fn create(&self, command: &str, name: &str) -> String {
-        format!(
+        let mut sql = format!(
             "{command} {} ON {} {}{}",
             quote::identifier(name),
             quote::qualified(&self.schema, &self.table),
             self.using(),
-            self.keys_and_predicate()
-        )
+            self.entries()
+        );
+        if !self.options.is_empty() {
+            let options: Vec<String> = self.options.iter().map(|it| option_sql(it)).collect();
+            let _ = write!(sql, " WITH ({})", options.join(", "));
+        }
+        if let Some(tablespace) = &self.tablespace {
+            let _ = write!(sql, " TABLESPACE {}", quote::identifier(tablespace));
+        }
+        sql + &self.condition()
     }
 
     /// The access method, where it is not the default.
@@ -296,15 +356,19 @@ impl Definition {
         }
     }
 
-    fn keys_and_predicate(&self) -> String {
+    /// The keys and what is included.
+    fn entries(&self) -> String {
         let keys: Vec<String> = self.keys.iter().map(Key::sql).collect();
-        let mut parts = vec![format!("({})", keys.join(", "))];
+        let mut text = format!("({})", keys.join(", "));
         if !self.include.is_empty() {
             let columns: Vec<_> = self.include.iter().map(|column| quote::identifier(column)).collect();
-            parts.push(format!("INCLUDE ({})", columns.join(", ")));
+            let _ = write!(text, " INCLUDE ({})", columns.join(", "));
         }
-        parts.extend(self.predicate.iter().map(|predicate| format!("WHERE {}", predicate.sql)));
-        parts.join(" ")
+        text
+    }
+
+    fn condition(&self) -> String {
+        self.predicate.as_ref().map_or_else(String::new, |predicate| format!(" WHERE {}", predicate.sql))
     }
 
     /// Whether this has fewer key columns than an index that can do all that it can: then it is smaller, which alone can
@@ -344,7 +408,9 @@ impl Definition {
     /// GIN and BRIN find by any of their columns alike; of GiST only the whole is comparable (manual, "Multicolumn
     /// Indexes").
     fn holds(&self, other: &Self) -> bool {
-        let same = |own: &Key, other: &Key| same_operand(own, other) && same_opclass(own, other);
+        let same = |own: &Key, other: &Key| {
+            same_operand(own, other) && same_opclass(own, other) && same_collation(own, other)
+        };
         let are_keys_held = match self.method {
             Method::Btree => {
                 let is_prefix = |backwards: bool| {
@@ -448,13 +514,31 @@ fn words(sql: &str) -> (Vec<String>, bool) {
     (words, is_exact)
 }
 
-/// Whether `pg_get_indexdef` names a collation, which it does where it is not the column's own.
-fn has_collation(definition: &str) -> bool {
-    let lexemes = lexemes(definition);
-    let solid = lexemes.iter().filter(|lexeme| lexeme.is_solid());
-    solid
-        .take_while(|lexeme| !(lexeme.sort == Sort::Word && lexeme.text.eq_ignore_ascii_case("where")))
-        .any(|lexeme| lexeme.sort == Sort::Word && lexeme.text.eq_ignore_ascii_case("collate"))
+/// Whether only the definition's text tells all of the keys: the collation of an expression, the schema and the parameters of
+/// an operator class. Most indexes have none of them, which is seen without reading the text.
+fn told_by_text(index: &Index) -> bool {
+    index.keys.iter().any(|key| key.opclass.is_some())
+        || [COLLATE, "_ops"].iter().any(|word| index.definition.contains(word))
+}
+
+/// A storage parameter as SQL has it, of `name=value`.
+fn option_sql(option: &str) -> String {
+    let (name, value) = option.split_once('=').unwrap_or((option, "true"));
+    format!("{name}={}", quote::quote_literal(value))
+}
+
+/// The name of a name that may be qualified: `"C"` of `pg_catalog."C"`.
+fn last_part(name: &str) -> &str {
+    name.rsplit('.').next().unwrap_or(name)
+}
+
+/// Whether two keys have the same collation. One of `pg_catalog` is written with its schema or without.
+fn same_collation(a: &Key, b: &Key) -> bool {
+    let known = |key: &Key| {
+        let name = key.collation.as_deref()?;
+        Some(name.strip_prefix("pg_catalog.").unwrap_or(name).to_owned())
+    };
+    known(a) == known(b)
 }
 
 fn same_operand(a: &Key, b: &Key) -> bool {
@@ -468,7 +552,11 @@ fn same_opclass(a: &Key, b: &Key) -> bool {
     let known = |key: &Key| {
         key.opclass.clone().filter(|opclass| opclass != SAME_OPCLASS.0 && opclass != SAME_OPCLASS.1)
     };
-    known(a) == known(b)
+    let parameters = |key: &Key| {
+        let written = key.opclass_sql.as_ref()?;
+        written.find('(').map(|at| written[at..].to_owned())
+    };
+    known(a) == known(b) && parameters(a) == parameters(b)
 }
 
 fn same_predicate(a: Option<&Predicate>, b: Option<&Predicate>) -> bool {
@@ -497,20 +585,11 @@ mod tests {
     use proptest::prelude::*;
 
     fn definition(table: &str, keys: &[&str], predicate: Option<Predicate>) -> Definition {
-        Definition {
-            schema: "public".into(),
-            table: table.into(),
-            method: Method::Btree,
-            include: vec![],
-            keys: keys
-                .iter()
-                .map(|key| match key.strip_prefix('-') {
-                    Some(column) => Key { descending: true, nulls_first: true, ..Key::ascending(column) },
-                    None => Key::ascending(key),
-                })
-                .collect(),
-            predicate,
-        }
+        let key = |key: &&str| match key.strip_prefix('-') {
+            Some(column) => Key { descending: true, nulls_first: true, ..Key::ascending(column) },
+            None => Key::ascending(key),
+        };
+        Definition { predicate, ..Definition::btree("public", table, keys.iter().map(key).collect()) }
     }
 
     fn null(column: &str) -> Predicate {
@@ -581,10 +660,10 @@ mod tests {
         let opclass = prop::option::of(prop::sample::select(vec!["x_ops".to_owned(), "y_ops".to_owned()]));
         let parts = (prop::sample::select(operands()), opclass, any::<bool>(), any::<bool>());
         let key = parts.prop_map(|(operand, opclass, descending, nulls_first)| Key {
-            operand,
             opclass,
             descending,
             nulls_first,
+            ..Key::of(operand)
         });
         let methods = vec![Method::Btree, Method::Gin, Method::Gist, Method::Brin];
         let include = prop::collection::vec(prop::sample::select(vec!["a".to_owned(), "b".to_owned()]), 0..2);
@@ -645,6 +724,72 @@ mod tests {
         assert_eq!(of(vec![Key::of(path)]), "t_data_city_idx");
     }
 
+    /// What `pg_get_indexdef` says beside the columns stays when an index is made from another one.
+    #[test]
+    fn an_existing_index_is_said_whole() {
+        let key = |column: &str, opclass: Option<&str>| IndexKey {
+            column: Some(column.into()),
+            opclass: opclass.map(str::to_owned),
+            ..IndexKey::default()
+        };
+        for (method, keys, options, text) in [
+            (
+                "btree",
+                vec![key("a", None)],
+                vec!["fillfactor=70", "deduplicate_items=off"],
+                "(a) WITH (fillfactor='70', deduplicate_items='off')",
+            ),
+            (
+                "btree",
+                vec![key("a", None), key("b", Some("text_pattern_ops"))],
+                vec![],
+                "(a COLLATE pg_catalog.\"C\", b text_pattern_ops)",
+            ),
+            (
+                "gist",
+                vec![key("a", Some("gist_trgm_ops"))],
+                vec![],
+                "(a \"Ext\".gist_trgm_ops (siglen='32'))",
+            ),
+            ("gist", vec![key("a", None)], vec![], "(a tsvector_ops (siglen='100'))"),
+        ] {
+            let index = Index {
+                definition: format!("CREATE INDEX i ON public.t USING {method} {text}"),
+                method: method.into(),
+                keys,
+                options: options.into_iter().map(str::to_owned).collect(),
+                is_valid: true,
+                ..Index::default()
+            };
+            let definition = Definition::existing("public", "t", &index).unwrap();
+            let ddl = definition.ddl_named("i").replace(" ON public.t (", " ON public.t USING btree (");
+            assert_eq!(ddl, index.definition);
+            assert!(definition.is_covered_by(&index), "{}", index.definition);
+        }
+        let expression = Index {
+            definition: "CREATE INDEX i ON t USING btree (lower(a) COLLATE \"C\")".into(),
+            method: "btree".into(),
+            keys: vec![IndexKey { expression: Some("lower(a)".into()), ..IndexKey::default() }],
+            ..Index::default()
+        };
+        let definition = Definition::existing("public", "t", &expression).unwrap();
+        assert_eq!(definition.ddl_named("i"), "CREATE INDEX i ON public.t (lower(a) COLLATE \"C\")");
+        assert_eq!(definition.name(), "t_lower_a_c_idx");
+        let placed = Definition {
+            options: vec!["fillfactor=70".into()],
+            tablespace: Some("Fast disks".into()),
+            include: vec!["b".into()],
+            ..self::definition("t", &["a"], Some(null("c")))
+        };
+        assert_eq!(
+            placed.ddl(),
+            "CREATE INDEX t_a_include_b_where_c_null_idx ON public.t (a) INCLUDE (b) WITH (fillfactor='70') \
+             TABLESPACE \"Fast disks\" WHERE c IS NULL"
+        );
+        let brin = placed.by_method(Method::Brin);
+        assert_eq!((brin.options.len(), brin.tablespace.as_deref()), (0, Some("Fast disks")));
+    }
+
     #[test]
     fn knows_what_is_there_already() {
         let existing =
@@ -691,6 +836,24 @@ mod tests {
             (lower("lower(a)"), &exists(&lower("upper(a)")), false),
         ] {
             assert_eq!(own.is_covered_by(index), expected, "{} by {}", own.describe(), index.definition);
+        }
+    }
+
+    #[test]
+    fn collations_of_other_schemas_differ() {
+        let collated = |name: &str| {
+            let collation = Some(name.to_owned());
+            Definition::btree("public", "t", vec![Key { collation, ..Key::ascending("a") }])
+        };
+        for (one, other, expected) in [
+            ("\"C\"", "pg_catalog.\"C\"", true),
+            ("own.\"C\"", "pg_catalog.\"C\"", false),
+            ("own.german", "other.german", false),
+            ("own.german", "own.german", true),
+            // A dot within a name separates nothing.
+            ("own.\"x.y\"", "own.\"z.y\"", false),
+        ] {
+            assert_eq!(collated(one).is_within(&collated(other)), expected, "{one}, {other}");
         }
     }
 

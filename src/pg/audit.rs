@@ -1,18 +1,21 @@
 //! Reads what else than the catalog speaks for or against the findings of an audit.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
-use tokio_postgres::Row;
 use tokio_postgres::error::SqlState;
+use tokio_postgres::{Row, Transaction};
 
-use super::catalog::{counted_s, get, index_usage, is_judged_by_statistics, may_call};
-use super::connect::Connection;
+use super::catalog::{Sizes, counted_s, get, index_usage, may_call, read_parts, read_tables, snapshot};
+use super::connect::{Access, Connection, Target};
 use super::error::{Error, Result};
+use super::interrupt::Interrupt;
 use super::sql;
-use crate::catalog::{Catalog, Index, Table};
+use crate::catalog::{Catalog, Index, Table, TableKind};
 use crate::index::audit::{Evidence, Replica, Sequence};
 
 const DOING: &str = "read the evidence of the audit";
+/// Reading more tables takes longer than connecting once more does.
+const MANY_TABLES: usize = 1000;
 /// How many sequences are read at once: each takes a place in the server's table of locks (`max_locks_per_transaction`).
 const N_LOCKED_SEQUENCES: usize = 500;
 /// How full a btree's leaf pages are made (`BTREE_DEFAULT_FILLFACTOR` of nbtree.h), in percent.
@@ -33,20 +36,143 @@ pub(crate) enum Measured {
     Not(String),
 }
 
-/// Returns the evidence of the server itself, and what this role cannot see, a line each.
-pub(crate) async fn evidence(connection: &Connection, catalog: &Catalog) -> Result<(Evidence, Vec<String>)> {
-    let mut gaps = gaps(catalog);
-    let in_progress = running_builds(connection, catalog, &mut gaps).await?;
-    let sequences = sequences(connection, &mut gaps).await?;
-    let evidence = Evidence {
-        major: connection.major(),
-        is_standby: connection.is_standby,
-        counted_s: catalog.counted_s,
-        in_progress,
-        sequences,
-        ..Evidence::default()
+/// Reads the catalog, the evidence of the server itself, and what this role cannot see, a line each. Many tables are read in
+/// two sessions, which see the same. Statistics are those of tables that are large enough to be judged by them, and sizes
+/// those of the last ANALYZE where little was written since. The session is for reading catalogs from then on.
+pub(crate) async fn read(
+    target: &Target,
+    connection: &mut Connection,
+    interrupt: &Interrupt,
+) -> Result<(Catalog, Evidence, Vec<String>)> {
+    let (major, is_standby) = (connection.major(), connection.is_standby);
+    connection.query(sql::CHEAP_PLANNING, &[]).await.map_err(Error::query(DOING))?;
+    // What ends while the catalog is read was unfinished in the snapshot, and what begins meanwhile is not all shown afterwards.
+    let earlier_builds = running_builds(connection).await?;
+    let transaction = snapshot(connection).await?;
+    let mut catalog = read_tables(&transaction, Sizes::Analyzed).await?;
+    let helper = if catalog.tables.len() > MANY_TABLES {
+        let row = transaction.query_one(sql::EXPORT_SNAPSHOT, &[]).await.map_err(Error::query(DOING))?;
+        let exported: String = get(&row, "snapshot")?;
+        second_session(target, interrupt, &exported).await?.map(|helper| (helper, exported))
+    } else {
+        None
     };
-    Ok((evidence, gaps))
+    let (sequences, n_hidden) = if let Some((helper, exported)) = helper {
+        let middle = catalog.tables.len() / 2;
+        let (first, second) = catalog.tables.split_at_mut(middle);
+        let first = async {
+            read_parts(&transaction, major, first, Sizes::Analyzed, is_judged_by_statistics).await?;
+            transaction.commit().await.map_err(Error::query(DOING))
+        };
+        tokio::try_join!(read_beside(helper, &exported, second), first)?.0
+    } else {
+        let tables = &mut catalog.tables;
+        read_parts(&transaction, major, tables, Sizes::Analyzed, is_judged_by_statistics).await?;
+        transaction.commit().await.map_err(Error::query(DOING))?;
+        sequences(connection).await?
+    };
+
+    let mut gaps = gaps(&catalog);
+    let mut builds = running_builds(connection).await?;
+    builds.add(earlier_builds);
+    let in_progress = in_progress(&builds, &catalog, is_standby, &mut gaps);
+    if n_hidden > 0 {
+        gaps.push(format!(
+            "how far {n_hidden} sequences are: this role has neither USAGE nor SELECT on them"
+        ));
+    }
+    let counted_s = catalog.counted_s;
+    let mut evidence =
+        Evidence { major, is_standby, counted_s, in_progress, sequences, ..Evidence::default() };
+    let tables: Vec<u32> = catalog.tables.iter().map(|table| table.oid).collect();
+    evidence.n_combinations = combinations(connection, &catalog, &tables).await?;
+    read_storage(connection, &tables, &mut evidence).await?;
+    Ok((catalog, evidence, gaps))
+}
+
+/// Opens another session in which the exported snapshot can be seen. `None` where there is none: the server has no room for it,
+/// or the target's next session is one of another server.
+async fn second_session(
+    target: &Target,
+    interrupt: &Interrupt,
+    snapshot_id: &str,
+) -> Result<Option<Connection>> {
+    let opened = async {
+        let mut connection = target.connect(Access::ReadOnly, interrupt).await?;
+        connection.query(sql::CHEAP_PLANNING, &[]).await.map_err(Error::query(DOING))?;
+        import(&mut connection, snapshot_id).await?.commit().await.map_err(Error::query(DOING))?;
+        Ok(connection)
+    };
+    match opened.await {
+        Ok(connection) => Ok(Some(connection)),
+        Err(Error::Interrupted) => Err(Error::Interrupted),
+        Err(error) if interrupt.is_raised() => Err(error),
+        Err(_) => Ok(None),
+    }
+}
+
+/// Begins a transaction that sees what the exported snapshot does.
+async fn import<'c>(connection: &'c mut Connection, snapshot_id: &str) -> Result<Transaction<'c>> {
+    let transaction = snapshot(connection).await?;
+    let statement = format!("SET TRANSACTION SNAPSHOT {}", sql::quote_literal(snapshot_id));
+    transaction.batch_execute(&statement).await.map_err(Error::query(DOING))?;
+    Ok(transaction)
+}
+
+/// Reads these tables in a session of their own, which sees what the exported snapshot does, and the sequences after them.
+async fn read_beside(
+    mut connection: Connection,
+    snapshot_id: &str,
+    tables: &mut [Table],
+) -> Result<(Vec<Sequence>, usize)> {
+    let major = connection.major();
+    let transaction = import(&mut connection, snapshot_id).await?;
+    read_parts(&transaction, major, tables, Sizes::Analyzed, is_judged_by_statistics).await?;
+    transaction.commit().await.map_err(Error::query(DOING))?;
+    sequences(&connection).await
+}
+
+/// Whether a table is large enough for rules that go by statistics. None of them speaks below 10,000 rows, which take 44 pages
+/// at least: 32 bytes of header and column, and 4 of line pointer. The tree of a partitioned table may be of any size.
+fn is_judged_by_statistics(table: &Table) -> bool {
+    const MIN_PAGES: u32 = 32;
+    table.n_pages >= MIN_PAGES || table.kind == TableKind::Partitioned
+}
+
+/// Reads where indexes are stored and what is gathered of their expressions, as far as it is not the default.
+async fn read_storage(connection: &Connection, tables: &[u32], evidence: &mut Evidence) -> Result<()> {
+    let rows = connection.query(sql::INDEX_STORAGE, &[&tables]).await.map_err(Error::query(DOING))?;
+    for row in rows {
+        let oid = get(&row, "oid")?;
+        let tablespace: Option<String> = get(&row, "tablespace")?;
+        evidence.tablespaces.extend(tablespace.map(|name| (oid, name)));
+        let keys: Vec<i32> = get(&row, "keys")?;
+        let targets: Vec<i32> = get(&row, "targets")?;
+        let keys = keys.into_iter().filter_map(|key| usize::try_from(key).ok());
+        let targets: Vec<(usize, i32)> = keys.zip(targets).collect();
+        evidence.statistics_targets.extend((!targets.is_empty()).then_some((oid, targets)));
+    }
+    Ok(())
+}
+
+/// Returns how many different combinations the keys of indexes have, where extended statistics are on just these columns.
+async fn combinations(connection: &Connection, catalog: &Catalog, tables: &[u32]) -> Result<Vec<(u32, f64)>> {
+    let rows = connection.query(sql::CATALOG_COMBINATIONS, &[&tables]).await.map_err(Error::query(DOING))?;
+    let mut known: HashMap<(u32, BTreeSet<String>), f64> = HashMap::new();
+    for row in rows {
+        let columns: Vec<String> = get(&row, "columns")?;
+        known.insert((get(&row, "table")?, columns.into_iter().collect()), get(&row, "n")?);
+    }
+    if known.is_empty() {
+        return Ok(Vec::new());
+    }
+    let indexes =
+        catalog.tables.iter().flat_map(|table| table.indexes.iter().map(move |index| (table, index)));
+    let of_index = |(table, index): (&Table, &Index)| {
+        let columns: Option<BTreeSet<String>> = index.keys.iter().map(|key| key.column.clone()).collect();
+        Some((index.oid, *known.get(&(table.oid, columns?))?))
+    };
+    Ok(indexes.filter_map(of_index).collect())
 }
 
 /// Returns what the catalog should hold and does not.
@@ -75,36 +201,64 @@ fn gaps(catalog: &Catalog) -> Vec<String> {
     gaps
 }
 
-async fn running_builds(
-    connection: &Connection,
-    catalog: &Catalog,
-    gaps: &mut Vec<String>,
-) -> Result<Vec<u32>> {
-    let rows = connection.query(sql::RUNNING_BUILDS, &[]).await.map_err(Error::query(DOING))?;
-    let mut oids = Vec::new();
-    let mut n_hidden = 0;
-    for row in rows {
-        oids.push(get(&row, "oid")?);
-        n_hidden += usize::from(get::<bool>(&row, "is_hidden")?);
+/// Index builds that were seen to run.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Builds {
+    indexes: BTreeSet<u32>,
+    tables: BTreeSet<u32>,
+    /// How many there are of which this role may not see more.
+    n_hidden: usize,
+}
+
+impl Builds {
+    /// Adds those that were seen at another time.
+    fn add(&mut self, other: Self) {
+        self.indexes.extend(other.indexes);
+        self.tables.extend(other.tables);
+        self.n_hidden = self.n_hidden.max(other.n_hidden);
     }
-    let unfinished =
-        || catalog.tables.iter().flat_map(|table| &table.indexes).filter(|index| !index.is_valid);
+}
+
+async fn running_builds(connection: &Connection) -> Result<Builds> {
+    let rows = connection.query(sql::RUNNING_BUILDS, &[]).await.map_err(Error::query(DOING))?;
+    let mut builds = Builds::default();
+    for row in rows {
+        builds.indexes.insert(get(&row, "oid")?);
+        builds.tables.insert(get(&row, "table")?);
+        builds.n_hidden += usize::from(get::<bool>(&row, "is_hidden")?);
+    }
+    Ok(builds)
+}
+
+/// Returns the indexes that may be in the making. REINDEX TABLE CONCURRENTLY has one for each index of its table, and the
+/// server shows which of them is built just now.
+fn in_progress(builds: &Builds, catalog: &Catalog, is_standby: bool, gaps: &mut Vec<String>) -> Vec<u32> {
+    let unfinished: Vec<(&Table, &Index)> = catalog
+        .tables
+        .iter()
+        .flat_map(|table| table.indexes.iter().map(move |index| (table, index)))
+        .filter(|(_, index)| !index.is_valid)
+        .collect();
+    let n_hidden = builds.n_hidden;
     if n_hidden > 0 {
         gaps.push(format!(
             "which indexes {n_hidden} running builds of other roles make, so invalid indexes are not judged"
         ));
-        oids.extend(unfinished().map(|index| index.oid));
     }
-    if connection.is_standby && unfinished().next().is_some() {
+    if is_standby && !unfinished.is_empty() {
         gaps.push(
             "index builds that run on the primary: an invalid index may be one that is being built"
                 .to_owned(),
         );
     }
-    Ok(oids)
+    let may_be_built = |(table, _): &&(&Table, &Index)| n_hidden > 0 || builds.tables.contains(&table.oid);
+    let beside = unfinished.iter().filter(may_be_built).map(|(_, index)| index.oid);
+    builds.indexes.iter().copied().chain(beside).collect()
 }
 
-async fn sequences(connection: &Connection, gaps: &mut Vec<String>) -> Result<Vec<Sequence>> {
+/// Returns the sequences, and of how many this role may not see how far they are. Outside of a transaction, which would keep
+/// all of them locked.
+async fn sequences(connection: &Connection) -> Result<(Vec<Sequence>, usize)> {
     let rows = connection.query(sql::CATALOG_SEQUENCES, &[]).await.map_err(Error::query(DOING))?;
     let mut sequences: Vec<(u32, Sequence)> = Vec::new();
     let mut to_read = Vec::new();
@@ -120,11 +274,6 @@ async fn sequences(connection: &Connection, gaps: &mut Vec<String>) -> Result<Ve
         }
         sequences.push((oid, sequence));
     }
-    if n_hidden > 0 {
-        gaps.push(format!(
-            "how far {n_hidden} sequences are: this role has neither USAGE nor SELECT on them"
-        ));
-    }
     let mut last_values: HashMap<u32, Option<i64>> = HashMap::new();
     for oids in to_read.chunks(N_LOCKED_SEQUENCES) {
         let rows = connection.query(sql::SEQUENCE_VALUES, &[&oids]).await.map_err(Error::query(DOING))?;
@@ -135,7 +284,7 @@ async fn sequences(connection: &Connection, gaps: &mut Vec<String>) -> Result<Ve
     let read = sequences
         .into_iter()
         .map(|(oid, sequence)| Sequence { last_value: last_values.get(&oid).copied().flatten(), ..sequence });
-    Ok(read.collect())
+    Ok((read.collect(), n_hidden))
 }
 
 fn sequence(row: &Row) -> Result<Sequence> {
@@ -195,7 +344,12 @@ pub(crate) async fn replica(connection: &Connection, catalog: &Catalog) -> Resul
     let mut n_scans: Vec<(u32, u64)> = usage.into_iter().map(|(oid, usage)| (oid, usage.n_scans)).collect();
     n_scans.sort_unstable();
     let counted_s = counted_s(&**connection).await?;
-    Ok(Some(Replica { label: connection.label.clone(), counted_s, n_scans }))
+    Ok(Some(Replica {
+        label: connection.label.clone(),
+        is_standby: connection.is_standby,
+        counted_s,
+        n_scans,
+    }))
 }
 
 /// Returns the schema of the extension that looks into indexes; `None` where it is not created.
@@ -265,6 +419,29 @@ mod tests {
         }
         assert!((fillfactor(&["fillfactor=70".to_owned()]) - 70.0).abs() < 1e-9);
         assert!((fillfactor(&["deduplicate_items=off".to_owned()]) - 90.0).abs() < 1e-9);
+    }
+
+    /// REINDEX TABLE CONCURRENTLY, of whose indexes the server shows one at a time.
+    #[test]
+    fn all_new_indexes_of_a_table_may_be_in_the_making() {
+        let index = |oid, is_valid| Index { oid, is_valid, ..Index::default() };
+        let table = |oid, indexes| Table { oid, indexes, ..Table::default() };
+        let tables = vec![
+            table(1, vec![index(11, true), index(12, false), index(13, false)]),
+            table(2, vec![index(21, false)]),
+        ];
+        let catalog = Catalog { tables, ..Catalog::default() };
+        let check = |builds: &Builds, expected: &[u32], n_gaps: usize| {
+            let mut gaps = Vec::new();
+            let found: BTreeSet<u32> = in_progress(builds, &catalog, false, &mut gaps).into_iter().collect();
+            assert_eq!(found.into_iter().collect::<Vec<_>>(), expected);
+            assert_eq!(gaps.len(), n_gaps);
+        };
+        check(&Builds::default(), &[], 0);
+        let mut builds = Builds { indexes: [13].into(), tables: [1].into(), n_hidden: 0 };
+        check(&builds, &[12, 13], 0);
+        builds.add(Builds { n_hidden: 1, ..Builds::default() });
+        check(&builds, &[12, 13, 21], 1);
     }
 
     #[test]

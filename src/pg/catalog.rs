@@ -1,20 +1,20 @@
 //! Reads [`Catalog`] and what else a shadow needs, from one repeatable-read transaction.
 
 use std::collections::{BTreeMap, HashMap};
+use std::pin::pin;
 
+use futures_util::TryStreamExt;
 use serde::{Deserialize, Serialize};
 use tokio_postgres::types::{FromSql, ToSql};
 use tokio_postgres::{GenericClient, IsolationLevel, Row, Transaction};
 
-use super::connect::{Access, Connection, Target};
+use super::catalog_indexes::read_indexes;
+use super::connect::Connection;
 use super::error::{Error, Result};
-use super::interrupt::Interrupt;
 use super::sql;
 use crate::catalog::{
-    Activity, Catalog, Column, ColumnStatistics, Constraint, Index, IndexKey, IndexUsage, Reference, Table,
-    TableKind,
+    Activity, Catalog, Column, ColumnStatistics, Constraint, IndexUsage, Reference, Table, TableKind,
 };
-use crate::index::BLOCK_BYTES;
 use crate::plan::{Server, TableActivity};
 
 /// What else than tables and their statistics plans depend on.
@@ -97,50 +97,6 @@ pub(crate) async fn load(connection: &mut Connection) -> Result<Catalog> {
     Ok(catalog)
 }
 
-/// Reads the catalog for an audit: statistics only of tables that are large enough to be judged by them, and many tables in
-/// two sessions, which see the same. The session is for reading catalogs from then on.
-pub(crate) async fn load_for_audit(
-    target: &Target,
-    connection: &mut Connection,
-    interrupt: &Interrupt,
-) -> Result<Catalog> {
-    let major = connection.major();
-    connection.query(sql::CHEAP_PLANNING, &[]).await.map_err(Error::query(DOING))?;
-    let transaction = snapshot(connection).await?;
-    let mut catalog = read_tables(&transaction).await?;
-    let helper = if catalog.tables.len() > MANY_TABLES {
-        // The server may have no room for a second session.
-        target.connect(Access::ReadOnly, interrupt).await.ok()
-    } else {
-        None
-    };
-    if let Some(mut helper) = helper {
-        let row = transaction.query_one(sql::EXPORT_SNAPSHOT, &[]).await.map_err(Error::query(DOING))?;
-        let exported = sql::quote_literal(get(&row, "snapshot")?);
-        helper.query(sql::CHEAP_PLANNING, &[]).await.map_err(Error::query(DOING))?;
-        let other = snapshot(&mut helper).await?;
-        let statement = format!("SET TRANSACTION SNAPSHOT {exported}");
-        other.batch_execute(&statement).await.map_err(Error::query(DOING))?;
-        let middle = catalog.tables.len() / 2;
-        let (first, second) = catalog.tables.split_at_mut(middle);
-        tokio::try_join!(
-            read_parts(&transaction, major, first, is_judged_by_statistics),
-            read_parts(&other, major, second, is_judged_by_statistics),
-        )?;
-    } else {
-        read_parts(&transaction, major, &mut catalog.tables, is_judged_by_statistics).await?;
-    }
-    transaction.commit().await.map_err(Error::query(DOING))?;
-    Ok(catalog)
-}
-
-/// Whether a table is large enough for rules that go by statistics. None of them speaks below 10,000 rows, which take 44 pages
-/// at least: 32 bytes of header and column, and 4 of line pointer. The tree of a partitioned table may be of any size.
-pub(super) fn is_judged_by_statistics(table: &Table) -> bool {
-    const MIN_PAGES: u32 = 32;
-    table.n_pages >= MIN_PAGES || table.kind == TableKind::Partitioned
-}
-
 /// Reads the catalog as a running transaction sees it.
 pub(crate) async fn load_in(transaction: &Transaction<'_>) -> Result<Catalog> {
     let row = transaction.query_one(sql::SERVER, &[]).await.map_err(Error::query(DOING))?;
@@ -185,11 +141,35 @@ pub(crate) async fn load_server(connection: &mut Connection) -> Result<(Server, 
     Ok((Server { catalog, settings, activity }, surroundings))
 }
 
-const DOING: &str = "read the catalog";
-/// Reading more tables takes longer than connecting once more does.
-const MANY_TABLES: usize = 1000;
+pub(super) const DOING: &str = "read the catalog";
 
-async fn snapshot(connection: &mut Connection) -> Result<Transaction<'_>> {
+/// How exact the sizes of relations are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sizes {
+    /// As the files are now.
+    Now,
+    /// As VACUUM, ANALYZE or the build left them, where little was written since; reading them is many times faster.
+    Analyzed,
+}
+
+impl Sizes {
+    pub(super) fn may_be_old(self) -> bool {
+        self == Self::Analyzed
+    }
+}
+
+/// What the parts of tables refer to as a column, by the table's oid and `pg_attribute.attnum`.
+pub(super) type Attributes = HashMap<(u32, i16), Attribute>;
+
+pub(super) struct Attribute {
+    /// Where among the table's columns it is.
+    pub(super) at: usize,
+    pub(super) type_oid: u32,
+    /// 0 for types without one.
+    pub(super) collation: u32,
+}
+
+pub(super) async fn snapshot(connection: &mut Connection) -> Result<Transaction<'_>> {
     connection
         .client_mut()
         .build_transaction()
@@ -206,22 +186,24 @@ pub(crate) fn get<'r, T: FromSql<'r>>(row: &'r Row, column: &str) -> Result<T> {
 }
 
 async fn read(transaction: &Transaction<'_>, major: u32) -> Result<Catalog> {
-    let mut catalog = read_tables(transaction).await?;
-    read_parts(transaction, major, &mut catalog.tables, |_| true).await?;
+    let mut catalog = read_tables(transaction, Sizes::Now).await?;
+    read_parts(transaction, major, &mut catalog.tables, Sizes::Now, |_| true).await?;
     Ok(catalog)
 }
 
 /// Reads the tables without their parts.
-async fn read_tables(transaction: &Transaction<'_>) -> Result<Catalog> {
-    let query = |statement: &'static str| transaction.query(statement, &[]);
+pub(super) async fn read_tables(transaction: &Transaction<'_>, sizes: Sizes) -> Result<Catalog> {
     let search_path =
         get(&transaction.query_one(sql::SEARCH_PATH, &[]).await.map_err(Error::query(DOING))?, "schemas")?;
     let mut tables = Vec::new();
-    for row in query(sql::CATALOG_TABLES).await.map_err(Error::query(DOING))? {
-        tables.push(table(&row)?);
+    let rows = transaction.query(sql::CATALOG_TABLES, &[&sizes.may_be_old()]).await;
+    for row in rows.map_err(Error::query(DOING))? {
+        // It was dropped since the snapshot was taken: what the server tells of its file is of now.
+        let Some(file_pages) = get::<Option<i64>>(&row, "n_file_pages")? else { continue };
+        tables.push(table(&row, file_pages)?);
     }
     let mut extensions = Vec::new();
-    for row in query(sql::CATALOG_EXTENSIONS).await.map_err(Error::query(DOING))? {
+    for row in transaction.query(sql::CATALOG_EXTENSIONS, &[]).await.map_err(Error::query(DOING))? {
         extensions.push(get(&row, "name")?);
     }
     let counted_s = counted_s(transaction).await?;
@@ -229,48 +211,36 @@ async fn read_tables(transaction: &Transaction<'_>) -> Result<Catalog> {
 }
 
 /// Reads columns, indexes and constraints of these tables, which are ordered by oid, and statistics of those that are wanted.
-async fn read_parts(
+pub(super) async fn read_parts(
     transaction: &Transaction<'_>,
     major: u32,
     tables: &mut [Table],
+    sizes: Sizes,
     is_wanted: fn(&Table) -> bool,
 ) -> Result<()> {
     let oids: Vec<u32> = tables.iter().map(|table| table.oid).collect();
-    let oids: [&(dyn ToSql + Sync); 1] = [&oids];
-    let of_tables = |statement: &'static str| transaction.query(statement, &oids);
-    for row in of_tables(sql::CATALOG_COLUMNS).await.map_err(Error::query(DOING))? {
-        let (table, column) = (get(&row, "table")?, column(&row)?);
-        if let Some(table) = find(tables, table) {
-            table.columns.push(column);
-        }
+    let mut attributes = Attributes::new();
+    let rows = transaction.query_raw(sql::CATALOG_COLUMNS, [&oids]).await.map_err(Error::query(DOING))?;
+    let mut rows = pin!(rows);
+    while let Some(row) = rows.try_next().await.map_err(Error::query(DOING))? {
+        let table: u32 = get(&row, "table")?;
+        let Some(at) = find(tables, table) else { continue };
+        let columns = &mut tables[at].columns;
+        let attribute = Attribute {
+            at: columns.len(),
+            type_oid: get(&row, "type")?,
+            collation: get(&row, "collation_oid")?,
+        };
+        attributes.insert((table, get(&row, "number")?), attribute);
+        columns.push(column(&row)?);
     }
-    let usage = index_usage(transaction, major, oids[0]).await?;
-    let keys = of_tables(sql::CATALOG_INDEX_KEYS).await.map_err(Error::query(DOING))?;
-    // Both are ordered by table and index.
-    let mut keys = keys.iter().peekable();
-    for row in of_tables(sql::CATALOG_INDEXES).await.map_err(Error::query(DOING))? {
-        let (table, mut index) = (get(&row, "table")?, index(&row)?);
-        while let Some(row) = keys.next_if(|row| get(row, "index").is_ok_and(|oid: u32| oid == index.oid)) {
-            if get(row, "is_included")? {
-                index.include.push(get(row, "column")?);
-            } else {
-                index.keys.push(index_key(row, &index)?);
-            }
-        }
-        index.usage = usage.as_ref().map(|usage| usage.get(&index.oid).copied().unwrap_or_default());
-        if let Some(table) = find(tables, table) {
-            table.indexes.push(index);
-        }
-    }
-    for table in &mut *tables {
-        table.indexes.sort_by(|a, b| a.name.cmp(&b.name));
-    }
-    for row in of_tables(sql::CATALOG_CONSTRAINTS).await.map_err(Error::query(DOING))? {
+    read_indexes(transaction, major, tables, &attributes, sizes).await?;
+    for row in transaction.query(sql::CATALOG_CONSTRAINTS, &[&oids]).await.map_err(Error::query(DOING))? {
         let (table, constraint) = (get(&row, "table")?, constraint(&row)?);
         // NOT ENFORCED (PostgreSQL 18): nothing checks it and no plan relies on it, so it is a note, not a constraint.
         let is_enforced = !constraint.definition.ends_with(" NOT ENFORCED");
-        if let Some(table) = find(tables, table).filter(|_| is_enforced) {
-            table.constraints.push(constraint);
+        if let Some(at) = find(tables, table).filter(|_| is_enforced) {
+            tables[at].constraints.push(constraint);
         }
     }
     read_statistics(transaction, major, tables, is_wanted).await
@@ -323,9 +293,9 @@ pub(super) async fn index_usage(
     rows.iter().map(of_row).collect::<Result<_>>().map(Some)
 }
 
-fn find(tables: &mut [Table], oid: u32) -> Option<&mut Table> {
-    let at = tables.binary_search_by_key(&oid, |table| table.oid).ok()?;
-    tables.get_mut(at)
+/// Finds a table among those that are ordered by oid.
+pub(super) fn find(tables: &[Table], oid: u32) -> Option<usize> {
+    tables.binary_search_by_key(&oid, |table| table.oid).ok()
 }
 
 async fn read_statistics(
@@ -472,7 +442,7 @@ fn extended_statistics(row: &Row) -> Result<ExtendedStatistics> {
     })
 }
 
-fn table(row: &Row) -> Result<Table> {
+fn table(row: &Row, file_pages: i64) -> Result<Table> {
     let kind = match character(row, "kind")? {
         'p' => TableKind::Partitioned,
         'm' => TableKind::MaterializedView,
@@ -481,7 +451,7 @@ fn table(row: &Row) -> Result<Table> {
         _ => TableKind::Ordinary,
     };
     let n_rows: f32 = get(row, "n_rows")?;
-    let (analyzed_pages, file_pages): (i32, i64) = (get(row, "n_pages")?, get(row, "n_file_pages")?);
+    let analyzed_pages: i32 = get(row, "n_pages")?;
     let n_pages = u32::try_from(file_pages).unwrap_or(u32::MAX);
     let n_rows = scaled(n_rows, analyzed_pages.into(), n_pages.into());
     let parent: Option<u32> = get(row, "parent")?;
@@ -491,7 +461,8 @@ fn table(row: &Row) -> Result<Table> {
         schema: get(row, "schema")?,
         name: get(row, "name")?,
         kind,
-        columns: Vec::new(),
+        // A list that grows takes up to twice what it holds.
+        columns: Vec::with_capacity(usize::try_from(get::<i16>(row, "n_attributes")?).unwrap_or(0)),
         indexes: Vec::new(),
         constraints: Vec::new(),
         n_rows,
@@ -510,25 +481,24 @@ fn table(row: &Row) -> Result<Table> {
 
 /// Returns the rows of a relation as it is now: the planner keeps the density that ANALYZE saw and counts with the
 /// pages that are there.
-fn scaled(n_rows: f32, analyzed_pages: f64, n_pages: f64) -> f64 {
+pub(super) fn scaled(n_rows: f32, analyzed_pages: f64, n_pages: f64) -> f64 {
     let n_rows = f64::from(n_rows);
     if analyzed_pages > 0.0 && n_pages > 0.0 { n_rows / analyzed_pages * n_pages } else { n_rows }
 }
 
 fn activity(row: &Row) -> Result<Option<Activity>> {
-    let count =
-        |name: &str| -> Result<Option<u64>> { Ok(get::<Option<i64>>(row, name)?.map(i64::unsigned_abs)) };
-    let Some(n_inserted) = count("n_inserted")? else { return Ok(None) };
+    if !get::<bool>(row, "is_counted")? {
+        return Ok(None);
+    }
+    let count = |name: &str| -> Result<u64> { Ok(get::<i64>(row, name)?.unsigned_abs()) };
     Ok(Some(Activity {
-        n_inserted,
-        n_updated: count("n_updated")?.unwrap_or(0),
-        n_hot_updated: count("n_hot_updated")?.unwrap_or(0),
-        n_deleted: count("n_deleted")?.unwrap_or(0),
-        n_seq_scans: count("n_seq_scans")?.unwrap_or(0),
-        // There is none for a table without indexes.
-        n_index_scans: count("n_index_scans")?.unwrap_or(0),
-        n_rows_seq_read: count("n_rows_seq_read")?.unwrap_or(0),
-        n_modified_since_analyze: count("n_modified_since_analyze")?.unwrap_or(0),
+        n_inserted: count("n_inserted")?,
+        n_updated: count("n_updated")?,
+        n_hot_updated: count("n_hot_updated")?,
+        n_deleted: count("n_deleted")?,
+        n_seq_scans: count("n_seq_scans")?,
+        n_rows_seq_read: count("n_rows_seq_read")?,
+        n_modified_since_analyze: count("n_modified_since_analyze")?,
     }))
 }
 
@@ -547,66 +517,6 @@ fn column(row: &Row) -> Result<Column> {
         is_ordered_by_bytes: get(row, "is_ordered_by_bytes")?,
         element_type: get(row, "element_type")?,
     })
-}
-
-fn index(row: &Row) -> Result<Index> {
-    let size_bytes: i64 = get(row, "size_bytes")?;
-    let (n_rows, analyzed_pages): (f32, i32) = (get(row, "n_rows")?, get(row, "n_pages")?);
-    let size_bytes = u64::try_from(size_bytes).unwrap_or(0);
-    let n_pages = f64::from(u32::try_from(size_bytes / BLOCK_BYTES).unwrap_or(u32::MAX));
-    Ok(Index {
-        oid: get(row, "oid")?,
-        name: get(row, "name")?,
-        method: get(row, "method")?,
-        definition: get(row, "definition")?,
-        keys: Vec::new(),
-        include: Vec::new(),
-        is_unique: get(row, "is_unique")?,
-        predicate: get(row, "predicate")?,
-        is_valid: get(row, "is_valid")?,
-        is_ready: get(row, "is_ready")?,
-        is_deferrable: get(row, "is_deferrable")?,
-        nulls_not_distinct: get(row, "nulls_not_distinct")?,
-        is_replica_identity: get(row, "is_replica_identity")?,
-        is_clustered: get(row, "is_clustered")?,
-        parent: get(row, "parent")?,
-        referencing: get(row, "referencing")?,
-        extension: get(row, "extension")?,
-        options: get(row, "options")?,
-        comment: get(row, "comment")?,
-        usage: None,
-        is_constraint: get(row, "is_constraint")?,
-        // The metapage holds no rows (`estimate_rel_size` in plancat.c).
-        n_rows: scaled(n_rows, f64::from(analyzed_pages) - 1.0, n_pages - 1.0),
-        size_bytes,
-        statistics: Vec::new(),
-    })
-}
-
-fn index_key(row: &Row, index: &Index) -> Result<IndexKey> {
-    let expression: Option<String> = get(row, "expression")?;
-    let is_collated =
-        |expression: &str| has_collation(&index.definition, index.predicate.as_deref(), expression);
-    let has_other_collation: Option<bool> = get(row, "has_other_collation")?;
-    Ok(IndexKey {
-        column: get(row, "column")?,
-        opclass: get(row, "opclass")?,
-        opfamily: get(row, "opfamily")?,
-        opclass_type: get(row, "opclass_type")?,
-        collation: get(row, "collation")?,
-        has_other_collation: has_other_collation
-            .unwrap_or_else(|| expression.as_deref().is_some_and(is_collated)),
-        descending: get(row, "descending")?,
-        nulls_first: get(row, "nulls_first")?,
-        expression,
-    })
-}
-
-/// Whether an index's definition gives this key a collation that the expression itself has not: only then does
-/// `pg_get_indexdef` write one behind it.
-fn has_collation(definition: &str, predicate: Option<&str>, expression: &str) -> bool {
-    let keys = predicate.and_then(|predicate| definition.strip_suffix(predicate)).unwrap_or(definition);
-    keys.contains(&format!("{expression} COLLATE "))
 }
 
 fn constraint(row: &Row) -> Result<Constraint> {

@@ -6,7 +6,10 @@ use std::time::Duration;
 use tokio_postgres::error::{DbError, ErrorPosition, SqlState};
 
 use crate::error::{Error as RunError, ExitStatus};
+use crate::index::change::failure::Failure;
 use crate::pg::conninfo;
+
+const LOCK_HINT: &str = "Another session holds the lock; try again later or raise `--lock-timeout`.";
 
 /// A failure at the edge to PostgreSQL.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +32,9 @@ pub(crate) enum Error {
         #[source]
         source: tokio_postgres::Error,
     },
+    /// It was given up because it already kept others waiting.
+    #[error("could not {doing}: its locks were not all free within {:.1} s", .timeout.as_secs_f64())]
+    LocksHeld { doing: String, timeout: Duration },
     #[error("could not explain the statement")]
     Statement {
         statement: String,
@@ -84,9 +90,12 @@ impl Error {
     /// Returns the SQLSTATE of a failed query, if the server gave one.
     pub(crate) fn code(&self) -> Option<&SqlState> {
         match self {
-            Self::Query { source, .. } | Self::Statement { source, .. } | Self::Connect { source, .. } => {
-                source.code()
-            }
+            Self::Query { source, .. }
+            | Self::Statement { source, .. }
+            | Self::Connect { source, .. }
+            | Self::NoJournal { source, .. } => source.code(),
+            // As good as the server's own limit for a single lock.
+            Self::LocksHeld { .. } => Some(&SqlState::LOCK_NOT_AVAILABLE),
             _ => None,
         }
     }
@@ -94,6 +103,18 @@ impl Error {
     /// The same as its five characters.
     pub(crate) fn sqlstate(&self) -> Option<&str> {
         self.code().map(SqlState::code)
+    }
+
+    /// Judges a failed change: no SQLSTATE is a lost session only where a server should have answered.
+    pub(crate) fn failure(&self) -> Failure {
+        match self {
+            Self::Query { .. }
+            | Self::Connect { .. }
+            | Self::ConnectTimeout { .. }
+            | Self::LocksHeld { .. }
+            | Self::NoJournal { .. } => Failure::of(self.sqlstate()),
+            _ => Failure::Other,
+        }
     }
 
     pub(crate) fn is_cancelled(&self) -> bool {
@@ -124,6 +145,7 @@ impl From<Error> for RunError {
                 .cause(reason)
                 .hint("Check sslrootcert, sslcert and sslkey, or use another sslmode."),
             Error::Query { source, .. } => query_error(message, source, None),
+            Error::LocksHeld { .. } => Self::server(message).hint(LOCK_HINT),
             Error::Statement { statement, offset, source } => {
                 query_error(message, source, Some((statement.as_str(), *offset)))
             }
@@ -226,9 +248,7 @@ fn query_error(
             error.hint("perfkit runs statements read-only; add `--allow-writes` where the command has it.")
         }
         SqlState::QUERY_CANCELED => error.hint("Raise `--statement-timeout` if the statement needs longer."),
-        SqlState::LOCK_NOT_AVAILABLE => {
-            error.hint("Another session holds the lock; try again later or raise `--lock-timeout`.")
-        }
+        SqlState::LOCK_NOT_AVAILABLE => error.hint(LOCK_HINT),
         SqlState::DISK_FULL => error.hint("Free disk space on the server, then run the command again."),
         SqlState::UNDEFINED_PARAMETER => {
             error.hint("Give the statement its `$n` values: `params` in perfkit.yaml.")
@@ -239,7 +259,18 @@ fn query_error(
 
 #[cfg(test)]
 mod tests {
-    use super::place;
+    use super::*;
+
+    #[test]
+    fn only_a_server_loses_a_session() {
+        let check = |error: &Error, expected| assert_eq!(error.failure(), expected, "{error}");
+        check(&Error::file("write journal")(std::io::ErrorKind::StorageFull.into()), Failure::Other);
+        check(
+            &Error::ConnectTimeout { target: String::new(), timeout: Duration::ZERO },
+            Failure::SessionLost,
+        );
+        check(&Error::LocksHeld { doing: String::new(), timeout: Duration::ZERO }, Failure::Busy);
+    }
 
     #[test]
     fn names_the_place_in_the_users_own_text() {

@@ -45,7 +45,8 @@ pub(super) async fn measure(
     parameters: &Parameters,
     allow_writes: bool,
 ) -> Result<String> {
-    const OPTIONS: &str = "ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON";
+    // VERBOSE for the schemas of tables.
+    const OPTIONS: &str = "ANALYZE, VERBOSE, BUFFERS, TIMING OFF, FORMAT JSON";
     rolled_back(connection, OPTIONS, statement, parameters, allow_writes).await
 }
 
@@ -226,10 +227,21 @@ pub(crate) async fn run_prepared(
 ///
 /// The server writes a property a line. Reading the lines needs no stack, however deep the plan is.
 pub(super) fn index_names(plan: &str) -> impl Iterator<Item = String> {
-    plan.lines().filter_map(|line| {
-        let value = line.trim_start().strip_prefix("\"Index Name\": ")?;
-        serde_json::from_str(value.trim_end_matches(',')).ok()
+    plan.lines().filter_map(|line| property(line, "\"Index Name\": "))
+}
+
+/// Returns the tables that a plan with VERBOSE reads or writes, by schema and name. A table's schema is in the line after
+/// its name (`ExplainTargetRel`).
+pub(super) fn table_names(plan: &str) -> impl Iterator<Item = (String, String)> {
+    let lines = plan.lines().zip(plan.lines().skip(1));
+    lines.filter_map(|(line, next)| {
+        Some((property(next, "\"Schema\": ")?, property(line, "\"Relation Name\": ")?))
     })
+}
+
+fn property(line: &str, key: &str) -> Option<String> {
+    let value = line.trim_start().strip_prefix(key)?;
+    serde_json::from_str(value.trim_end_matches(',')).ok()
 }
 
 /// Returns the plan as the server wrote it: it may nest deeper than `serde_json` goes.
@@ -297,6 +309,8 @@ mod tests {
       "Plans": [
         {
           "Index Name": "a \"b\", c",
+          "Relation Name": "T, t",
+          "Schema": "s",
           "Total Cost": 8.3,
           "Filter": "(t = '\"Index Name\": \"x\"'::text)"
         },
@@ -315,6 +329,7 @@ mod tests {
         assert_eq!(plan_rows(PLAN).unwrap().to_string(), "3");
         assert!(top_number(PLAN, "Startup Cost").is_err());
         assert_eq!(index_names(PLAN).collect::<Vec<_>>(), ["a \"b\", c", "t_pkey"]);
+        assert_eq!(table_names(PLAN).collect::<Vec<_>>(), [("s".to_owned(), "T, t".to_owned())]);
     }
 
     #[test]

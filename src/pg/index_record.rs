@@ -85,7 +85,7 @@ pub(crate) async fn counters(connection: &Connection, index: &IndexName) -> Resu
 }
 
 /// Runs a query where definitions name schemas in full: they must mean the same in any session.
-async fn qualified<T>(
+pub(super) async fn qualified<T>(
     connection: &Connection,
     query: impl Future<Output = Result<T, tokio_postgres::Error>>,
 ) -> Result<T> {

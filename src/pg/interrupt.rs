@@ -1,5 +1,6 @@
 //! Ctrl-C: cancels what runs on every server before the command ends.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -16,6 +17,8 @@ const CANCEL_TIMEOUT: Duration = Duration::from_secs(2);
 pub(crate) struct Interrupt {
     raised: Arc<watch::Sender<bool>>,
     running: Arc<Mutex<Vec<Running>>>,
+    /// No number comes again: a guard must not remove another connection than its own.
+    next_id: Arc<AtomicU64>,
 }
 
 /// A connection whose statement can be cancelled.
@@ -27,7 +30,7 @@ struct Running {
 
 impl Interrupt {
     pub(crate) fn new() -> Self {
-        Self { raised: Arc::new(watch::Sender::new(false)), running: Arc::default() }
+        Self { raised: Arc::new(watch::Sender::new(false)), running: Arc::default(), next_id: Arc::default() }
     }
 
     pub(crate) fn is_raised(&self) -> bool {
@@ -65,9 +68,8 @@ impl Interrupt {
 
     /// Adds a connection until the returned guard is dropped.
     pub(super) fn register(&self, token: CancelToken, tls: Option<Tls>) -> Registration {
-        let mut running = self.lock();
-        let id = running.last().map_or(0, |last| last.id + 1);
-        running.push(Running { id, token, tls });
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        self.lock().push(Running { id, token, tls });
         Registration { interrupt: self.clone(), id }
     }
 

@@ -9,8 +9,8 @@ use super::connect::{Access, Connection, Target};
 use super::error::{Error, Result};
 use super::interrupt::Interrupt;
 use super::sql;
-use crate::index::change::Change;
 use crate::index::change::journal::{self, Entry, FORMAT, History, Run, RunId, SessionName, Step};
+use crate::index::change::{Change, IndexName};
 use crate::random;
 use crate::sources::now_us;
 
@@ -23,10 +23,21 @@ pub(crate) enum Journal {
     File(JournalFile),
 }
 
+/// What can be seen of a session that a journal names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Life {
+    Over,
+    Certain,
+    /// A process of its number works on the table, for a role whose sessions are hidden from this one.
+    Possible,
+}
+
 /// A file with one JSON object a line.
 pub(crate) struct JournalFile {
     path: PathBuf,
     file: File,
+    /// Of its whole lines: what is behind them is not the journal's.
+    n_bytes: u64,
 }
 
 impl Journal {
@@ -127,20 +138,38 @@ pub(crate) async fn own_session(connection: &Connection) -> Result<SessionName> 
     Ok(SessionName { pid: get(&row, "pid")?, backend_start_us: get(&row, "backend_start_us")? })
 }
 
-/// Whether the session that a journal names still runs: the server ends a statement whose client was killed.
-pub(crate) async fn is_alive(connection: &Connection, session: &SessionName) -> Result<bool> {
+/// Returns whether the session that a journal names for a change of this index still runs: the server ends a statement whose
+/// client was killed.
+pub(crate) async fn life(connection: &Connection, session: &SessionName, index: &IndexName) -> Result<Life> {
     let row = connection
-        .query_one(sql::SESSION_IS_ALIVE, &[&session.pid, &session.backend_start_us])
+        .query_opt(
+            sql::SESSION_IS_ALIVE,
+            &[&session.pid, &session.backend_start_us, &index.schema, &index.table],
+        )
         .await
         .map_err(Error::query("look for a session"))?;
-    get(&row, "is_alive")
+    Ok(match row {
+        None => Life::Over,
+        Some(row) if get(&row, "is_certain")? => Life::Certain,
+        Some(_) => Life::Possible,
+    })
 }
 
-/// Whether there is the journal's table, and its schema.
+/// Whether there is the journal's table, and its schema. The SQL in it is run when a run is undone, so a table that somebody
+/// else may have put there is refused.
 async fn exists(connection: &Connection) -> Result<(bool, bool)> {
     let row =
         connection.query_one(sql::JOURNAL_EXISTS, &[]).await.map_err(Error::query("look for the journal"))?;
-    Ok((get(&row, "has_table")?, get(&row, "has_schema")?))
+    match get::<Option<String>>(&row, "strange_owner")? {
+        None => Ok((get(&row, "has_table")?, get(&row, "has_schema")?)),
+        Some(owner) => Err(Error::Journal {
+            place: TABLE.to_owned(),
+            reason: format!(
+                "it belongs to role \"{owner}\", which is neither this role nor a superuser nor the database's owner"
+            ),
+            hint: "Keep the journal in a file, `--journal FILE`, or have a superuser check the table and change its owner.",
+        }),
+    }
 }
 
 /// Creates what is missing. IF NOT EXISTS alone asks for the privilege even where there is nothing to create.
@@ -206,21 +235,47 @@ impl JournalFile {
             file.set_len(whole as u64).map_err(Error::file(doing()))?;
         }
         file.sync_all().map_err(Error::file(doing()))?;
-        Ok(Self { path: path.to_owned(), file })
+        Ok(Self { path: path.to_owned(), file, n_bytes: whole as u64 })
     }
 
     fn append(&mut self, lines: &[String]) -> Result<()> {
         let text = lines.join("\n") + "\n";
-        self.file
-            .write_all(text.as_bytes())
-            .and_then(|()| self.file.sync_data())
-            .map_err(Error::file(format!("write journal {:?}", self.path)))
+        let mut write = || {
+            self.cut()?;
+            self.file.write_all(text.as_bytes())?;
+            self.file.sync_data()
+        };
+        match write() {
+            Ok(()) => {
+                self.n_bytes += text.len() as u64;
+                Ok(())
+            }
+            Err(error) => {
+                // A full disk takes the first half of a line. If it cannot be cut off now, then before the next line.
+                _ = self.cut();
+                Err(Error::file(format!("write journal {:?}", self.path))(error))
+            }
+        }
+    }
+
+    fn cut(&self) -> std::io::Result<()> {
+        if self.file.metadata()?.len() == self.n_bytes { Ok(()) } else { self.file.set_len(self.n_bytes) }
     }
 }
 
-/// The bytes without a last line that has no end: a killed perfkit was writing it, and has not acted on it.
+/// The bytes without last lines that were not written to their end: perfkit was killed meanwhile, and has not acted on them.
+/// They end anywhere, or where the power failed, hold zeros in the place of what did not reach the disk.
 fn whole_lines(bytes: &[u8]) -> &[u8] {
-    &bytes[..bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1)]
+    let end_of_line = |bytes: &[u8]| bytes.iter().rposition(|byte| *byte == b'\n');
+    let mut whole = &bytes[..end_of_line(bytes).map_or(0, |end| end + 1)];
+    while let Some((_, text)) = whole.split_last() {
+        let last = end_of_line(text).map_or(0, |end| end + 1);
+        if !text[last..].contains(&0) {
+            break;
+        }
+        whole = &whole[..last];
+    }
+    whole
 }
 
 fn parse(path: &Path, bytes: &[u8]) -> Result<Vec<History>> {
@@ -231,4 +286,60 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<Vec<History>> {
         entries.push(entry.map_err(|error| unreadable(format!("{}, line {}", place(), i + 1), &error))?);
     }
     journal::replay(entries).map_err(|error| unreadable(place(), &error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(id: &str) -> String {
+        let run = Run {
+            format: FORMAT,
+            id: RunId(id.to_owned()),
+            started_us: 0,
+            perfkit_version: String::new(),
+            target: String::new(),
+            database: String::new(),
+            changes: Vec::new(),
+        };
+        serde_json::to_string(&Entry::Run(run)).unwrap()
+    }
+
+    #[test]
+    fn what_was_not_written_to_its_end_does_not_count() {
+        let check =
+            |bytes: &[u8], expected: usize| assert_eq!(whole_lines(bytes).len(), expected, "{bytes:?}");
+        check(b"", 0);
+        check(b"{}", 0);
+        check(b"{}\n{}\n", 6);
+        check(b"{}\n{}\n{", 6);
+        check(b"{}\n\0\0\0", 3);
+        check(b"{}\n{\"a\0\0\n{}\0\n\0", 3);
+        check(b"\0\n", 0);
+        // Zeros before a whole line are damage, which must be said.
+        check(b"{}\n\0\n{}\n", 8);
+    }
+
+    #[test]
+    fn half_a_line_does_not_spoil_the_next_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal.jsonl");
+        let mut journal = JournalFile::open(&path).unwrap();
+        journal.append(&[run("a")]).unwrap();
+        // What a write that failed has left, and could not be cut off.
+        OpenOptions::new().append(true).open(&path).unwrap().write_all(b"{\"entry\":").unwrap();
+        assert_eq!(torn_bytes(&path).unwrap(), 9);
+        journal.append(&[run("b")]).unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), format!("{}\n{}\n", run("a"), run("b")));
+        drop(journal);
+        // As after a power failure.
+        OpenOptions::new().append(true).open(&path).unwrap().write_all(b"{\0\0\0\n").unwrap();
+        JournalFile::open(&path).unwrap().append(&[run("c")]).unwrap();
+        let ids: Vec<String> = parse(&path, &std::fs::read(&path).unwrap())
+            .unwrap()
+            .into_iter()
+            .map(|history| history.run.id.0)
+            .collect();
+        assert_eq!(ids, ["a", "b", "c"]);
+    }
 }

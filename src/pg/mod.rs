@@ -2,6 +2,7 @@
 
 pub(crate) mod audit;
 pub(crate) mod catalog;
+mod catalog_indexes;
 pub(crate) mod connect;
 pub(crate) mod conninfo;
 pub(crate) mod copy;

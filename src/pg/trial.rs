@@ -1,6 +1,5 @@
 //! Indexes on trial: built under names of their own, switched or dropped again, and what statements cost with them.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::catalog::get;
@@ -10,7 +9,8 @@ use super::explain;
 use super::sql;
 use super::value::TextValue;
 use crate::index::Definition;
-use crate::index::verification::Run;
+use crate::index::verification::{Named, Run};
+use crate::query;
 
 /// Names that begin so are perfkit's to drop.
 const PREFIX: &str = "perfkit_verify_";
@@ -96,13 +96,13 @@ pub(crate) async fn switch(connection: &Connection, all: &[u32], live: &[u32]) -
     switched.map(drop).map_err(Error::query("switch indexes of the copy"))
 }
 
-/// Runs a statement, rolls it back, and returns what it cost and the names of the indexes in its plan.
+/// Runs a statement, rolls it back, and returns what it cost and what its plan names.
 pub(crate) async fn run(
     connection: &mut Connection,
     statement: &str,
     parameters: &[TextValue],
     allow_writes: bool,
-) -> Result<(Run, Vec<String>)> {
+) -> Result<(Run, Named)> {
     let text = explain::measure(connection, statement, parameters, allow_writes).await?;
     let bad = |reason: String| Error::Answer { what: "EXPLAIN".to_owned(), reason };
     let plan: serde_json::Value =
@@ -110,7 +110,32 @@ pub(crate) async fn run(
     let number = |pointer: &str| plan.pointer(pointer).and_then(serde_json::Value::as_f64);
     let ms = number("/0/Execution Time").ok_or_else(|| bad("the plan has no execution time".to_owned()))?;
     let blocks = |kind: &str| number(&format!("/0/Plan/Shared {kind} Blocks")).unwrap_or(0.0);
-    let names: BTreeSet<String> = explain::index_names(&text).collect();
-    let names = names.into_iter().collect();
-    Ok((Run { ms, blocks: blocks("Hit") + blocks("Read") }, names))
+    Ok((Run { ms, blocks: blocks("Hit") + blocks("Read") }, named(&text)))
+}
+
+/// Returns the volatile functions, other than the server's own, that a statement calls by name: what they do is not known.
+pub(crate) async fn volatile_functions(connection: &Connection, statement: &str) -> Result<Vec<String>> {
+    let called = query::called(statement);
+    let rows = connection.query(sql::VOLATILE_FUNCTIONS, &[&called]).await;
+    let rows = rows.map_err(Error::query("look up the functions of a statement"))?;
+    rows.iter().map(|row| get(row, "name")).collect()
+}
+
+/// Returns what the plan of a statement names that is not run.
+pub(crate) async fn plan(
+    connection: &Connection,
+    statement: &str,
+    parameters: &[TextValue],
+) -> Result<Named> {
+    Ok(named(&explain::estimate_verbosely(connection, statement, parameters).await?))
+}
+
+/// Returns what the plan of a statement names for any values.
+pub(crate) async fn generic_plan(connection: &Connection, statement: &str) -> Result<Named> {
+    let n_parameters = query::placeholder_count(statement);
+    Ok(named(&explain::generic(connection, statement, n_parameters).await?))
+}
+
+fn named(plan: &str) -> Named {
+    Named { tables: explain::table_names(plan).collect(), indexes: explain::index_names(plan).collect() }
 }

@@ -2,7 +2,7 @@
 
 use super::{Node, Server, Subject};
 use crate::catalog::{Catalog, Index, Table, TableKind};
-use crate::index::{Definition, Key, Method, Predicate, candidates};
+use crate::index::{Definition, Key, Predicate, candidates};
 use crate::query::condition::{self, Against, ColumnName, Condition, Operator, Wrapping};
 use crate::query::{self, Operand, SortItem, quote};
 
@@ -154,7 +154,7 @@ fn wanted(subject: &Subject, scan: &Node, indexable: &Indexable, sort: &[Key]) -
         .map(|column| Predicate::null_test(column, true));
     let schema = schema.unwrap_or_else(|| "public".to_owned());
     let table = relation.clone();
-    Some(Definition { schema, table, method: Method::Btree, keys, include: Vec::new(), predicate })
+    Some(Definition { predicate, ..Definition::btree(schema, table, keys) })
 }
 
 fn existing<'s>(

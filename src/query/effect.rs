@@ -51,21 +51,29 @@ const FUNCTIONS: [&str; 40] = [
 /// Returns the functions that a statement calls by name and whose effects a rollback does not undo. What a view, a
 /// trigger or another function calls cannot be seen in the statement.
 pub(crate) fn outside_effects(sql: &str) -> Vec<&'static str> {
-    let Ok(tokens) = Tokenizer::new(&PostgreSqlDialect {}, sql).tokenize() else { return Vec::new() };
-    let mut tokens = tokens.iter().filter(|token| !matches!(token, Token::Whitespace(_))).peekable();
+    let called = called(sql);
     let mut found = Vec::new();
-    while let Some(token) = tokens.next() {
-        let Token::Word(word) = token else { continue };
-        if tokens.peek() != Some(&&Token::LParen) {
-            continue;
-        }
-        let known = FUNCTIONS.iter().find(|function| match word.quote_style {
-            Some(_) => **function == word.value,
-            None => function.eq_ignore_ascii_case(&word.value),
-        });
+    for name in &called {
+        let known = FUNCTIONS.iter().find(|function| *function == name);
         found.extend(known.filter(|known| !found.contains(*known)));
     }
     found
+}
+
+/// Returns the names before a parenthesis, those of functions among them, as the server folds them.
+pub(crate) fn called(sql: &str) -> Vec<String> {
+    let Ok(tokens) = Tokenizer::new(&PostgreSqlDialect {}, sql).tokenize() else { return Vec::new() };
+    let mut tokens = tokens.iter().filter(|token| !matches!(token, Token::Whitespace(_))).peekable();
+    let mut called = Vec::new();
+    while let Some(token) = tokens.next() {
+        if let (Token::Word(word), Some(Token::LParen)) = (token, tokens.peek()) {
+            called.push(match word.quote_style {
+                Some(_) => word.value.clone(),
+                None => word.value.to_ascii_lowercase(),
+            });
+        }
+    }
+    called
 }
 
 #[cfg(test)]
@@ -84,6 +92,11 @@ mod tests {
         ] {
             assert_eq!(outside_effects(sql), expected, "{sql}");
         }
+    }
+
+    #[test]
+    fn names_what_is_called() {
+        assert_eq!(called("SELECT f (1), s.\"G\"(2), h FROM t WHERE a IN (1)"), ["f", "G", "in"]);
     }
 
     #[test]

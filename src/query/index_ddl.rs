@@ -47,6 +47,9 @@ pub(crate) struct IndexDdlKey {
     pub(crate) collation: Option<String>,
     /// With its parameters.
     pub(crate) opclass: Option<String>,
+    /// Both as they are written, with their schemas.
+    pub(crate) collation_sql: Option<String>,
+    pub(crate) opclass_sql: Option<String>,
     pub(crate) descending: bool,
     pub(crate) nulls_first: bool,
 }
@@ -366,8 +369,15 @@ fn key(pieces: &[Lexeme]) -> Option<IndexDdlKey> {
             column.insert(name.name).clone()
         }
     };
-    let collation = if reader.takes("collate") { Some(reader.qualified()?) } else { None };
+    let mut collation = None;
+    let mut collation_sql = None;
+    if reader.takes("collate") {
+        let start = reader.at;
+        collation = Some(reader.qualified()?);
+        collation_sql = Some(text(&pieces[start..reader.at]));
+    }
     let mut opclass = None;
+    let opclass_start = reader.at;
     let is_order = |piece: &Lexeme| ["asc", "desc", "nulls"].iter().any(|word| is(piece, word));
     if reader.peek().is_some_and(|piece| !is_order(piece)) {
         let name = reader.qualified()?;
@@ -381,6 +391,7 @@ fn key(pieces: &[Lexeme]) -> Option<IndexDdlKey> {
             None => name,
         });
     }
+    let opclass_sql = opclass.is_some().then(|| text(&pieces[opclass_start..reader.at]));
     let descending = reader.takes("desc");
     if !descending {
         reader.takes("asc");
@@ -397,6 +408,8 @@ fn key(pieces: &[Lexeme]) -> Option<IndexDdlKey> {
         sql,
         collation,
         opclass,
+        collation_sql,
+        opclass_sql,
         descending,
         nulls_first,
     })
@@ -430,6 +443,10 @@ mod tests {
         assert_eq!((second.sql.as_str(), second.collation.as_deref()), ("b || c", Some("C")));
         assert_eq!(second.opclass.as_deref(), Some("text_pattern_ops"));
         assert_eq!((second.descending, second.nulls_first), (true, false));
+        let written =
+            ddl("CREATE INDEX ON t USING gist (a COLLATE pg_catalog.\"C\" ext.trgm_ops (siglen='32') DESC)");
+        assert_eq!(written.keys[0].collation_sql.as_deref(), Some("pg_catalog.\"C\""));
+        assert_eq!(written.keys[0].opclass_sql.as_deref(), Some("ext.trgm_ops (siglen='32')"));
         assert_eq!(read.keys[2].column.as_deref(), Some("d"));
         assert_eq!(read.include, ["e", "F"]);
         assert_eq!(read.options, ["fillfactor=70"]);

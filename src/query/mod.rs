@@ -23,7 +23,7 @@ use sqlparser::tokenizer::{Location, Token, Tokenizer};
 
 use crate::workload::StatementKind;
 
-pub(crate) use effect::outside_effects;
+pub(crate) use effect::{called, outside_effects};
 pub(crate) use grammar::plannable;
 pub(crate) use literals::literals_for;
 pub(crate) use scope::{Relations, TableName};

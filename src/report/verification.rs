@@ -3,8 +3,9 @@
 use serde_json::{Value, json};
 
 use super::{Align, Table};
-use crate::index::verification::Verification;
+use crate::index::verification::{Verification, VerifiedStatement};
 use crate::unit;
+use crate::workload::Skipped;
 
 pub(crate) fn json(verification: &Verification) -> Value {
     let tables: Vec<Value> = verification
@@ -14,20 +15,7 @@ pub(crate) fn json(verification: &Verification) -> Value {
             json!({ "schema": table.schema, "table": table.name, "rows": table.n_rows, "share": round(table.share) })
         })
         .collect();
-    let statements: Vec<Value> = verification
-        .statements
-        .iter()
-        .map(|statement| {
-            json!({
-                "statement": statement.name,
-                "ms_before": unit::json_ms(statement.ms_before),
-                "ms_after": unit::json_ms(statement.ms_after),
-                "blocks_before": round(statement.blocks_before),
-                "blocks_after": round(statement.blocks_after),
-                "verdict": statement.verdict.name(),
-            })
-        })
-        .collect();
+    let statements: Vec<Value> = verification.statements.iter().map(statement_json).collect();
     let indexes: Vec<Value> = verification
         .indexes
         .iter()
@@ -43,11 +31,7 @@ pub(crate) fn json(verification: &Verification) -> Value {
             })
         })
         .collect();
-    let skipped: Vec<Value> = verification
-        .skipped
-        .iter()
-        .map(|skipped| json!({ "sql": skipped.sql, "reason": skipped.reason }))
-        .collect();
+    let skipped: Vec<Value> = verification.skipped.iter().map(skipped_json).collect();
     json!({
         "place": verification.place,
         "runs": verification.n_runs,
@@ -59,8 +43,24 @@ pub(crate) fn json(verification: &Verification) -> Value {
     })
 }
 
+/// Numbers of blocks that are not known become `null`.
+pub(crate) fn statement_json(statement: &VerifiedStatement) -> Value {
+    json!({
+        "statement": statement.name,
+        "ms_before": unit::json_ms(statement.ms_before),
+        "ms_after": unit::json_ms(statement.ms_after),
+        "blocks_before": round(statement.blocks_before),
+        "blocks_after": round(statement.blocks_after),
+        "verdict": statement.verdict.name(),
+    })
+}
+
+pub(crate) fn skipped_json(skipped: &Skipped) -> Value {
+    json!({ "sql": skipped.sql, "reason": skipped.reason })
+}
+
 /// Medians of each statement.
-pub(crate) fn statements(verification: &Verification) -> Table {
+pub(crate) fn statements(statements: &[VerifiedStatement]) -> Table {
     let mut table = Table::new([
         ("statement", Align::Left),
         ("ms before", Align::Right),
@@ -69,17 +69,21 @@ pub(crate) fn statements(verification: &Verification) -> Table {
         ("blocks after", Align::Right),
         ("verdict", Align::Left),
     ]);
-    for statement in &verification.statements {
+    for statement in statements {
         table.row([
             statement.name.clone(),
             unit::milliseconds(statement.ms_before),
             unit::milliseconds(statement.ms_after),
-            unit::estimate(statement.blocks_before),
-            unit::estimate(statement.blocks_after),
+            blocks(statement.blocks_before),
+            blocks(statement.blocks_after),
             statement.verdict.name().to_owned(),
         ]);
     }
     table
+}
+
+fn blocks(n: f64) -> String {
+    if n.is_nan() { String::new() } else { unit::estimate(n) }
 }
 
 /// Real sizes beside the estimates.

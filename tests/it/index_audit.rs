@@ -1,6 +1,8 @@
 //! `perfkit index audit`
 
 use std::collections::BTreeSet;
+use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -473,4 +475,213 @@ fn a_snapshot_is_audited_without_its_database() {
     let report: Report = finished.json_as();
     assert_eq!(ids(&report), ["duplicate-index public.users.users_email_note"]);
     assert_eq!(report.unseen.len(), 1);
+}
+
+/// The other side of a foreign key and the parent of a partition count, whatever schema they are in.
+#[test]
+fn a_schema_is_audited_with_what_it_refers_to() {
+    let database = Database::create();
+    database.execute(
+        "CREATE SCHEMA far; CREATE TABLE far.p (id int PRIMARY KEY);
+         CREATE TABLE logs (at int, note text) PARTITION BY RANGE (at); CREATE INDEX logs_at ON logs (at);
+         CREATE TABLE far.logs_1 PARTITION OF logs FOR VALUES FROM (0) TO (9);
+         CREATE INDEX logs_1_at_again ON far.logs_1 (at);
+         CREATE TABLE child (id int PRIMARY KEY, p int REFERENCES far.p)",
+    );
+    let only = |rules: &[&'static str]| rules.iter().flat_map(|rule| ["--only", rule]).collect::<Vec<_>>();
+    let rules = only(&["unindexed-foreign-key", "missing-primary-key", "duplicate-index"]);
+    let near = audit(&database, &rules);
+    assert_eq!(ids(&near), ["missing-primary-key public.logs", "unindexed-foreign-key public.child (p)"]);
+    assert_eq!(near.tables, 2);
+    let far = audit(&database, &[&["--schema", "far"][..], &rules].concat());
+    assert_eq!(ids(&far), ["duplicate-index far.logs_1.logs_1_at_again"]);
+}
+
+/// What a report proposes for an index is stored as that was, and all of it can be run.
+#[test]
+fn replacements_are_stored_as_before() {
+    let database = Database::create();
+    database.execute(
+        "CREATE SCHEMA ext; CREATE EXTENSION pg_trgm SCHEMA ext;
+         CREATE TABLE t (id int PRIMARY KEY, name text, other text);
+         CREATE INDEX t_name ON t (name COLLATE \"POSIX\" DESC) WITH (fillfactor = 70) WHERE id IS NOT NULL;
+         CREATE INDEX t_again ON t (name COLLATE \"POSIX\" DESC) WITH (fillfactor = 70) WHERE id IS NOT NULL AND name <> 'x';
+         CREATE INDEX t_trgm ON t USING gist (name ext.gist_trgm_ops (siglen = 32)) WHERE id IS NOT NULL;
+         CREATE INDEX t_lower ON t (lower(name)) WHERE id IS NOT NULL;
+         ALTER INDEX t_lower ALTER COLUMN 1 SET STATISTICS 500;
+         CREATE TABLE t_name_gist_trgm_ops_gist_idx ()",
+    );
+    let before = definitions_without_names(&database);
+    let report = audit(&database, &["--only", "redundant-predicate"]);
+    assert_eq!(report.findings.len(), 4, "{:?}", ids(&report));
+    for finding in &report.findings {
+        run(&database, finding.fix_sql.as_deref().expect("a fix"));
+    }
+    let expected: Vec<String> = before
+        .iter()
+        .map(|sql| sql.replace("(id IS NOT NULL) AND ", "").replace(" WHERE (id IS NOT NULL)", ""))
+        .map(|sql| sql.replace("WHERE ((name <> 'x'::text))", "WHERE (name <> 'x'::text)"))
+        .collect();
+    let mut after = definitions_without_names(&database);
+    let mut expected = expected;
+    after.sort();
+    expected.sort();
+    assert_eq!(after, expected);
+    let target = "SELECT a.attstattarget FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+                  WHERE c.relname LIKE 't_lower_name%' AND a.attnum = 1";
+    assert_eq!(database.value(target), "500");
+}
+
+/// Each definition from its access method on.
+fn definitions_without_names(database: &Database) -> Vec<String> {
+    let bodies = index_definitions(database).into_iter();
+    bodies.map(|sql| sql.split_once(" USING ").map_or(String::new(), |(_, body)| body.to_owned())).collect()
+}
+
+#[test]
+fn what_cannot_be_read_of_the_workload_is_said() {
+    let database = with_defects();
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("w.sql"), "SELECT 1;\nVACUUM;\nSELECT a FROM users WHERE (;\n")
+        .unwrap();
+    let args = ["index", "audit", "--only", "duplicate-index", "-w", "w.sql", "--json"];
+    let finished = perfkit(&args).within(folder.path()).on(&database).exits(1);
+    let report: Report = finished.json_as();
+    assert!(
+        report.unseen.iter().any(|line| line.starts_with("what a statement of the workload asks: ")
+            && line.contains("cannot be parsed")),
+        "{:?}",
+        report.unseen
+    );
+}
+
+/// Extended statistics tell how many combinations there are, so that the size of a fresh index is known.
+#[test]
+fn combinations_come_from_extended_statistics() {
+    let database = Database::create();
+    database.execute(
+        "CREATE TABLE t (id int PRIMARY KEY, a int, b int) WITH (autovacuum_enabled = off);
+         INSERT INTO t SELECT i, i % 1000, i % 1000 FROM generate_series(1, 100000) i;
+         CREATE STATISTICS t_ab (ndistinct) ON b, a FROM t; CREATE INDEX t_a_b ON t (a, b); ANALYZE t",
+    );
+    let report = audit(&database, &["--only", "bloated-index", "--min-size", "1kB"]);
+    assert!(report.findings.is_empty());
+    assert!(!report.unseen.iter().any(|line| line.contains("t_a_b")), "{:?}", report.unseen);
+}
+
+/// What a definition can hold: every method, order, collation, operator class, parameter, option and way of quoting.
+const INDEX_KINDS: &str = "
+    CREATE SCHEMA \"Other\"; CREATE DOMAIN word AS text; CREATE TYPE mood AS ENUM ('sad', 'glad');
+    CREATE TABLE \"Other\".t (a int, \"B\" text, \"order\" int);
+    CREATE INDEX ON \"Other\".t (a); CREATE INDEX ON \"Other\".t (\"B\", \"order\" DESC);
+    CREATE TABLE t (a int PRIMARY KEY, b text, c varchar(9), d word, e mood, f int[], g char(3), h name, i inet, j cidr,
+                    k tsvector, l point, m jsonb, n text COLLATE \"C\", o int4range, p oid, q timestamptz, UNIQUE (b, c),
+                    EXCLUDE USING gist (o WITH &&), UNIQUE (p) INCLUDE (q) DEFERRABLE);
+    ALTER TABLE t ADD COLUMN dropped int; ALTER TABLE t DROP COLUMN dropped; ALTER TABLE t ADD COLUMN r int NOT NULL DEFAULT 1;
+    CREATE INDEX ON t (b, a DESC, c ASC NULLS FIRST, q DESC NULLS LAST); CREATE INDEX ON t (c); CREATE INDEX ON t (d);
+    CREATE INDEX ON t (e); CREATE INDEX ON t (f); CREATE INDEX ON t (g); CREATE INDEX ON t (h); CREATE INDEX ON t (i);
+    CREATE INDEX ON t (j); CREATE INDEX ON t (n); CREATE INDEX ON t (n COLLATE \"POSIX\"); CREATE INDEX ON t (o);
+    CREATE INDEX ON t (b text_pattern_ops); CREATE INDEX ON t (c varchar_ops); CREATE INDEX ON t (c bpchar_ops);
+    CREATE INDEX ON t (p, r) INCLUDE (b, q); CREATE UNIQUE INDEX ON t (r, a); CREATE INDEX again ON t (r) WITH (fillfactor = 70);
+    CREATE INDEX ON t (lower(b), a, (c || b) COLLATE \"C\"); CREATE INDEX ON t (a) WHERE b = 'x'; CREATE INDEX \"left\" ON t (a);
+    CREATE INDEX ON t USING hash (b); CREATE INDEX ON t USING gin (k); CREATE INDEX ON t USING gin (m jsonb_path_ops);
+    CREATE INDEX ON t USING gist (l); CREATE INDEX ON t USING gist (k tsvector_ops (siglen = 100));
+    CREATE INDEX ON t USING brin (q) WITH (pages_per_range = 4); CREATE INDEX ON t USING brin (a int4_minmax_multi_ops);
+    CREATE INDEX ON t USING spgist (b); ALTER TABLE t CLUSTER ON t_c_idx; ALTER TABLE t REPLICA IDENTITY FULL;
+    CREATE INDEX ON t ((CASE WHEN a > 1 THEN b END)) WHERE (CASE WHEN a > 1 THEN b END) = 'x';
+    CREATE TABLE parted (a int, b int) PARTITION BY RANGE (a); CREATE TABLE part PARTITION OF parted DEFAULT;
+    CREATE INDEX ON parted (b, a); CREATE INDEX ON ONLY parted (a); CREATE MATERIALIZED VIEW seen AS SELECT * FROM t;
+    CREATE INDEX ON seen (a)";
+
+#[test]
+fn definitions_are_those_of_the_server() {
+    let database = Database::create();
+    database.execute(INDEX_KINDS);
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("w.sql"), "SELECT a FROM t WHERE r = 1").unwrap();
+    perfkit(&["index", "suggest", "-w", "w.sql", "--snapshot", "db.json"])
+        .within(folder.path())
+        .on(&database)
+        .succeeds();
+    let text = std::fs::read_to_string(folder.path().join("db.json")).unwrap();
+    let snapshot: Value = serde_json::from_str(&text).unwrap();
+    let list = |value: &Value| value.as_array().unwrap().clone();
+    let indexes = list(&snapshot["catalog"]["tables"]).into_iter().flat_map(|table| list(&table["indexes"]));
+    let mut told = Vec::new();
+    for index in indexes {
+        told.push(index["definition"].as_str().unwrap().to_owned());
+        for (key, n) in list(&index["keys"]).iter().zip(1..) {
+            let name = key["column"].as_str().or(key["expression"].as_str()).unwrap();
+            let name = if key["column"].is_null() { name.to_owned() } else { format!("column {name}") };
+            told.push(format!("{} {n}: {name}", index["name"].as_str().unwrap()));
+        }
+    }
+    told.sort();
+    let mut expected = database.query(
+        "SELECT pg_get_indexdef(i.indexrelid) FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indrelid
+         WHERE c.relnamespace::regnamespace::text IN ('public', '\"Other\"')
+         UNION ALL
+         SELECT c.relname || ' ' || n || ': ' || coalesce('column ' || a.attname, pg_get_indexdef(c.oid, n, false))
+         FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid
+         CROSS JOIN LATERAL generate_series(1, i.indnkeyatts::int) AS n
+         LEFT JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[n - 1] AND a.attnum > 0
+         WHERE c.relnamespace::regnamespace::text IN ('public', '\"Other\"')",
+    );
+    expected.sort();
+    assert_eq!(told, expected);
+}
+
+#[test]
+fn many_tables_are_read_in_two_sessions() {
+    let database = Database::create();
+    let tables = "DO $$ BEGIN
+        FOR n IN 1..1100 LOOP EXECUTE format('CREATE TABLE t%s (a int, b text)', n); END LOOP;
+    END $$";
+    database.with_client(async |client| client.batch_execute(tables).await).expect("the tables are made");
+    database.execute(
+        "CREATE INDEX ON t1 (a); CREATE INDEX t1_again ON t1 (a); CREATE INDEX ON t1100 (lower(b));
+         CREATE INDEX t1100_again ON t1100 (lower(b)); CREATE SEQUENCE s AS smallint OWNED BY t2.a; SELECT setval('s', 32000)",
+    );
+    let report = audit(&database, &["--only", "duplicate-index", "--only", "sequence-overflow"]);
+    assert_eq!(
+        ids(&report),
+        [
+            "duplicate-index public.t1.t1_again",
+            "duplicate-index public.t1100.t1100_again",
+            "sequence-overflow public.t2 (a)"
+        ]
+    );
+    assert_eq!((report.tables, report.indexes), (1100, 4));
+}
+
+#[test]
+fn replicas_are_waited_for_all_at_once() {
+    let database = Database::create();
+    let listeners = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+    let [first, second] = listeners.each_ref().map(|listener| listener.local_addr().unwrap());
+    let n_reached = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for listener in &listeners {
+            let n_reached = &n_reached;
+            scope.spawn(move || {
+                let session = listener.accept();
+                n_reached.fetch_add(1, Ordering::SeqCst);
+                // Neither is refused before both were asked.
+                while n_reached.load(Ordering::SeqCst) < 2 {
+                    std::thread::yield_now();
+                }
+                drop(session);
+            });
+        }
+        let url = |address| format!("postgresql://u@{address}/d?sslmode=disable");
+        perfkit(&["index", "audit", "--replica", &url(first), "--replica", &url(second)])
+            .on(&database)
+            .fails(3, &["could not connect"]);
+        let n_at_once = n_reached.load(Ordering::SeqCst);
+        // Whoever still waits for a visitor goes on.
+        for address in [first, second] {
+            drop(TcpStream::connect(address));
+        }
+        assert_eq!(n_at_once, 2);
+    });
 }

@@ -144,6 +144,26 @@ fn everything_is_as_it_was() {
 }
 
 #[test]
+fn a_predicate_that_the_server_rewrites_comes_back() {
+    let database = events();
+    let create = "CREATE INDEX some ON events (user_id) WHERE kind IN ('k1', 'k2') AND at BETWEEN '2026-01-01 00:00+00'
+        AND '2026-01-02 00:00+00' AND NOT (\"Odd col\" <> 3) AND lower(kind) LIKE 'k%'";
+    let without = catalog(&database);
+    apply(create, &[]).on(&database).succeeds();
+    let with = catalog(&database);
+    assert!(with.iter().any(|index| index.contains("= ANY (ARRAY[")), "{with:#?}");
+    let again = apply(create, &[]).on(&database).succeeds();
+    assert!(again.stderr.contains("everything is as it is wanted"), "{}", again.stderr);
+
+    apply("DROP INDEX some", &[]).on(&database).succeeds();
+    assert_eq!(catalog(&database), without);
+    undo(&["--yes"]).on(&database).succeeds();
+    assert_eq!(catalog(&database), with);
+    undo(&["--yes"]).on(&database).succeeds();
+    assert_eq!(catalog(&database), without);
+}
+
+#[test]
 fn runs_are_undone_newest_first_or_by_name() {
     let database = events();
     assert!(runs(&database).is_empty());
@@ -356,4 +376,19 @@ fn another_perfkit_at_work_is_waited_for_no_longer_than_a_moment() {
     database.while_session("SELECT pg_advisory_lock(hashtext('perfkit'), hashtext('index'))", || {
         undo(&["--yes"]).on(&database).fails(3, &["another perfkit is changing indexes"]);
     });
+}
+
+#[test]
+fn a_journal_that_somebody_else_has_planted_is_not_trusted() {
+    let database = events();
+    apply("CREATE INDEX one ON events (at)", &[]).on(&database).succeeds();
+    let before = catalog(&database);
+    database.execute("ALTER TABLE perfkit.index_journal OWNER TO nobody_special");
+    for run in [undo(&["--list"]), undo(&["--yes"]), apply("CREATE INDEX two ON events (kind)", &[])] {
+        run.on(&database).fails(2, &["perfkit.index_journal", "role \"nobody_special\"", "--journal FILE"]);
+    }
+    assert_eq!(catalog(&database), before);
+    let name = database.value("SELECT current_database()");
+    database.execute(&format!("ALTER DATABASE {name} OWNER TO nobody_special"));
+    undo(&["--yes"]).on(&database).succeeds();
 }

@@ -19,6 +19,7 @@ mod index_audit;
 mod index_files;
 mod index_hypopg;
 mod index_kinds;
+mod index_prove;
 mod index_shadow;
 mod index_suggest;
 mod index_undo;

@@ -1,22 +1,24 @@
 //! `perfkit index undo`: takes back what a run of apply has changed, its steps backwards.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use clap::Args;
 
-use super::apply::{Watcher, await_orphans, control, histories};
+use super::apply::{Watcher, await_orphans, control, histories, pause};
 use crate::cli::ConnectArgs;
 use crate::context::Context;
 use crate::error::{Error, ExitStatus, Result};
-use crate::index::change::IndexName;
 use crate::index::change::failure::{self, Failure};
 use crate::index::change::journal::{Action, History, Step, StepState};
+use crate::index::change::plan::Goal;
 use crate::index::change::restore::{State, Statement};
 use crate::index::change::undo::{self, Remedy, Undoing};
-use crate::pg::ddl::{self, Worker};
+use crate::index::change::{IndexName, Seen};
+use crate::pg::ddl::{self, Patience, Worker};
 use crate::pg::journal::{self, Journal};
 use crate::pg::{self, Access, Connection, Target, index_record, sql};
+use crate::query::index_ddl::{IndexStatement, index_statement};
 use crate::report;
 use crate::report::index::{UndoOutcome, UndoneStep};
 use crate::sources::{now_us, one_line};
@@ -47,6 +49,8 @@ pub(crate) struct UndoArgs {
     connect: ConnectArgs,
 }
 
+/// How often it is looked whether somebody's build has ended.
+const POLL: Duration = Duration::from_millis(250);
 /// How often a lock is asked for in whose queue others wait.
 const MAX_TRIES: u32 = 20;
 /// Dropping a leftover waits for older transactions as building does; nobody who pressed Ctrl-C waits for long.
@@ -81,6 +85,9 @@ pub(crate) async fn run(context: &Context, args: &UndoArgs) -> Result<ExitStatus
         return Ok(status(&steps));
     }
     print_plan(context, &history, &plan);
+    if ddl::may_miss_rows(reader.version) && plan.iter().any(builds_concurrently) {
+        context.ui.warn("servers older than 14.4 may leave rows out of the indexes that come back: update, then rebuild them");
+    }
     let question = format!("Undo run {} on {}?", history.run.id, target.label());
     if !context.confirm(&question, args.yes).await? {
         context.ui.status("nothing was changed");
@@ -91,12 +98,34 @@ pub(crate) async fn run(context: &Context, args: &UndoArgs) -> Result<ExitStatus
         return Err(Error::server("the indexes have changed since the plan was made")
             .hint("Run the command again for a new plan."));
     }
-    let mut undoer = Undoer::start(context, &target, &control, args, &history).await?;
-    let steps = undoer.undo(plan).await?;
+    let options = (args.journal.as_deref(), args.connect.statement_timeout);
+    let mut undoer = Undoer::start(context, &target, &control, options, &history).await?;
+    let steps = undoer.undo(plan).await;
+    let steps = steps.map_err(|error| error.hint("Run the command again: it goes on where it was."))?;
     ddl::unlock(&control).await?;
 
     context.ui.publish(&report::index::undone(Some(&history.run), false, &steps))?;
     Ok(status(&steps))
+}
+
+/// Undoes what a run has done to these indexes and no other step of it, without asking.
+pub(super) async fn undo_only(
+    context: &Context,
+    target: &Target,
+    (file, statement_timeout): (Option<&Path>, Option<Duration>),
+    run: &str,
+    indexes: &[IndexName],
+) -> Result<Vec<UndoneStep>> {
+    let control = control(context, target).await?;
+    let histories = histories(&control, file).await?;
+    let Some(history) = choose(&histories, Some(run))? else { return Ok(Vec::new()) };
+    let history = undo::only(&undo::with_earlier_records(history, &histories), indexes);
+    let plan = undo::undo(&history, &present(&control, &history).await?);
+    print_plan(context, &history, &plan);
+    let mut undoer = Undoer::start(context, target, &control, (file, statement_timeout), &history).await?;
+    let steps = undoer.undo(plan).await?;
+    ddl::unlock(&control).await?;
+    Ok(steps)
 }
 
 /// What is left as it is, or failed, is a finding.
@@ -162,6 +191,11 @@ fn print_plan(context: &Context, history: &History, plan: &[Undoing]) {
     }
 }
 
+fn builds_concurrently(undoing: &Undoing) -> bool {
+    let Remedy::Statements(statements) = &undoing.remedy else { return false };
+    statements.iter().any(|statement| !statement.may_run_in_transaction && !statement.only_drops())
+}
+
 fn planned(undoing: Undoing) -> UndoneStep {
     let Undoing { ordinal, index, remedy } = undoing;
     let (outcome, statements) = match remedy {
@@ -170,6 +204,16 @@ fn planned(undoing: Undoing) -> UndoneStep {
         Remedy::Impossible(reason) => (UndoOutcome::Impossible(reason), Vec::new()),
     };
     UndoneStep { ordinal, index, statements, outcome }
+}
+
+/// Returns what a statement of a step's undo drops concurrently.
+fn dropped(step: &Step, sql: &str) -> Option<IndexName> {
+    if !sql.starts_with("DROP INDEX CONCURRENTLY ") {
+        return None;
+    }
+    let Ok(IndexStatement::Drop(names)) = index_statement(sql) else { return None };
+    let name = names.into_iter().next()?;
+    Some(IndexName { schema: name.schema?, table: step.index.table.clone(), name: name.name })
 }
 
 /// Undoes one run.
@@ -188,17 +232,17 @@ impl<'a> Undoer<'a> {
         context: &'a Context,
         target: &Target,
         control: &'a Connection,
-        args: &UndoArgs,
+        (file, statement_timeout): (Option<&Path>, Option<Duration>),
         history: &'a History,
     ) -> Result<Self> {
-        let worker = Worker::connect(target, args.connect.statement_timeout, &context.interrupt).await?;
+        let worker = Worker::connect(target, statement_timeout, &context.interrupt).await?;
         // Definitions name their tablespace where it is not the database's own.
         worker
             .connection
             .query(sql::SET_CONFIG, &[&"default_tablespace", &""])
             .await
             .map_err(pg::Error::query("set default_tablespace"))?;
-        let journal = Journal::open(target, args.journal.as_deref(), &context.interrupt).await?;
+        let journal = Journal::open(target, file, &context.interrupt).await?;
         let lock_timeout = target.timeouts().lock;
         Ok(Self { context, control, worker, lock_timeout, journal, history })
     }
@@ -257,19 +301,25 @@ impl<'a> Undoer<'a> {
     }
 
     /// Runs the statements that undo a step; returns why that failed, if the others can be undone all the same.
-    async fn execute(&self, step: &Step, statements: &[Statement]) -> Result<Option<String>> {
+    async fn execute(&mut self, step: &Step, statements: &[Statement]) -> Result<Option<String>> {
         for statement in statements {
+            if !self.may_drop(step, statement).await? {
+                return Ok(Some(format!(
+                    "somebody has changed it meanwhile; not run: {}",
+                    one_line(&statement.sql)
+                )));
+            }
             let Err(error) = self.run(statement).await else { continue };
             let is_interrupted = self.context.interrupt.is_raised();
-            let failure = failure_of(&error);
+            let failure = error.failure();
             let error = Error::from(error);
             if failure != Failure::SessionLost
                 && let Err(left) = self.clean_up(step, statement, is_interrupted).await
             {
-                return Err(left.hint("Run the command again: it goes on where it was."));
+                return Err(left);
             }
             if is_interrupted || matches!(failure, Failure::SessionLost | Failure::ReadOnly) {
-                return Err(error.hint("Run the command again: it goes on where it was."));
+                return Err(error);
             }
             return Ok(Some(error.to_string()));
         }
@@ -285,19 +335,52 @@ impl<'a> Undoer<'a> {
         })
     }
 
+    /// Whether what DROP INDEX CONCURRENTLY drops is what the plan has seen still. While somebody builds on the table, an
+    /// INVALID index may be theirs, so that their end is waited for.
+    async fn may_drop(&self, step: &Step, statement: &Statement) -> Result<bool> {
+        let Some(index) = dropped(step, &statement.sql) else { return Ok(true) };
+        let seen = Seen { index: index.clone(), definition: None };
+        let goals = [Goal::Drop { index: seen, covered_by: Vec::new() }];
+        let mut watcher = Watcher::new(self.context, one_line(&statement.sql));
+        let mut first_oid = None;
+        loop {
+            let state = ddl::read_state(self.control, &goals).await?;
+            let Some((table, seen)) = state.index(&index) else { return Ok(true) };
+            if *first_oid.get_or_insert(seen.oid) != seen.oid {
+                return Ok(false);
+            }
+            if seen.is_valid {
+                let now = undo::undo(self.history, &present(self.control, self.history).await?);
+                return Ok(now.iter().any(|undoing| {
+                    undoing.ordinal == step.ordinal
+                        && matches!(&undoing.remedy, Remedy::Statements(now) if now.contains(statement))
+                }));
+            }
+            let Some(pid) = state.builder(table.oid) else {
+                return Ok(ddl::is_leftover(&self.worker.connection, &index, seen.oid).await?);
+            };
+            watcher.waits(ddl::session_at_work(self.control, pid).await?.as_slice());
+            pause(self.context, POLL).await?;
+        }
+    }
+
     /// Runs a statement. Where others would queue up behind it, it waits for a lock for a short time only, again and again;
     /// one with CONCURRENTLY waits as long as it takes, since a lock timeout there would leave an INVALID index behind.
     async fn run(&self, statement: &Statement) -> Result<(), pg::Error> {
-        let lock_timeout = statement.may_run_in_transaction.then_some(self.lock_timeout);
+        let patience = match statement.may_run_in_transaction {
+            false => Patience::Endless,
+            true if statement.takes_no_time() => Patience::AllLocks(self.lock_timeout),
+            true => Patience::EachLock(self.lock_timeout),
+        };
         let what = one_line(&statement.sql);
         let mut watcher = Watcher::new(self.context, what.clone());
         let mut tries = 0;
         loop {
             tries += 1;
-            let running = self.worker.run(&what, &statement.sql, lock_timeout);
+            let running = self.worker.run(&what, &statement.sql, patience);
             let done = ddl::watch(running, self.control, self.worker.pid, |seen| watcher.sees(seen)).await;
             let Err(error) = done else { return Ok(()) };
-            if failure_of(&error) != Failure::Busy || tries >= MAX_TRIES {
+            if error.failure() != Failure::Busy || tries >= MAX_TRIES {
                 return Err(error);
             }
             let bits = u64::from(std::process::id()) ^ now_us().unsigned_abs();
@@ -309,7 +392,7 @@ impl<'a> Undoer<'a> {
     }
 
     /// Drops what a build that failed has left.
-    async fn clean_up(&self, step: &Step, statement: &Statement, is_interrupted: bool) -> Result<()> {
+    async fn clean_up(&mut self, step: &Step, statement: &Statement, is_interrupted: bool) -> Result<()> {
         if is_interrupted {
             self.worker.shield(CLEAN_UP_TIMEOUT).await?;
         }
@@ -321,6 +404,21 @@ impl<'a> Undoer<'a> {
     }
 }
 
-fn failure_of(error: &pg::Error) -> Failure {
-    Failure::of(error.sqlstate())
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn drops_beside_writers_are_looked_at_first() {
+        let check = |sql: &str, expected: Option<&str>| {
+            let index = IndexName { schema: "s".into(), table: "t".into(), name: "i".into() };
+            let step = Step::planned(0, Action::Reindex, index, Vec::new());
+            let found = dropped(&step, sql).map(|index| index.qualified());
+            assert_eq!(found.as_deref(), expected, "{sql}");
+        };
+        check("DROP INDEX CONCURRENTLY IF EXISTS s.i_ccnew", Some("s.i_ccnew"));
+        check("DROP INDEX CONCURRENTLY IF EXISTS s.\"I\"", Some("s.\"I\""));
+        check("DROP INDEX s.whole", None);
+        check("CREATE INDEX CONCURRENTLY i ON s.t (a)", None);
+    }
 }

@@ -12,7 +12,7 @@ pub(super) struct Asked<'a> {
 }
 
 /// Whether an operand of a statement is a key.
-pub(super) fn is_key(operand: &Operand, key: &IndexKey) -> bool {
+pub(in crate::index) fn is_key(operand: &Operand, key: &IndexKey) -> bool {
     match (operand, &key.column, &key.expression) {
         (Operand::Column(name), Some(column), _) => name == column,
         (Operand::Expression { sql, .. }, None, Some(expression)) => same_expression(sql, expression),
@@ -71,11 +71,7 @@ impl Asked<'_> {
 
     /// Whether some comparison, join, order or group names a key.
     pub(super) fn names(&self, key: &IndexKey) -> bool {
-        let asked = self.table_use;
-        let conditions = asked.conditions.iter().map(|condition| &condition.operand);
-        let orders = asked.orders.iter().flat_map(|order| &order.items).map(|item| &item.operand);
-        let rest = asked.joins.iter().chain(asked.groups.iter().flatten()).chain(asked.rows.iter().flatten());
-        conditions.chain(orders).chain(rest).any(|operand| is_key(operand, key))
+        self.table_use.operands().any(|operand| is_key(operand, key))
     }
 
     /// Whether the index holds all that the statement reads of the table, so that the heap can be spared.

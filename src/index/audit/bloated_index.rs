@@ -47,7 +47,7 @@ pub(super) fn unknown(context: &Context) -> Vec<IndexName> {
         measured(judged, context.subject.evidence).is_none()
             && fresh_size(judged, context.subject.evidence).is_none()
     };
-    large(context).filter(is_unknown).map(|judged| judged.index_name()).collect()
+    large(context).filter(is_unknown).map(|judged| IndexName::of(judged.table, judged.index)).collect()
 }
 
 /// Returns the indexes with pages of their own, and enough of them.

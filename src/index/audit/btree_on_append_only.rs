@@ -12,9 +12,10 @@
 
 use super::asked::{self, Asked, Narrowing};
 use super::judged::{self, Cure, Judged, Verdict};
+use super::serving::foreign_keys;
 use super::{Context, Observation, Severity};
 use crate::catalog::IndexKey;
-use crate::index::{Definition, Key, Method};
+use crate::index::Method;
 use crate::query::Test;
 use crate::unit;
 
@@ -38,8 +39,8 @@ fn observe(context: &Context, judged: &Judged) -> Option<Observation> {
     let [key] = index.keys.as_slice() else { return None };
     let column = key.column.as_ref()?;
     let is_large = judged.n_pages() >= MIN_PAGES || judged.n_rows >= MIN_ROWS;
-    // A foreign key's check looks for single values.
-    let refers = judged.table.constraints.iter().any(|it| it.kind == 'f' && it.columns.contains(column));
+    // A foreign key's check looks for single values, whichever table of the tree has the key.
+    let refers = foreign_keys(context, judged.table).iter().any(|(_, it, _)| it.columns.contains(column));
     let is_plain = index.include.is_empty() && index.predicate.is_none() && !judged.is_protected();
     if !is_large || refers || !is_plain || !is_append_only(judged) {
         return None;
@@ -48,15 +49,11 @@ fn observe(context: &Context, judged: &Judged) -> Option<Observation> {
     if correlation < MIN_CORRELATION {
         return None;
     }
-    let asked: Vec<Asked> =
-        context.uses(judged.table).iter().copied().filter(|asked| asked.names(key)).collect();
+    let asked: Vec<Asked> = context.uses(judged.table).filter(|asked| asked.names(key)).collect();
     if !asked.iter().all(|asked| wants_range_alone(asked, judged, key)) {
         return None;
     }
-    let btree = judged.definition()?;
-    // BRIN takes no DESC, and has operator classes of its own.
-    let keys = btree.keys.iter().map(|key| Key::of(key.operand.clone())).collect();
-    let definition = Definition { method: Method::Brin, keys, ..btree };
+    let definition = judged.definition()?.by_method(Method::Brin);
     let brin_bytes = judged.fresh_bytes(&definition, &judged.measures());
     let message = format!(
         "{} takes {} for values that come in the order of the rows (correlation {correlation:.2}): a BRIN index takes {}",
@@ -122,7 +119,7 @@ mod tests {
     use super::super::fixture::{Fixture, foreign_key, index, owned, partition, table};
     use super::super::statistics_fixture::{correlated, values};
     use super::*;
-    use crate::catalog::{Activity, Index, IndexUsage};
+    use crate::catalog::{Activity, Index, IndexUsage, Table};
 
     const RANGE: &str = "SELECT * FROM t WHERE created_at BETWEEN $1 AND $2";
     const BRIN: &str = "medium: create t USING brin (created_at) for i";
@@ -242,6 +239,20 @@ mod tests {
         partition(&mut fixture.catalog, "t", "part");
         let column = &mut fixture.table_mut("t").columns[1];
         column.tree_statistics = column.statistics.take().map(|it| correlated(0.1, it));
-        fixture.asking(&[RANGE]).check_verdict(check, BRIN);
+        let mut fixture = fixture.asking(&[RANGE]);
+        fixture.check_verdict(check, BRIN);
+        fixture.table_mut("t").constraints.push(foreign_key("fk", &["created_at"], 1, &["created_at"]));
+        fixture.check_verdict(check, "");
+    }
+
+    /// A partition's rows are checked by the foreign keys of its parent, of which it need not show any.
+    #[test]
+    fn parents_refer_for_their_partitions() {
+        let mut fixture = by_time().asking(&[RANGE]);
+        fixture.catalog.tables.push(Table { oid: 2, ..table("whole", &["created_at timestamptz"], vec![]) });
+        partition(&mut fixture.catalog, "whole", "t");
+        fixture.check_verdict(check, BRIN);
+        fixture.table_mut("whole").constraints.push(foreign_key("fk", &["created_at"], 2, &["created_at"]));
+        fixture.check_verdict(check, "");
     }
 }

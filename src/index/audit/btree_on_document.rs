@@ -12,7 +12,7 @@ use super::asked::Asked;
 use super::judged::{self, Judged, Verdict};
 use super::{Context, Observation, Severity};
 use crate::catalog::{IndexKey, Table};
-use crate::index::{Definition, Key, Method};
+use crate::index::Method;
 use crate::query::Test;
 
 pub(super) const RULE: &str = "btree-on-document";
@@ -31,8 +31,7 @@ fn observe(context: &Context, judged: &Judged) -> Option<Observation> {
         return None;
     }
     let key = judged.index.keys.iter().find(|key| is_document(key, judged.table))?;
-    let asked: Vec<Asked> =
-        context.uses(judged.table).iter().copied().filter(|asked| asked.names(key)).collect();
+    let asked: Vec<Asked> = context.uses(judged.table).filter(|asked| asked.names(key)).collect();
     let wants_whole = |asked: &Asked| {
         let is_whole = |test| matches!(test, Test::Equal | Test::In | Test::Range);
         asked.is_joined_by(key) || asked.sorting(key).is_some() || asked.tests(key).any(is_whole)
@@ -51,11 +50,10 @@ fn observe(context: &Context, judged: &Judged) -> Option<Observation> {
          whole values are compared for equality."
     );
     let is_alone = judged.index.keys.len() == 1 && judged.index.include.is_empty();
-    let cure =
-        judged.definition().filter(|_| is_searched && is_alone && !judged.is_protected()).map(|definition| {
-            let keys = definition.keys.iter().map(|key| Key::of(key.operand.clone())).collect();
-            judged.replace_by(Definition { method: Method::Gin, keys, ..definition })
-        });
+    let cure = judged
+        .definition()
+        .filter(|_| is_searched && is_alone && !judged.is_protected())
+        .map(|definition| judged.replace_by(definition.by_method(Method::Gin)));
     let severity = if is_searched { Severity::Medium } else { Severity::Low };
     Some(judged.observe(Verdict { rule: RULE, severity, message, remedy }, cure.unwrap_or_default()))
 }

@@ -1,10 +1,12 @@
 //! What the rules look up again and again, put in order once for the whole audit.
 
+use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 
 use super::asked::Asked;
-use super::{Change, IndexName, Options, Subject};
+use super::{Change, Options, Seen, Subject};
 use crate::catalog::{Index, Table, TableKind};
+use crate::index::change::name::{self, Taken};
 use crate::query::Write;
 
 /// What a rule is given.
@@ -22,6 +24,8 @@ pub(super) struct Context<'a> {
     /// What the workload's statements ask of each table and write to it, each with its share of the calls, by the table's oid.
     uses: HashMap<u32, Vec<Asked<'a>>>,
     writes: HashMap<u32, Vec<(f64, &'a Write)>>,
+    /// Names that statements of fixes cannot give to an index; put together once one is asked for.
+    taken: RefCell<Option<Taken>>,
 }
 
 impl<'a> Context<'a> {
@@ -68,6 +72,7 @@ impl<'a> Context<'a> {
             replica_scans,
             uses,
             writes,
+            taken: RefCell::new(None),
         }
     }
 
@@ -76,9 +81,22 @@ impl<'a> Context<'a> {
         index.is_valid && index.is_ready && !self.subject.evidence.in_progress.contains(&index.oid)
     }
 
-    /// The change that drops an index.
+    /// The change that drops an index; what covers it is filled in where contradictions are resolved.
     pub(super) fn drop(&self, table: &Table, index: &Index) -> Change {
-        Change::Drop { index: IndexName::of(table, index), size_bytes: self.size_bytes(index) }
+        let size_bytes = self.size_bytes(index);
+        Change::Drop { index: Seen::of(table, index), size_bytes, covered_by: Vec::new() }
+    }
+
+    /// Returns a name for an index that no relation and no other fix has.
+    pub(super) fn free_name(&self, schema: &str, own_name: &str) -> String {
+        let mut taken = self.taken.borrow_mut();
+        let taken = taken.get_or_insert_with(|| {
+            let sequences = &self.subject.evidence.sequences;
+            let mut taken = name::taken(self.subject.catalog);
+            taken.extend(sequences.iter().map(|it| (it.schema.clone(), it.name.clone())));
+            taken
+        });
+        name::take_free(taken, schema, own_name)
     }
 
     pub(super) fn tables(&self) -> impl Iterator<Item = &'a Table> {
@@ -106,14 +124,35 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// The workload's uses of a table; through its parent, those of a partition are not seen.
-    pub(super) fn uses(&self, table: &Table) -> &[Asked<'a>] {
-        self.uses.get(&table.oid).map_or(&[], Vec::as_slice)
+    /// The workload's uses of the rows of a table, by whatever name.
+    pub(super) fn uses(&self, table: &Table) -> impl Iterator<Item = Asked<'a>> {
+        self.names_of_rows(table).into_iter().filter_map(|oid| self.uses.get(&oid)).flatten().copied()
     }
 
-    /// The workload's writes to a table, each with its share of the calls.
-    pub(super) fn writes(&self, table: &Table) -> &[(f64, &'a Write)] {
-        self.writes.get(&table.oid).map_or(&[], Vec::as_slice)
+    /// The workload's writes to the rows of a table, by whatever name, each with its share of the calls.
+    pub(super) fn writes(&self, table: &Table) -> impl Iterator<Item = (f64, &'a Write)> {
+        self.names_of_rows(table).into_iter().filter_map(|oid| self.writes.get(&oid)).flatten().copied()
+    }
+
+    /// The tables by whose names statements reach rows of this one: itself, what it is a part of, and its partitions.
+    fn names_of_rows(&self, table: &Table) -> Vec<u32> {
+        let mut names = vec![table.oid];
+        let mut above = vec![table];
+        while let Some(table) = above.pop() {
+            let parents = table.partition_of.iter().map(|(parent, _)| parent).chain(&table.inherits);
+            let parents: Vec<&Table> = parents.filter_map(|oid| self.table(*oid)).collect();
+            // More than one table may inherit from the same.
+            above.extend(parents.into_iter().filter(|it| !names.contains(&it.oid)));
+            names.extend(above.iter().map(|it| it.oid));
+        }
+        names.sort_unstable();
+        names.dedup();
+        let mut below = self.partitions(table).to_vec();
+        while let Some(table) = below.pop() {
+            names.push(table.oid);
+            below.extend(self.partitions(table));
+        }
+        names
     }
 
     /// The indexes of partitions that are attached to this one.
@@ -144,6 +183,20 @@ impl<'a> Context<'a> {
             pending.extend(self.attached(index));
         }
         Some(own + on_replicas)
+    }
+
+    /// Why the scans that were counted prove nothing though they may be old: no server is the primary, which has scans of
+    /// its own. `None` where one is.
+    pub(super) fn unseen_primary(&self) -> Option<String> {
+        let evidence = self.subject.evidence;
+        if !evidence.is_standby || evidence.replicas.iter().any(|replica| !replica.is_standby) {
+            return None;
+        }
+        let whose = match evidence.replicas.len() {
+            0 => "a standby".to_owned(),
+            n => format!("{} standbys", n + 1),
+        };
+        Some(format!("the counters are those of {whose} alone: what the primary scans was not seen"))
     }
 
     /// For how long all servers have counted scans; `None` where one does not say.

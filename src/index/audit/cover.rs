@@ -245,8 +245,8 @@ pub(crate) fn protection(index: &Index) -> Option<String> {
     })
 }
 
-/// What makes an index stay before another that is the same: more is more.
-pub(super) fn rank(table: &Table, index: &Index, n_scans: u64) -> impl Ord + use<> {
+/// What makes an index stay before another that is the same: more is more. `is_named` tells whether statements name it.
+pub(super) fn rank(table: &Table, index: &Index, is_named: bool, n_scans: u64) -> impl Ord + use<> {
     let is_primary_key = table.primary_key().is_some_and(|key| key.index == Some(index.oid));
     (
         index.extension.is_some() || index.parent.is_some(),
@@ -254,6 +254,7 @@ pub(super) fn rank(table: &Table, index: &Index, n_scans: u64) -> impl Ord + use
         index.is_constraint,
         index.is_replica_identity,
         !index.referencing.is_empty(),
+        is_named,
         index.is_clustered,
         (index.is_unique, !index.is_deferrable, index.nulls_not_distinct),
         index.is_valid,
@@ -497,9 +498,12 @@ pub(super) mod tests {
             ..Default::default()
         });
         for pair in ascending.windows(2) {
-            assert!(rank(&table, &pair[0], 0) < rank(&table, &pair[1], 0), "{pair:?}");
+            assert!(rank(&table, &pair[0], false, 0) < rank(&table, &pair[1], false, 0), "{pair:?}");
         }
-        assert!(rank(&table, &ascending[0], 5) > rank(&table, &ascending[1], 0), "scans before age");
+        assert!(
+            rank(&table, &ascending[0], false, 5) > rank(&table, &ascending[1], false, 0),
+            "scans before age"
+        );
     }
 
     /// Any index of a small family, so that many of them are alike.

@@ -5,8 +5,8 @@
 //! purpose (another tablespace or fillfactor while one replaces the other).
 //!
 //! Condition: [`Cover::Identical`]; there is no threshold. The one that stays is, in this order, the primary key, of a
-//! constraint, the replica identity, relied on by a foreign key, the one to cluster on, unique, scanned most, smaller,
-//! older. Of two equal indexes the planner takes the newer one, so that the other looks unused: both may never go.
+//! constraint, the replica identity, relied on by a foreign key, named in ON CONFLICT by the workload, the one to cluster on,
+//! unique, scanned most, smaller, older. Of two equal indexes the planner takes the newer one, so that the other looks unused: both may never go.
 
 use super::cover::{Cover, cover, protection, rank};
 use super::{Context, Finding, Fix, Observation, Severity, build_concurrently};
@@ -29,8 +29,10 @@ pub(super) fn check(context: &Context) -> Vec<Observation> {
 /// Returns the indexes that are the same as one that stays, with that one.
 pub(super) fn duplicates<'a>(context: &Context, table: &'a Table) -> Vec<(&'a Index, &'a Index)> {
     let mut indexes: Vec<&Index> = table.indexes.iter().filter(|index| context.is_usable(index)).collect();
-    indexes
-        .sort_by_cached_key(|it| std::cmp::Reverse(rank(table, it, context.n_scans(it).unwrap_or_default())));
+    indexes.sort_by_cached_key(|it| {
+        let n_scans = context.n_scans(it).unwrap_or_default();
+        std::cmp::Reverse(rank(table, it, is_arbiter(context, table, it), n_scans))
+    });
     let mut staying: Vec<&Index> = Vec::new();
     let mut found = Vec::new();
     for index in indexes {
@@ -50,6 +52,12 @@ fn observation(context: &Context, table: &Table, index: &Index, stays: &Index) -
         None => (
             Some(Fix::Change(context.drop(table, index))),
             "Drop it; no statement can tell the difference.".to_owned(),
+        ),
+        Some(_) if is_arbiter(context, table, index) => (
+            None,
+            "It cannot go as it is, because statements of the workload name its constraint in ON CONFLICT ON CONSTRAINT. \
+             Let them name the columns instead, then drop one of the two."
+                .to_owned(),
         ),
         Some(_) if is_free_constraint(table, index) => (
             drop_constraint(table, index),
@@ -74,6 +82,14 @@ fn observation(context: &Context, table: &Table, index: &Index, stays: &Index) -
         relies_on: vec![stays.oid],
         changes: vec![index.oid],
     }
+}
+
+/// Whether statements of the workload name the constraint of the index: of two equal ones they need this one.
+fn is_arbiter(context: &Context, table: &Table, index: &Index) -> bool {
+    let constraint = table.constraints.iter().find(|own| own.index == Some(index.oid) && own.kind != 'f');
+    let is_named =
+        |name: &String| context.writes(table).any(|(_, write)| write.arbiter.as_ref() == Some(name));
+    index.is_constraint && constraint.is_some_and(|constraint| is_named(&constraint.name))
 }
 
 /// Whether the index belongs to a UNIQUE constraint that nothing else needs.
@@ -116,7 +132,7 @@ mod tests {
     fn check_dropped(indexes: Vec<Index>, expected: &[&str]) {
         let found = fixture(indexes).check(check);
         let dropped = found.iter().filter_map(|it| match &it.finding.fix {
-            Some(Fix::Change(Change::Drop { index, .. })) => Some(index.name.as_str()),
+            Some(Fix::Change(Change::Drop { index, .. })) => Some(index.index.name.as_str()),
             _ => None,
         });
         assert_eq!(dropped.collect::<Vec<_>>(), expected, "{found:?}");
@@ -159,6 +175,22 @@ mod tests {
         let found = fixture(vec![referenced, other]).check(check);
         assert_eq!(found[0].finding.fix, None);
         assert_eq!(found[0].finding.severity, Severity::Low);
+    }
+
+    /// `ON CONFLICT ON CONSTRAINT` finds its arbiter by name alone.
+    #[test]
+    fn keeps_the_constraint_that_statements_name() {
+        let dropped = |statements: &[&str]| {
+            let keys = || vec![owned(index("t_a_key", &["a"])), owned(index("t_a_again", &["a"]))];
+            let found = fixture(keys()).asking(statements).check(check).remove(0).finding;
+            (found.index.unwrap(), found.fix.is_some())
+        };
+        let naming =
+            |name: &str| format!("INSERT INTO t (a) VALUES ($1) ON CONFLICT ON CONSTRAINT {name} DO NOTHING");
+        assert!(dropped(&["INSERT INTO t (a) VALUES ($1) ON CONFLICT (a) DO NOTHING"]).1);
+        assert_eq!(dropped(&[&naming("t_a_key")]), ("t_a_again".to_owned(), true));
+        assert_eq!(dropped(&[&naming("t_a_again")]), ("t_a_key".to_owned(), true));
+        assert!(!dropped(&[&naming("t_a_key"), &naming("t_a_again")]).1);
     }
 
     /// R12: what is attached goes with its parent; a copy of a partition's own can go alone.

@@ -10,9 +10,10 @@
 //! is there. An invalid index of a partitioned table waits for its partitions' indexes to be attached.
 
 use super::cover::{Cover, cover};
-use super::{Change, Context, Finding, Fix, IndexName, Observation, Severity, build_concurrently};
+use super::{Change, Context, Finding, Fix, Observation, Seen, Severity};
 use crate::catalog::{Index, Table, TableKind};
-use crate::index::Definition;
+use crate::index::change::name::{MAX_NAME_BYTES, child_name};
+use crate::query::index_ddl::index_ddl;
 use crate::query::quote;
 use crate::unit;
 
@@ -85,7 +86,7 @@ fn plain(context: &Context, table: &Table, index: &Index) -> Observation {
         finding: Finding {
             message,
             remedy: format!("Rebuild it, which makes it valid{instead}.{duplicates}"),
-            fix: Some(Fix::Change(Change::Reindex { index: IndexName::of(table, index), size_bytes: bytes })),
+            fix: Some(Fix::Change(Change::Reindex { index: Seen::of(table, index), size_bytes: bytes })),
             ..of_index
         },
         relies_on: Vec::new(),
@@ -99,19 +100,23 @@ enum Leftover {
     Old,
 }
 
-/// Returns the index that a leftover was to replace, or that replaced it: the one of the name without the suffix, which
-/// has a number behind it when the name was taken, and cuts a long name (`ChooseRelationName`).
+/// Returns the index that a leftover was to replace, or that replaced it: the same one of the name without the suffix, which
+/// has a number behind it when the name was taken, and cuts a long name (`ChooseRelationName`). Anybody may choose such a
+/// name for another index.
 fn leftover_of<'a>(table: &'a Table, index: &Index) -> Option<(Leftover, &'a Index)> {
-    /// `NAMEDATALEN` - 1, in bytes.
-    const MAX_BYTES: usize = 63;
     let name = index.name.trim_end_matches(|c: char| c.is_ascii_digit());
     let (base, leftover) = if let Some(base) = name.strip_suffix("_ccnew") {
         (base, Leftover::New)
     } else {
         (name.strip_suffix("_ccold")?, Leftover::Old)
     };
-    let is_cut = index.name.len() >= MAX_BYTES - 3;
-    let is_base = |it: &&Index| it.name == base || is_cut && it.oid != index.oid && it.name.starts_with(base);
+    let is_cut = index.name.len() >= MAX_NAME_BYTES - 3;
+    let own = index_ddl(&index.definition)?;
+    let is_base = |it: &&Index| {
+        it.oid != index.oid
+            && (it.name == base || is_cut && it.name.starts_with(base))
+            && index_ddl(&it.definition).is_some_and(|ddl| own.is_same(&ddl))
+    };
     let base = table.indexes.iter().find(is_base)?;
     Some((leftover, base))
 }
@@ -127,6 +132,20 @@ fn partitioned(context: &Context, table: &Table, index: &Index) -> Observation {
         .collect();
     let n_partitions = context.partitions(table).len();
     let of_index = Finding { severity: Severity::Medium, ..Finding::of_index(RULE, table, index) };
+    // With a part of each partition the whole becomes valid (`validatePartitionedIndex`): never, where one cannot have any.
+    let foreign = context.partitions(table).iter().find(|partition| partition.kind == TableKind::Foreign);
+    if let Some(foreign) = foreign {
+        return Observation::of(Finding {
+            message: format!(
+                "{} of a partitioned table is invalid, and attaching cannot make it valid: partition {} is a foreign table",
+                index.name, foreign.name
+            ),
+            remedy: "Drop it and build it with one CREATE INDEX on the whole table, which leaves foreign tables out but \
+                     blocks writers meanwhile."
+                .to_owned(),
+            ..of_index
+        });
+    }
     if lacking.is_empty() {
         let invalid: Vec<&str> =
             attached.iter().filter(|it| !it.is_valid).map(|it| it.name.as_str()).collect();
@@ -144,7 +163,7 @@ fn partitioned(context: &Context, table: &Table, index: &Index) -> Observation {
         });
     }
     let sql: Option<Vec<Vec<String>>> =
-        lacking.iter().map(|partition| attach(table, index, partition)).collect();
+        lacking.iter().map(|partition| attach(context, table, index, partition)).collect();
     Observation::of(Finding {
         message: format!(
             "{} of a partitioned table is invalid: {} of {n_partitions} partitions {} no index attached to it ({})",
@@ -172,16 +191,18 @@ fn named(partitions: &[&Table]) -> String {
 }
 
 /// Returns the statements that give a partition its index; `None` where a person has to write them.
-fn attach(table: &Table, index: &Index, partition: &Table) -> Option<Vec<String>> {
+fn attach(context: &Context, table: &Table, index: &Index, partition: &Table) -> Option<Vec<String>> {
     let parent = quote::qualified(&table.schema, &index.name);
     let attach = |name: &str| {
         format!("ALTER INDEX {parent} ATTACH PARTITION {}", quote::qualified(&partition.schema, name))
     };
+    // The server compares more than what statements can tell (`CompareIndexInfo` of index.c).
     let is_same = |it: &&Index| {
         let complete = Index { is_valid: true, is_ready: true, ..index.clone() };
         it.is_valid
             && it.parent.is_none()
-            && it.is_unique == index.is_unique
+            && (it.is_unique, it.nulls_not_distinct) == (index.is_unique, index.nulls_not_distinct)
+            && it.include == index.include
             && cover(partition, it, &complete) == Some(Cover::Identical)
     };
     if let Some(own) = partition.indexes.iter().find(is_same) {
@@ -190,12 +211,10 @@ fn attach(table: &Table, index: &Index, partition: &Table) -> Option<Vec<String>
     if partition.kind == TableKind::Partitioned || index.is_constraint {
         return None;
     }
-    let definition = Definition::existing(&partition.schema, &partition.name, index)?;
-    let mut build = definition.ddl_concurrently();
-    if index.is_unique {
-        build = build_concurrently(&definition.ddl().replacen("CREATE INDEX", "CREATE UNIQUE INDEX", 1));
-    }
-    Some(vec![build, attach(&definition.name())])
+    let ddl = index_ddl(&index.definition)?;
+    let name = context.free_name(&partition.schema, &child_name(&partition.name, &table.name, &index.name));
+    let on = quote::qualified(&partition.schema, &partition.name);
+    Some(vec![ddl.create("CONCURRENTLY ", &name, &on), attach(&name)])
 }
 
 #[cfg(test)]
@@ -267,8 +286,10 @@ mod tests {
             assert_eq!(check_indexes(indexes, (Severity::High, &told(name), "drop")), remedy);
         }
         // Somebody chose that name.
-        let indexes = vec![index("y", &["id"]), invalid("x_ccnew", &["a"])];
-        check_indexes(indexes, (Severity::High, &told("x_ccnew"), "reindex"));
+        for other in [index("y", &["id"]), index("x", &["id"])] {
+            let indexes = vec![other, invalid("x_ccnew", &["a"])];
+            check_indexes(indexes, (Severity::High, &told("x_ccnew"), "reindex"));
+        }
     }
 
     #[test]
@@ -302,10 +323,54 @@ mod tests {
         );
         let sql = [
             "ALTER INDEX public.t_a_idx ATTACH PARTITION public.mine",
-            "CREATE INDEX CONCURRENTLY t_3_a_idx ON public.t_3 (a)",
+            "CREATE INDEX CONCURRENTLY t_3_a_idx ON public.t_3 USING btree (a)",
             "ALTER INDEX public.t_a_idx ATTACH PARTITION public.t_3_a_idx",
         ];
         let fix = Fix::Statements { sql: sql.map(str::to_owned).to_vec(), undo_sql: vec![] };
         assert_eq!(found[0].finding.fix, Some(fix));
+    }
+
+    /// What is built for a partition says all that the whole says, under a name that is free.
+    #[test]
+    fn a_part_is_built_as_the_whole_says() {
+        let columns = ["id int8!", "a int4"];
+        let whole = Index {
+            size_bytes: 0,
+            oid: 50,
+            is_unique: true,
+            nulls_not_distinct: true,
+            definition: "CREATE UNIQUE INDEX t_a_idx ON ONLY public.t USING btree (a) NULLS NOT DISTINCT WITH (fillfactor='70')"
+                .into(),
+            ..invalid("t_a_idx", &["a"])
+        };
+        // Without NULLS NOT DISTINCT it cannot be attached.
+        let own = Index { is_unique: true, ..index("t_1_a_idx", &["a"]) };
+        let mut fixture =
+            Fixture::new(vec![table("t", &columns, vec![whole]), table("t_1", &columns, vec![own])]);
+        partition(&mut fixture.catalog, "t", "t_1");
+        let sql = [
+            "CREATE UNIQUE INDEX CONCURRENTLY t_1_a_idx_2 ON public.t_1 USING btree (a) NULLS NOT DISTINCT WITH \
+             (fillfactor='70')",
+            "ALTER INDEX public.t_a_idx ATTACH PARTITION public.t_1_a_idx_2",
+        ];
+        let fix = Fix::Statements { sql: sql.map(str::to_owned).to_vec(), undo_sql: vec![] };
+        assert_eq!(fixture.check(check)[0].finding.fix, Some(fix));
+        fixture.index_mut("t_1_a_idx").nulls_not_distinct = true;
+        let attach = "ALTER INDEX public.t_a_idx ATTACH PARTITION public.t_1_a_idx".to_owned();
+        let fix = Fix::Statements { sql: vec![attach], undo_sql: vec![] };
+        assert_eq!(fixture.check(check)[0].finding.fix, Some(fix));
+    }
+
+    /// No index can be attached for a foreign table, so that attaching others does not help.
+    #[test]
+    fn a_foreign_table_keeps_the_whole_invalid() {
+        let whole = Index { size_bytes: 0, oid: 50, ..invalid("t_a_idx", &["a"]) };
+        let mut fixture =
+            Fixture::new(vec![table("t", &["a int4"], vec![whole]), table("far", &["a int4"], vec![])]);
+        partition(&mut fixture.catalog, "t", "far");
+        fixture.table_mut("far").kind = TableKind::Foreign;
+        let found = fixture.check(check);
+        let told = "t_a_idx of a partitioned table is invalid, and attaching cannot make it valid: partition far is a foreign table";
+        assert_eq!((found[0].finding.message.as_str(), &found[0].finding.fix), (told, &None));
     }
 }

@@ -6,10 +6,10 @@ use super::cover::protection;
 use super::unused_index::{Support, support};
 use super::{Context, Finding, Fix, Observation, Severity};
 use crate::catalog::{Activity, ColumnStatistics, Index, IndexKey, Table, TableKind};
-use crate::index::change::{Change, IndexName};
-use crate::index::{Definition, Measures, estimate, estimate_tree};
+use crate::index::change::{Change, Seen};
+use crate::index::{Definition, Key, Measures, build_concurrently, drop_index, estimate, estimate_tree};
 use crate::query::words::{Lexeme, lexemes, unquoted};
-use crate::query::{Operand, quote};
+use crate::query::{Operand, SortItem, quote};
 
 /// Rows below which no statistics are worth a finding: the whole table is read in a few milliseconds
 /// (`research/audit.md` §3).
@@ -107,7 +107,6 @@ impl<'a> Judged<'a> {
                 n_hot_updated: sum.n_hot_updated + one.n_hot_updated,
                 n_deleted: sum.n_deleted + one.n_deleted,
                 n_seq_scans: sum.n_seq_scans + one.n_seq_scans,
-                n_index_scans: sum.n_index_scans + one.n_index_scans,
                 n_rows_seq_read: sum.n_rows_seq_read + one.n_rows_seq_read,
                 n_modified_since_analyze: sum.n_modified_since_analyze + one.n_modified_since_analyze,
             })
@@ -159,9 +158,12 @@ impl<'a> Judged<'a> {
         }
     }
 
-    /// The index as something that can be changed; `None` when it is of a kind that cannot be said.
+    /// The index as something that can be changed, with its storage parameters, tablespace and operator classes; `None` when it is of a kind that cannot be said.
     pub(super) fn definition(&self) -> Option<Definition> {
         let mut definition = Definition::existing(&self.table.schema, &self.table.name, self.index)?;
+        let tablespaces = &self.context.subject.evidence.tablespaces;
+        let placed = tablespaces.iter().find(|(oid, _)| *oid == self.index.oid);
+        definition.tablespace = placed.map(|(_, name)| name.clone());
         for key in &mut definition.keys {
             if let Operand::Expression { sql, columns } = &mut key.operand {
                 *columns = named_columns(sql, self.table);
@@ -173,8 +175,8 @@ impl<'a> Judged<'a> {
         Some(definition)
     }
 
-    pub(super) fn index_name(&self) -> IndexName {
-        IndexName::of(self.table, self.index)
+    fn seen(&self) -> Seen {
+        Seen::of(self.table, self.index)
     }
 
     /// The bytes that an index on this table would have right after it was built.
@@ -186,26 +188,68 @@ impl<'a> Judged<'a> {
     }
 
     /// Puts an index in the place of this one, or nothing where another one does already what it would.
-    pub(super) fn replace_by(&self, definition: Definition) -> Cure {
+    pub(super) fn replace_by(&self, mut definition: Definition) -> Cure {
+        // A column that became a key needs not be stored once more.
+        let Definition { keys, include, .. } = &mut definition;
+        include.retain(|column| !keys.iter().any(|key| key.column() == Some(column)));
         let size_bytes = self.size_bytes();
         let mut others = self.table.indexes.iter().filter(|other| other.oid != self.index.oid);
         if let Some(known) = others.find(|other| definition.is_covered_by(other)) {
-            let change = Change::Drop { index: self.index_name(), size_bytes };
             return Cure {
-                fix: Some(Fix::Change(change)),
+                fix: Some(Fix::Change(self.context.drop(self.table, self.index))),
                 frees_bytes: size_bytes,
                 relies_on: self.support().into_iter().chain([known.oid]).collect(),
                 takes_index: true,
             };
         }
         let new_bytes = self.fresh_bytes(&definition, &self.measures());
-        let change = Change::Create { definition, size_bytes: new_bytes, replaces: vec![self.index_name()] };
+        if let Some(fix) = self.replace_by_hand(&definition) {
+            return self.take(fix, size_bytes.saturating_sub(new_bytes));
+        }
+        let change = Change::Create { definition, size_bytes: new_bytes, replaces: vec![self.seen()] };
         Cure {
             fix: Some(Fix::Change(change)),
             frees_bytes: size_bytes.saturating_sub(new_bytes),
             relies_on: self.support(),
             takes_index: true,
         }
+    }
+
+    /// The statements that replace an index whose expressions have statistics targets of their own, which no CREATE INDEX
+    /// says; `None` where none of them stays.
+    fn replace_by_hand(&self, definition: &Definition) -> Option<Fix> {
+        let targets = &self.context.subject.evidence.statistics_targets;
+        let (_, targets) = targets.iter().find(|(oid, _)| *oid == self.index.oid)?;
+        let number_of = |sql: &String| {
+            let is_it =
+                |key: &Key| matches!(&key.operand, Operand::Expression { sql: own, .. } if own == sql);
+            definition.keys.iter().position(is_it).map(|at| at + 1)
+        };
+        let kept = targets.iter().filter_map(|(number, target)| {
+            let expression = self.index.keys.get(number.checked_sub(1)?)?.expression.as_ref()?;
+            Some((number_of(expression)?, *target))
+        });
+        let kept: Vec<(usize, i32)> = kept.collect();
+        if kept.is_empty() || self.table.kind == TableKind::Partitioned {
+            return None;
+        }
+        let schema = &self.table.schema;
+        let name = self.context.free_name(schema, &definition.name());
+        let set = |index: &str, targets: &[(usize, i32)]| {
+            let index = quote::qualified(schema, index);
+            let set = targets.iter().map(|(number, target)| {
+                format!("ALTER INDEX {index} ALTER COLUMN {number} SET STATISTICS {target}")
+            });
+            let analyze = format!("ANALYZE {}", quote::qualified(schema, &self.table.name));
+            set.chain([analyze]).collect::<Vec<_>>()
+        };
+        let mut sql = vec![build_concurrently(&definition.ddl_named(&name))];
+        sql.extend(set(&name, &kept));
+        sql.push(drop_index(schema, &self.index.name, false));
+        let mut undo_sql = vec![build_concurrently(&self.index.definition)];
+        undo_sql.extend(set(&self.index.name, targets));
+        undo_sql.push(drop_index(schema, &name, false));
+        Some(Fix::Statements { sql, undo_sql })
     }
 
     /// Builds an index beside this one.
@@ -217,9 +261,7 @@ impl<'a> Judged<'a> {
 
     /// Takes the index away.
     pub(super) fn drop(&self) -> Cure {
-        let size_bytes = self.size_bytes();
-        let change = Change::Drop { index: self.index_name(), size_bytes };
-        self.take(Fix::Change(change), size_bytes)
+        self.take(Fix::Change(self.context.drop(self.table, self.index)), self.size_bytes())
     }
 
     /// Takes the index away by a fix.
@@ -229,7 +271,7 @@ impl<'a> Judged<'a> {
 
     /// Builds the index anew.
     pub(super) fn rebuild(&self, new_bytes: u64) -> Cure {
-        let change = Change::Reindex { index: self.index_name(), size_bytes: new_bytes };
+        let change = Change::Reindex { index: self.seen(), size_bytes: new_bytes };
         Cure {
             fix: Some(Fix::Change(change)),
             frees_bytes: self.size_bytes().saturating_sub(new_bytes),
@@ -316,6 +358,11 @@ pub(super) fn named_columns(sql: &str, table: &Table) -> Vec<String> {
 /// The column's name or the expression of a key.
 pub(super) fn operand_text(key: &IndexKey) -> &str {
     key.column.as_deref().or(key.expression.as_deref()).unwrap_or_default()
+}
+
+/// The key of an index that gives the order of an ORDER BY's item.
+pub(super) fn sort_key(item: &SortItem) -> Key {
+    Key { descending: item.descending, nulls_first: item.nulls_first, ..Key::of(item.operand.clone()) }
 }
 
 /// A key as SQL has it.

@@ -16,7 +16,7 @@ use super::judged::{self, Cure, Judged, Verdict};
 use super::{Context, Observation, Severity};
 use crate::catalog::{ColumnStatistics, IndexKey};
 use crate::index::candidates::share_of_rows;
-use crate::index::{Definition, Key, Predicate};
+use crate::index::{Definition, Predicate};
 use crate::query::quote;
 
 pub(super) const RULE: &str = "low-cardinality-index";
@@ -54,8 +54,7 @@ fn observe(context: &Context, judged: &Judged) -> Option<Observation> {
         return None;
     }
     let values = values(judged.statistics(key)?, judged.n_rows)?;
-    let asked: Vec<Asked> =
-        context.uses(judged.table).iter().copied().filter(|asked| asked.names(key)).collect();
+    let asked: Vec<Asked> = context.uses(judged.table).filter(|asked| asked.names(key)).collect();
     let needs_all = |asked: &Asked| asked.sorting(key).is_some() || asked.is_covered_by(index);
     if asked.iter().any(needs_all) {
         return None;
@@ -159,13 +158,7 @@ fn put_right(
     }
     let sorted = rare.iter().find_map(|at| {
         let order = conditions[*at].0.table_use.orders.first()?;
-        let item = |item: &crate::query::SortItem| Key {
-            operand: item.operand.clone(),
-            opclass: None,
-            descending: item.descending,
-            nulls_first: item.nulls_first,
-        };
-        Some(order.items.iter().map(item).collect::<Vec<_>>())
+        Some(order.items.iter().map(judged::sort_key).collect::<Vec<_>>())
     });
     let definition = judged.definition()?;
     let keys = sorted.filter(|keys| !keys.is_empty()).unwrap_or_else(|| definition.keys.clone());

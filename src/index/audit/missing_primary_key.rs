@@ -100,6 +100,8 @@ fn could_be_key(table: &Table, index: &Index) -> bool {
         && index.is_valid
         && index.is_ready
         && !index.is_deferrable
+        // Minor releases of PostgreSQL 16 and later refuse it: "primary keys cannot use NULLS NOT DISTINCT indexes".
+        && !index.nulls_not_distinct
         && index.method == "btree"
         && index.predicate.is_none()
         && index.keys.iter().all(is_plain)
@@ -151,6 +153,7 @@ mod tests {
             unique(&["-id"]),
             index("plain", &["id"]),
             Index { predicate: Some("(id > 5)".into()), ..unique(&["id"]) },
+            Index { nulls_not_distinct: true, ..unique(&["id"]) },
             owned(unique(&["id"])),
         ] {
             assert_eq!(check_table(with(vec![other]), told), None);

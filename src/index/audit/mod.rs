@@ -38,10 +38,12 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::build_concurrently;
-use super::change::{Change, IndexName};
+use super::change::{Change, IndexName, Seen};
 use crate::catalog::{Catalog, Index, Table};
+use crate::query::index_ddl::index_ddl;
 use crate::query::{StatementShape, Write};
 use crate::yaml::nearest;
+pub(super) use asked::is_key;
 use context::Context;
 
 /// The rule whose findings can be measured.
@@ -94,7 +96,7 @@ pub(crate) enum Fix {
 
 /// What the rules look at.
 pub(crate) struct Subject<'a> {
-    /// Only the schemas to audit, without objects of extensions.
+    /// Without objects of extensions; of all schemas, as partitions and foreign keys reach into others.
     pub(crate) catalog: &'a Catalog,
     pub(crate) evidence: &'a Evidence,
     /// The workload's statements, where a workload was given.
@@ -125,10 +127,14 @@ pub(crate) struct Evidence {
     /// Indexes that somebody builds at this moment, by oid (`pg_stat_progress_create_index`).
     pub(crate) in_progress: Vec<u32>,
     pub(crate) sequences: Vec<Sequence>,
+    /// The tablespace of indexes that are not in the database's own, by oid.
+    pub(crate) tablespaces: Vec<(u32, String)>,
+    /// The statistics targets that the keys of an index have of their own (ALTER INDEX … SET STATISTICS), by its oid, each with
+    /// the key's number from 1.
+    pub(crate) statistics_targets: Vec<(u32, Vec<(usize, i32)>)>,
     /// Share of wasted bytes that `pgstattuple` measured, by the index's oid; 0 to 1.
     pub(crate) measured_bloat: Vec<(u32, f64)>,
-    /// Number of different combinations of an index's keys, by its oid, where extended statistics (`ndistinct`) or a
-    /// sample tell it.
+    /// Number of different combinations of an index's keys, by its oid, where extended statistics (`ndistinct`) tell it.
     pub(crate) n_combinations: Vec<(u32, f64)>,
 }
 
@@ -137,6 +143,8 @@ pub(crate) struct Evidence {
 pub(crate) struct Replica {
     /// As messages name it, without secrets.
     pub(crate) label: String,
+    /// Whether it is a standby: then it says nothing of what the primary does.
+    pub(crate) is_standby: bool,
     pub(crate) counted_s: Option<f64>,
     /// Scans by the index's oid.
     pub(crate) n_scans: Vec<(u32, u64)>,
@@ -162,6 +170,8 @@ pub(crate) struct Options {
     /// All rules when empty.
     pub(crate) only: Vec<Rule>,
     pub(crate) ignored: Vec<Rule>,
+    /// Findings in other schemas are left out; of none when empty.
+    pub(crate) schemas: Vec<String>,
     /// Findings about smaller indexes are left out, but for grave ones.
     pub(crate) min_size_bytes: u64,
     /// Younger counters do not prove that an index is not used.
@@ -170,7 +180,19 @@ pub(crate) struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { only: Vec::new(), ignored: Vec::new(), min_size_bytes: 0, min_counted_s: MIN_COUNTED_S }
+        Self {
+            only: Vec::new(),
+            ignored: Vec::new(),
+            schemas: Vec::new(),
+            min_size_bytes: 0,
+            min_counted_s: MIN_COUNTED_S,
+        }
+    }
+}
+
+impl Options {
+    fn is_audited(&self, schema: &str) -> bool {
+        self.schemas.is_empty() || self.schemas.iter().any(|audited| audited == schema)
     }
 }
 
@@ -264,8 +286,10 @@ impl Severity {
 
 /// Returns the indexes that are large enough to matter, but of which neither statistics nor a measurement tell how much
 /// of them is waste.
-pub(crate) fn of_unknown_bloat(subject: &Subject) -> Vec<IndexName> {
-    bloated_index::unknown(&Context::new(subject, &Options::default()))
+pub(crate) fn of_unknown_bloat(subject: &Subject, options: &Options) -> Vec<IndexName> {
+    let mut unknown = bloated_index::unknown(&Context::new(subject, options));
+    unknown.retain(|index| options.is_audited(&index.schema));
+    unknown
 }
 
 /// Returns what is wrong, the gravest first, then what frees the most.
@@ -276,20 +300,33 @@ pub(crate) fn findings(subject: &Subject, options: &Options) -> Vec<Finding> {
             && !options.ignored.iter().any(|rule| rule.0 == name)
     };
     let observations =
-        RULES.iter().filter(|(name, _)| is_wanted(name)).flat_map(|(_, check)| check(&context)).collect();
-    let mut findings = resolution::resolved(observations, &context);
+        RULES.iter().filter(|(name, _)| is_wanted(name)).flat_map(|(_, check)| check(&context));
     let small = context.small_indexes();
     let is_small = |finding: &Finding| {
         let index = finding.index.as_deref();
         index.is_some_and(|index| small.contains(&(&*finding.schema, &*finding.table, index)))
     };
-    findings.retain(|finding| finding.severity == Severity::High || !is_small(finding));
+    let is_reported = |finding: &Finding| {
+        options.is_audited(&finding.schema) && (finding.severity == Severity::High || !is_small(finding))
+    };
+    // What is not reported contradicts nothing.
+    let observations = observations.filter(|it| is_reported(&it.finding)).collect();
+    let mut findings = resolution::resolved(observations, &context);
     let place = |finding: &Finding| {
         let Finding { schema, table, index, rule, .. } = finding.clone();
         (schema, table, index, rule)
     };
     findings.sort_by_cached_key(|it| (it.severity, std::cmp::Reverse(it.frees_bytes), place(it)));
     findings
+}
+
+impl Fix {
+    /// Schema and name of the indexes that a person builds by it: others need other names.
+    pub(crate) fn built_names(&self) -> Vec<(String, String)> {
+        let Self::Statements { sql, .. } = self else { return Vec::new() };
+        let built = sql.iter().filter_map(|sql| index_ddl(sql));
+        built.filter_map(|ddl| Some((ddl.table.schema?, ddl.name?))).collect()
+    }
 }
 
 impl Finding {
@@ -337,6 +374,43 @@ impl Observation {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Partitions and their parents, and both sides of a foreign key, may be in different schemas: all are looked at, and
+    /// what is found is reported of those that are audited.
+    #[test]
+    fn schemas_are_left_out_at_the_end() {
+        use super::fixture::{Fixture, foreign_key, index, never_scanned, partition, table};
+        let elsewhere = |table: Table| Table { schema: "other".into(), ..table };
+        let mut child = table("orders", &["parent_id int8"], vec![]);
+        child.constraints.push(foreign_key("orders_fk", &["parent_id"], 1, &["id"]));
+        let parent = Table { replica_identity: 'f', ..elsewhere(table("parent", &["id int8!"], vec![])) };
+        let whole = elsewhere(table("logs", &["at int8"], vec![index("logs_at", &["at"])]));
+        let mut part = table("logs_1", &["at int8"], vec![never_scanned(index("logs_1_at", &["at"]))]);
+        part.indexes[0].parent = Some(101);
+        let unused = elsewhere(table("u", &["a int8"], vec![never_scanned(index("u_a", &["a"]))]));
+        let mut fixture = Fixture::new(vec![parent, child, whole, part, unused]);
+        partition(&mut fixture.catalog, "logs", "logs_1");
+        let sequence = |schema: &str| Sequence {
+            schema: schema.into(),
+            name: format!("{schema}_seq"),
+            last_value: Some(99),
+            max_value: 100,
+            increment: 1,
+            ..Sequence::default()
+        };
+        fixture.evidence.sequences = vec![sequence("public"), sequence("other")];
+        fixture.options.ignored = vec!["missing-primary-key".parse().unwrap()];
+        let found = |fixture: &Fixture| {
+            let mut rules: Vec<String> =
+                fixture.findings().iter().map(|it| format!("{} {}", it.rule, it.table)).collect();
+            rules.sort();
+            rules
+        };
+        fixture.options.schemas = vec!["public".into()];
+        assert_eq!(found(&fixture), ["sequence-overflow public_seq", "unindexed-foreign-key orders"]);
+        fixture.options.schemas = vec!["other".into()];
+        assert_eq!(found(&fixture), ["sequence-overflow other_seq", "unused-index u"]);
+    }
 
     #[test]
     fn rules_have_names() {

@@ -85,8 +85,6 @@ fn observe(context: &Context, judged: &Judged) -> Option<Observation> {
     let (first, rest) = judged.index.keys.split_first()?;
     let uses: Vec<Asked> = context
         .uses(judged.table)
-        .iter()
-        .copied()
         .filter(|asked| asked.narrowing(first).is_some() || asked.sorting(first).is_some())
         .collect();
     let mut demand = Demand::default();
@@ -266,8 +264,9 @@ fn names(keys: &[IndexKey]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{Fixture, index, owned, table};
+    use super::super::fixture::{Fixture, index, owned, partition, table};
     use super::super::statistics_fixture::{correlated, values, with_nulls};
+    use super::super::{Change, Fix};
     use super::*;
     use crate::catalog::IndexUsage;
 
@@ -328,6 +327,54 @@ mod tests {
         assert_eq!((found[0].relies_on.as_slice(), found[0].changes.as_slice()), (&[102][..], &[101][..]));
     }
 
+    /// What takes the place of an index is stored as that was.
+    #[test]
+    fn replacements_keep_how_the_index_is_stored() {
+        let ddl = |fixture: &Fixture| match &fixture.check(check)[0].finding.fix {
+            Some(Fix::Change(Change::Create { definition, .. })) => definition.ddl(),
+            other => panic!("{other:?}"),
+        };
+        let stored = Index {
+            options: vec!["fillfactor=70".into()],
+            include: vec!["id".into()],
+            ..index("i", &["created_at", "user_id", "kind collate C"])
+        };
+        let mut fixture = visits(vec![stored]).asking(&[BY_USER]);
+        fixture.evidence.tablespaces = vec![(7, "other".into()), (101, "fast".into())];
+        assert_eq!(
+            ddl(&fixture),
+            "CREATE INDEX t_user_id_created_at_kind_c_include_id_idx ON public.t (user_id, created_at, kind COLLATE \"C\") \
+             INCLUDE (id) WITH (fillfactor='70') TABLESPACE fast"
+        );
+        let patterned = visits(vec![index("i", &["created_at", "user_id", "kind text_pattern_ops"])]);
+        let expected = "(user_id, created_at, kind text_pattern_ops)";
+        assert!(ddl(&patterned.asking(&[BY_USER])).ends_with(expected));
+    }
+
+    /// CREATE INDEX says no statistics targets of expressions.
+    #[test]
+    fn replacements_keep_statistics_targets() {
+        let mut indexed = index("t_user_id_created_at_lower_idx", &["created_at", "user_id", "lower(kind)"]);
+        indexed.statistics = vec![("lower".into(), values(9.0, &[]))];
+        let mut fixture = visits(vec![indexed]).asking(&[BY_USER]);
+        let replaced = "high: create t (user_id, created_at, lower(kind)) for t_user_id_created_at_lower_idx";
+        fixture.evidence.statistics_targets = vec![(7, vec![(3, 500)])];
+        fixture.check_verdict(check, replaced);
+        fixture.evidence.statistics_targets = vec![(101, vec![(3, 500)])];
+        let name = "t_user_id_created_at_lower_kind_idx";
+        fixture.check_verdict(
+            check,
+            &format!(
+                "high: CREATE INDEX CONCURRENTLY {name} ON public.t (user_id, created_at, lower(kind)); \
+                 ALTER INDEX public.{name} ALTER COLUMN 3 SET STATISTICS 500; ANALYZE public.t; \
+                 DROP INDEX CONCURRENTLY public.t_user_id_created_at_lower_idx / \
+                 CREATE INDEX CONCURRENTLY t_user_id_created_at_lower_idx ON public.t USING btree (created_at, user_id, \
+                 lower(kind)); ALTER INDEX public.t_user_id_created_at_lower_idx ALTER COLUMN 3 SET STATISTICS 500; \
+                 ANALYZE public.t; DROP INDEX CONCURRENTLY public.{name}"
+            ),
+        );
+    }
+
     #[test]
     fn says_what_it_costs() {
         let found = by_time_and_user().asking(&[BY_USER]).messages(check);
@@ -372,6 +419,40 @@ mod tests {
         with(values(-0.95, &[0.01])).check_verdict(check, "");
         with(with_nulls(0.1, values(-0.9, &[]))).check_verdict(check, "");
         with(values(-0.95, &[0.0001])).check_verdict(check, "high: create t (user_id, created_at) for i");
+    }
+
+    /// Statements name the partitioned table, or a partition, whichever of them has the index.
+    #[test]
+    fn statements_name_the_whole_or_a_part() {
+        let of_part = |statements: &[&str]| {
+            let mut fixture = visits(vec![index("i", &["created_at", "user_id"])]);
+            let columns = &["id int8!", "user_id int8", "created_at timestamptz", "kind text"];
+            for (oid, name) in [(51, "half"), (52, "whole")] {
+                fixture.catalog.tables.push(Table { oid, ..table(name, columns, Vec::new()) });
+            }
+            partition(&mut fixture.catalog, "half", "t");
+            partition(&mut fixture.catalog, "whole", "half");
+            fixture.asking(statements)
+        };
+        let reordered = "high: create t (user_id, created_at) for i";
+        of_part(&["SELECT * FROM whole WHERE user_id = $1 AND created_at > $2"])
+            .check_verdict(check, reordered);
+        of_part(&["SELECT * FROM half WHERE created_at = $1 "])
+            .check_verdict(check, "high: create t (created_at) for i");
+
+        let mut fixture = visits(vec![index("i", &["created_at", "user_id"])]);
+        let mut part = fixture.catalog.tables[0].clone();
+        (part.oid, part.name) = (2, "part".into());
+        part.indexes[0] =
+            Index { oid: 201, parent: Some(101), name: "part_i".into(), ..part.indexes[0].clone() };
+        fixture.catalog.tables.push(part);
+        partition(&mut fixture.catalog, "t", "part");
+        for column in &mut fixture.catalog.tables[0].columns {
+            column.tree_statistics = column.statistics.take();
+        }
+        fixture
+            .asking(&["SELECT * FROM part WHERE user_id = $1 AND created_at > $2"])
+            .check_verdict(check, reordered);
     }
 
     /// ANALYZE underestimates the values of large clustered tables: a small number proves nothing, a large one does.

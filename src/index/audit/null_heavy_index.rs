@@ -16,7 +16,7 @@ use super::judged::{self, Cure, Judged, Verdict};
 use super::{Context, Observation, Severity};
 use crate::catalog::IndexKey;
 use crate::index::{Definition, Key, Predicate};
-use crate::query::{SortItem, Test, quote};
+use crate::query::{Test, quote};
 use crate::unit;
 
 pub(super) const RULE: &str = "null-heavy-index";
@@ -42,8 +42,7 @@ fn observe(context: &Context, judged: &Judged) -> Option<Observation> {
     if owned || judged.table.column(column)?.not_null {
         return None;
     }
-    let asked: Vec<Asked> =
-        context.uses(judged.table).iter().copied().filter(|asked| asked.names(key)).collect();
+    let asked: Vec<Asked> = context.uses(judged.table).filter(|asked| asked.names(key)).collect();
     if nulls >= MIN_NULLS {
         mostly_null(judged, key, column, nulls, &asked)
     } else if nulls > 0.0 && nulls <= MAX_RARE_NULLS {
@@ -124,7 +123,7 @@ fn rarely_null(
     let order = asked.iter().find_map(|asked| asked.table_use.orders.first());
     let mut keys: Vec<Key> = definition.keys.iter().skip(1).cloned().collect();
     if keys.is_empty() {
-        keys = order.map(|order| order.items.iter().map(sort_key).collect()).unwrap_or_default();
+        keys = order.map(|order| order.items.iter().map(judged::sort_key).collect()).unwrap_or_default();
     }
     // NULL is all that is left of the column itself.
     keys.retain(|it| !asked::is_key(&it.operand, key));
@@ -148,15 +147,6 @@ fn rarely_null(
         unit::bytes(cure.frees_bytes())
     );
     Some(judged.observe(Verdict { rule: RULE, severity: Severity::Medium, message, remedy }, cure))
-}
-
-fn sort_key(item: &SortItem) -> Key {
-    Key {
-        operand: item.operand.clone(),
-        opclass: None,
-        descending: item.descending,
-        nulls_first: item.nulls_first,
-    }
 }
 
 #[cfg(test)]

@@ -73,11 +73,9 @@ fn excess(judged: &Judged) -> Option<String> {
 /// Returns what to do about it; `None` when the workload uses all of the index.
 fn judge(context: &Context, judged: &Judged) -> Option<(Severity, String, Cure)> {
     let index = judged.index;
-    let uses = context.uses(judged.table);
     let first = index.keys.first()?;
-    let served: Vec<Asked> = uses
-        .iter()
-        .copied()
+    let served: Vec<Asked> = context
+        .uses(judged.table)
         .filter(|asked| asked.narrowing(first).is_some() || asked.sorting(first).is_some())
         .collect();
     if served.is_empty() {

@@ -21,7 +21,7 @@ const MIN_SIBLINGS: usize = 2;
 pub(super) fn check(context: &Context) -> Vec<Observation> {
     let mut found = Vec::new();
     for table in context.tables().filter(|table| table.kind == TableKind::Partitioned) {
-        let partitions = context.partitions(table);
+        let partitions = indexable(context, table);
         for (at, partition) in partitions.iter().enumerate() {
             for index in partition.indexes.iter().filter(|it| is_local(it)) {
                 // The first partition that has it speaks for all.
@@ -34,17 +34,29 @@ pub(super) fn check(context: &Context) -> Vec<Observation> {
     found
 }
 
+/// The partitions that can have indexes: a foreign table has none.
+fn indexable<'a>(context: &Context<'a>, table: &Table) -> Vec<&'a Table> {
+    let partitions = context.partitions(table).iter().copied();
+    partitions.filter(|partition| partition.kind != TableKind::Foreign).collect()
+}
+
 /// Whether an index belongs to one partition alone.
 fn is_local(index: &Index) -> bool {
     index.is_valid && index.is_ready && index.parent.is_none() && !index.is_constraint && !index.is_unique
 }
 
 fn has_local(partition: &Table, index: &Index) -> bool {
-    partition.indexes.iter().any(|it| is_local(it) && cover(partition, index, it) == Some(Cover::Identical))
+    partition.indexes.iter().any(|it| is_same_local(partition, index, it))
+}
+
+/// Whether one partition's own index can be attached where that of another one is: included columns have to come in the
+/// same order (`CompareIndexInfo` of index.c).
+fn is_same_local(partition: &Table, index: &Index, own: &Index) -> bool {
+    is_local(own) && own.include == index.include && cover(partition, index, own) == Some(Cover::Identical)
 }
 
 fn of_index(context: &Context, table: &Table, index: &Index) -> Vec<Observation> {
-    let partitions = context.partitions(table);
+    let partitions = indexable(context, table);
     let has_some = |partition: &Table| {
         let covers =
             |it: &Index| matches!(cover(partition, index, it), Some(Cover::Identical | Cover::Covered(_)));
@@ -88,21 +100,31 @@ fn columns(index: &Index) -> Vec<String> {
 }
 
 fn of_parent(context: &Context, table: &Table, index: &Index) -> Observation {
-    let partitions = context.partitions(table);
+    let partitions = indexable(context, table);
+    // With a foreign table among its parts, the whole becomes valid only if it is built at once (`validatePartitionedIndex`).
+    let has_others = partitions.len() < context.partitions(table).len();
     let fix = Definition::existing(&table.schema, &table.name, index).map(|definition| {
-        let parent = quote::qualified(&table.schema, &definition.name());
-        let on_only = definition.ddl().replacen(" ON ", " ON ONLY ", 1);
+        let name = context.free_name(&table.schema, &definition.name());
+        let ddl = definition.ddl_named(&name);
+        if has_others {
+            return Fix::Statements { sql: vec![ddl], undo_sql: Vec::new() };
+        }
+        let parent = quote::qualified(&table.schema, &name);
+        let on_only = ddl.replacen(" ON ", " ON ONLY ", 1);
         let attach = partitions.iter().filter_map(|partition| {
-            let own = partition
-                .indexes
-                .iter()
-                .find(|it| is_local(it) && cover(partition, index, it) == Some(Cover::Identical))?;
+            let own = partition.indexes.iter().find(|it| is_same_local(partition, index, it))?;
             let own = quote::qualified(&partition.schema, &own.name);
             Some(format!("ALTER INDEX {parent} ATTACH PARTITION {own}"))
         });
         // Dropping the parent's index drops what is attached to it: there is no simple way back.
         Fix::Statements { sql: std::iter::once(on_only).chain(attach).collect(), undo_sql: Vec::new() }
     });
+    let remedy = if has_others {
+        "Build it on the parent with one statement, which attaches those of the partitions and takes no time but blocks \
+         writers for a moment."
+    } else {
+        "Build it on the parent alone, which takes no time, and attach those of the partitions."
+    };
     Observation::of(Finding {
         severity: Severity::Low,
         message: format!(
@@ -111,8 +133,7 @@ fn of_parent(context: &Context, table: &Table, index: &Index) -> Observation {
             columns(index).join(", "),
             table.name
         ),
-        remedy: "Build it on the parent alone, which takes no time, and attach those of the partitions."
-            .to_owned(),
+        remedy: remedy.to_owned(),
         fix,
         ..Finding::of_table(RULE, table, columns(index))
     })
@@ -168,6 +189,33 @@ mod tests {
         ];
         let fix = Fix::Statements { sql: sql.map(str::to_owned).to_vec(), undo_sql: vec![] };
         assert_eq!(found[0].finding.fix, Some(fix));
+    }
+
+    /// A foreign table has no indexes, and lacks none.
+    #[test]
+    fn foreign_tables_lack_nothing() {
+        let mut foreign = fixture([&["a"], &["a"], &[]]);
+        foreign.table_mut("t_2").kind = TableKind::Foreign;
+        let found = foreign.check(check);
+        let told =
+            "each of 2 partitions has an index on a of its own, and t has none: new partitions will lack it";
+        assert_eq!(found.iter().map(|it| it.finding.message.as_str()).collect::<Vec<_>>(), [told]);
+        // Attaching alone would never make the whole valid.
+        let fix =
+            Fix::Statements { sql: vec!["CREATE INDEX t_a_idx ON public.t (a)".into()], undo_sql: vec![] };
+        assert_eq!(found[0].finding.fix, Some(fix));
+    }
+
+    #[test]
+    fn names_are_free_and_storage_stays() {
+        let mut fixture = fixture([&["a"], &["a"], &["a"]]);
+        for number in 0..3 {
+            let index = fixture.index_mut(&format!("t_{number}_a_idx"));
+            index.options = vec!["fillfactor=70".into()];
+        }
+        fixture.index_mut("t_1_a_idx").name = "t_a_idx".into();
+        let Some(Fix::Statements { sql, .. }) = fixture.check(check).remove(0).finding.fix else { panic!() };
+        assert_eq!(sql[0], "CREATE INDEX t_a_idx_2 ON ONLY public.t (a) WITH (fillfactor='70')");
     }
 
     #[test]

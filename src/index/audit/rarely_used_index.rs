@@ -195,7 +195,8 @@ mod tests {
     fn scans_on_replicas_count() {
         let with_replica = |counted_s, n_scans| {
             let mut fixture = written(scanned(40, 2_000), busy());
-            let replica = Replica { label: "replica".into(), counted_s, n_scans: vec![(101, n_scans)] };
+            let n_scans = vec![(101, n_scans)];
+            let replica = Replica { label: "replica".into(), is_standby: true, counted_s, n_scans };
             fixture.evidence.replicas.push(replica);
             fixture
         };

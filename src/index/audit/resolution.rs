@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Context, Finding, Observation};
+use super::{Change, Context, Finding, Fix, Observation, Seen};
 
 /// Returns the findings, in their order, each with its fix where no earlier fix stands against it.
 ///
@@ -19,12 +19,14 @@ pub(super) fn resolved(observations: Vec<Observation>, context: &Context) -> Vec
     let name = |oid: u32| context.index(oid).map_or_else(String::new, |(_, index)| index.name.clone());
     let mut changed: BTreeSet<u32> = BTreeSet::new();
     let mut relied_on: BTreeSet<u32> = BTreeSet::new();
-    let resolve = |observation: Observation| {
-        let Observation { mut finding, relies_on, changes } = observation;
+    let mut findings: Vec<Finding> = Vec::with_capacity(observations.len());
+    for Observation { mut finding, relies_on, changes } in observations {
         if finding.fix.is_none() {
-            return finding;
+            findings.push(finding);
+            continue;
         }
-        let relies_on: Vec<u32> = relies_on.iter().flat_map(|oid| [*oid, root(oid)]).collect();
+        let own = relies_on;
+        let relies_on: Vec<u32> = own.iter().flat_map(|oid| [*oid, root(oid)]).collect();
         let objection = if let Some(gone) = relies_on.iter().find(|oid| changed.contains(oid)) {
             Some(format!("it stays for now, because {} is changed", name(*gone)))
         } else if changes.iter().any(|oid| relied_on.contains(oid)) {
@@ -35,17 +37,61 @@ pub(super) fn resolved(observations: Vec<Observation>, context: &Context) -> Vec
             None
         };
         if let Some(objection) = objection {
-            finding.message = format!("{}; {objection}", finding.message);
-            "Audit again once the other findings are put right.".clone_into(&mut finding.remedy);
-            finding.fix = None;
-            finding.frees_bytes = 0;
+            take_back(&mut finding, &objection, "Audit again once the other findings are put right.");
         } else {
+            if let Some(Fix::Change(Change::Drop { covered_by, .. })) = &mut finding.fix {
+                // Who applies it later can see whether they are still there.
+                let covers = own.iter().filter_map(|oid| context.index(*oid));
+                covered_by.extend(covers.map(|(table, index)| Seen::of(table, index)));
+            }
             changed.extend(changes);
             relied_on.extend(relies_on);
+            if let Some(other) = merge(&finding, &mut findings) {
+                let objection = format!("the fix of {other} builds the index that puts this right, too");
+                take_back(
+                    &mut finding,
+                    &objection,
+                    "Put the other finding right: it needs no more than that.",
+                );
+            }
         }
-        finding
+        findings.push(finding);
+    }
+    findings
+}
+
+fn take_back(finding: &mut Finding, objection: &str, remedy: &str) {
+    finding.message = format!("{}; {objection}", finding.message);
+    remedy.clone_into(&mut finding.remedy);
+    finding.fix = None;
+    finding.frees_bytes = 0;
+}
+
+/// Lets an earlier fix that builds the same index replace what this one replaces. Returns which finding that is; `None` where
+/// there is no such fix.
+fn merge(finding: &Finding, earlier: &mut [Finding]) -> Option<String> {
+    let Some(Fix::Change(Change::Create { definition, size_bytes, replaces })) = &finding.fix else {
+        return None;
     };
-    observations.into_iter().map(resolve).collect()
+    earlier.iter_mut().find_map(|other| {
+        let Some(Fix::Change(Change::Create { definition: known, replaces: goes, .. })) = &mut other.fix
+        else {
+            return None;
+        };
+        let is_same = (&known.schema, &known.table) == (&definition.schema, &definition.table)
+            && (&known.options, &known.tablespace) == (&definition.options, &definition.tablespace)
+            && known.is_within(definition)
+            && definition.is_within(known);
+        if !is_same {
+            return None;
+        }
+        // Both have paid for the new index out of what they free.
+        let is_paid_twice = !goes.is_empty() && !replaces.is_empty();
+        other.frees_bytes += finding.frees_bytes + if is_paid_twice { *size_bytes } else { 0 };
+        goes.extend(replaces.iter().cloned());
+        let of = other.index.as_ref().unwrap_or(&other.table);
+        Some(format!("{} of {of}", other.rule))
+    })
 }
 
 #[cfg(test)]
@@ -54,13 +100,14 @@ mod tests {
     use super::super::cover::{Cover, cover, protection};
     use super::super::fixture::{Fixture, foreign_key, index, table};
     use super::super::serving::serves;
-    use super::super::{Change, Fix, IndexName, Options, Severity};
+    use super::super::{Options, Severity};
     use super::*;
     use crate::catalog::{Index, Table};
+    use crate::index::{Definition, Key};
     use proptest::prelude::*;
 
     fn drop(table: &Table, index: &Index, relies_on: &[u32]) -> Observation {
-        let drop = Change::Drop { index: IndexName::of(table, index), size_bytes: 1 };
+        let drop = Change::Drop { index: Seen::of(table, index), size_bytes: 1, covered_by: Vec::new() };
         Observation {
             finding: Finding {
                 message: format!("{} is no use", index.name),
@@ -103,6 +150,66 @@ mod tests {
             ],
         );
         check(&[(0, &[]), (0, &[])], &["x is no use", "x is no use; another finding changes it already"]);
+    }
+
+    /// Two findings that ask for the same index get it once, and both of their indexes go for it.
+    #[test]
+    fn the_same_index_is_built_once() {
+        let indexes = vec![index("x", &["a", "b"]), index("y", &["a"]), index("z", &["b"])];
+        let fixture = Fixture::new(vec![table("t", &["a int4", "b int4"], indexes)]);
+        let (subject, options) = (fixture.subject(), Options::default());
+        let table = &fixture.catalog.tables[0];
+        let create = |at: Option<usize>, keys: &[&str], frees_bytes: u64| {
+            let keys = keys.iter().map(|key| Key::ascending(key)).collect();
+            let definition = Definition::btree("public", "t", keys);
+            let index = &table.indexes[at.unwrap_or_default()];
+            let replaces = at.map(|_| Seen::of(table, index)).into_iter().collect();
+            let fix = Some(Fix::Change(Change::Create { definition, size_bytes: 10, replaces }));
+            let message = "it is no good".to_owned();
+            Observation {
+                finding: Finding { message, fix, frees_bytes, ..Finding::of_index("test", table, index) },
+                relies_on: Vec::new(),
+                changes: at.map(|_| index.oid).into_iter().collect(),
+            }
+        };
+        let resolve = |observations: Vec<Observation>| {
+            let found = resolved(observations, &Context::new(&subject, &options));
+            let fixes = found.iter().map(|it| match &it.fix {
+                Some(Fix::Change(Change::Create { replaces, .. })) => {
+                    let names: Vec<&str> = replaces.iter().map(|seen| seen.index.name.as_str()).collect();
+                    format!("{} for {} frees {}", it.index.as_ref().unwrap(), names.join(" "), it.frees_bytes)
+                }
+                _ => it.message.clone(),
+            });
+            fixes.collect::<Vec<_>>()
+        };
+        let told = "it is no good; the fix of test of x builds the index that puts this right, too";
+        let same = resolve(vec![create(Some(0), &["b", "a"], 20), create(Some(1), &["b", "a"], 30)]);
+        assert_eq!(same, ["x for x y frees 60", told]);
+        let mut elsewhere = create(Some(1), &["b", "a"], 30);
+        if let Some(Fix::Change(Change::Create { definition, .. })) = &mut elsewhere.finding.fix {
+            definition.tablespace = Some("fast".to_owned());
+        }
+        let placed = resolve(vec![create(Some(0), &["b", "a"], 20), elsewhere]);
+        assert_eq!(placed, ["x for x frees 20", "y for y frees 30"]);
+        let beside = resolve(vec![create(None, &["b", "a"], 0), create(Some(1), &["b", "a"], 30)]);
+        assert_eq!(beside, ["x for y frees 30", told]);
+        let other = resolve(vec![create(Some(0), &["b", "a"], 20), create(Some(1), &["b"], 30)]);
+        assert_eq!(other, ["x for x frees 20", "y for y frees 30"]);
+        // What goes for the one is changed once, as ever.
+        let twice = resolve(vec![create(Some(0), &["b", "a"], 20), create(Some(0), &["b", "a"], 20)]);
+        assert_eq!(twice, ["x for x frees 20", "it is no good; another finding changes it already"]);
+    }
+
+    #[test]
+    fn a_drop_says_what_it_relies_on() {
+        let indexes = vec![index("narrow", &["a"]), index("wide", &["a", "b"])];
+        let fixture = Fixture::new(vec![table("t", &["a int4", "b int4"], indexes)]);
+        let drops: Vec<_> = fixture.findings().into_iter().filter_map(|it| it.fix).collect();
+        let [Fix::Change(Change::Drop { index, covered_by, .. })] = &drops[..] else { panic!("{drops:?}") };
+        let table = &fixture.catalog.tables[0];
+        assert_eq!(*index, Seen::of(table, &table.indexes[0]));
+        assert_eq!(covered_by[..], [Seen::of(table, &table.indexes[1])]);
     }
 
     #[test]
@@ -158,7 +265,7 @@ mod tests {
             let dropped = |rule: &str| -> Vec<&Index> {
                 findings.iter().filter(|it| rule.is_empty() || it.rule == rule).filter_map(|it| match &it.fix {
                     Some(Fix::Change(Change::Drop { index, .. })) => {
-                        table.indexes.iter().find(|it| it.name == index.name)
+                        table.indexes.iter().find(|it| it.name == index.index.name)
                     }
                     _ => None,
                 }).collect()

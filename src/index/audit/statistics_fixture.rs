@@ -68,12 +68,12 @@ fn verdict(finding: &Finding) -> String {
         None => "no fix".to_owned(),
         Some(Fix::Statements { sql, undo_sql }) => format!("{} / {}", sql.join("; "), undo_sql.join("; ")),
         Some(Fix::Change(Change::Create { definition, replaces, .. })) => {
-            let names: Vec<&str> = replaces.iter().map(|index| index.name.as_str()).collect();
+            let names: Vec<&str> = replaces.iter().map(|seen| seen.index.name.as_str()).collect();
             let place = if names.is_empty() { String::new() } else { format!(" for {}", names.join(", ")) };
             format!("create {}{place}", definition.describe())
         }
-        Some(Fix::Change(Change::Drop { index, .. })) => format!("drop {}", index.name),
-        Some(Fix::Change(Change::Reindex { index, .. })) => format!("reindex {}", index.name),
+        Some(Fix::Change(Change::Drop { index, .. })) => format!("drop {}", index.index.name),
+        Some(Fix::Change(Change::Reindex { index, .. })) => format!("reindex {}", index.index.name),
     };
     format!("{}: {fix}", finding.severity.name())
 }

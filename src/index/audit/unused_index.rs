@@ -9,7 +9,7 @@
 //! duplicate or redundant is said there. No fix is offered
 //! - while the counters are younger than `Options::min_counted_s` or nobody knows how old they are: a restore, a reset or
 //!   a crash makes every index look unused;
-//! - on a standby alone, which does not see what the primary does;
+//! - while none of the servers is the primary: standbys do not see what it does;
 //! - where it alone serves a foreign key: nobody has deleted parents yet.
 //!
 //! An index with an expression has statistics of it, on which estimates rest: they are kept by CREATE STATISTICS.
@@ -76,17 +76,13 @@ fn silent<'a>(context: &Context, table: &'a Table) -> impl Iterator<Item = (&'a 
 fn silence(context: &Context, index: &Index) -> Option<Silence> {
     let n_scans = context.n_scans(index)?;
     let usage = index.usage?;
-    let evidence = context.subject.evidence;
     if n_scans == 0 {
         let doubt = match context.counted_s() {
             None => Some("nobody knows since when the counters count".to_owned()),
             Some(counted_s) if counted_s < context.options.min_counted_s => {
                 Some(format!("the counters are only {} old", days(counted_s)))
             }
-            Some(_) if evidence.is_standby && evidence.replicas.is_empty() => {
-                Some("the counters are those of a standby alone".to_owned())
-            }
-            Some(_) => None,
+            Some(_) => context.unseen_primary(),
         };
         let since = match context.counted_s() {
             Some(counted_s) if doubt.is_none() => format!("was not scanned in {}", days(counted_s)),
@@ -103,14 +99,15 @@ fn silence(context: &Context, index: &Index) -> Option<Silence> {
             unit::count(n_scans),
             unit::count(usage.n_entries_read)
         ),
-        doubt: (evidence.is_standby && evidence.replicas.is_empty())
-            .then(|| "the counters are those of a standby alone".to_owned()),
+        doubt: context.unseen_primary(),
     })
 }
 
+/// An age in its largest unit.
 fn days(seconds: f64) -> String {
-    let (n, unit) = if seconds >= DAY_S { (seconds / DAY_S, "day") } else { (seconds / 3600.0, "hour") };
-    let n = unit::estimate(n.floor());
+    let units = [(DAY_S, "day"), (3600.0, "hour"), (60.0, "minute"), (1.0, "second")];
+    let (size, unit) = units.into_iter().find(|(size, _)| seconds >= *size).unwrap_or((1.0, "second"));
+    let n = unit::estimate((seconds / size).floor());
     format!("{n} {unit}{}", if n == "1" { "" } else { "s" })
 }
 
@@ -258,6 +255,14 @@ mod tests {
         );
         fixture.options.min_counted_s = DAY_S;
         check_fixture(&fixture, &[("x (30 MB) was not scanned in 6 days", true)]);
+        fixture.options.min_counted_s = 7.0 * DAY_S;
+        for (counted_s, age) in
+            [(DAY_S, "1 day"), (7_300.0, "2 hours"), (3_599.0, "59 minutes"), (5.0, "5 seconds")]
+        {
+            fixture.evidence.counted_s = Some(counted_s);
+            let told = format!("x (30 MB) was not scanned, but the counters are only {age} old");
+            check_fixture(&fixture, &[(&told, false)]);
+        }
         fixture.evidence.counted_s = None;
         let told = "x (30 MB) was not scanned, but nobody knows since when the counters count";
         check_fixture(&fixture, &[(told, false)]);
@@ -268,7 +273,12 @@ mod tests {
     fn replicas_count() {
         let mut fixture = silent();
         let oid = fixture.index_mut("x").oid;
-        let replica = Replica { label: "r".into(), counted_s: Some(9.0 * DAY_S), n_scans: vec![(oid, 0)] };
+        let replica = Replica {
+            label: "r".into(),
+            is_standby: true,
+            counted_s: Some(9.0 * DAY_S),
+            n_scans: vec![(oid, 0)],
+        };
         fixture.evidence.replicas = vec![replica.clone()];
         check_fixture(&fixture, &[("x (30 MB) was not scanned in 9 days here and on 1 replica", true)]);
         fixture.evidence.replicas.push(Replica { counted_s: Some(DAY_S), ..replica.clone() });
@@ -276,10 +286,39 @@ mod tests {
         check_fixture(&fixture, &[(told, false)]);
         fixture.evidence.replicas[1].n_scans = vec![(oid, 3)];
         check_fixture(&fixture, &[]);
+    }
+
+    /// However many standbys say that they do not scan an index, the primary may.
+    #[test]
+    fn standbys_prove_nothing_of_the_primary() {
         let mut fixture = silent();
+        let oid = fixture.index_mut("x").oid;
         fixture.evidence.is_standby = true;
-        let told = "x (30 MB) was not scanned, but the counters are those of a standby alone";
-        check_fixture(&fixture, &[(told, false)]);
+        let unseen = "alone: what the primary scans was not seen";
+        let told = format!("x (30 MB) was not scanned, but the counters are those of a standby {unseen}");
+        check_fixture(&fixture, &[(&told, false)]);
+        let other = Replica {
+            label: "r".into(),
+            is_standby: true,
+            counted_s: Some(30.0 * DAY_S),
+            n_scans: vec![(oid, 0)],
+        };
+        fixture.evidence.replicas = vec![other.clone()];
+        let told = format!(
+            "x (30 MB) was not scanned here and on 1 replica, but the counters are those of 2 standbys {unseen}"
+        );
+        check_fixture(&fixture, &[(&told, false)]);
+        fixture.evidence.replicas.push(Replica { is_standby: false, ..other });
+        check_fixture(&fixture, &[("x (30 MB) was not scanned in 30 days here and on 2 replicas", true)]);
+    }
+
+    /// … nor does an old scan on a standby.
+    #[test]
+    fn old_scans_on_a_standby_prove_nothing() {
+        let usage = IndexUsage { scanned_s_ago: Some(40.0 * DAY_S), ..index("x", &["a"]).usage.unwrap() };
+        let mut fixture = fixture(vec![Index { usage: Some(usage), ..index("x", &["a"]) }]);
+        fixture.evidence.is_standby = true;
+        assert_eq!(fixture.check(check)[0].finding.fix, None);
     }
 
     /// Traps 15 and 22: checks of uniqueness are no scans.

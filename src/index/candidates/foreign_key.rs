@@ -69,7 +69,7 @@ pub(crate) fn foreign_key_checks(written: &[Written], catalog: &Catalog) -> Vec<
             check.weight += written.n_rows;
             let step = (child.oid, constraint.name.as_str());
             // Of a tree within one table, the first level tells enough.
-            if action == Action::Cascade && !path.contains(&step) {
+            if action == Action::Cascade && written.n_rows > 0.0 && !path.contains(&step) {
                 let n_rows = written.n_rows * children_per_parent(child, &constraint.columns);
                 let (table, kind, columns) = (child.oid, written.kind, constraint.columns.clone());
                 let path = [path.as_slice(), &[step]].concat();

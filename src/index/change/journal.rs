@@ -94,7 +94,7 @@ pub(crate) enum StepState {
     /// Written before the first statement: whether it came to an end, the catalog must say.
     Started,
     Done,
-    /// There was nothing to do, or an earlier failure kept it from being tried.
+    /// There was nothing to do, another step has taken its place, or an earlier failure kept it from being tried.
     Skipped,
     Failed,
     /// Written before the first statement of its undo.
@@ -186,6 +186,36 @@ impl Step {
             size_after_bytes: None,
             counters: None,
         }
+    }
+
+    /// Whether nobody has seen its end though its run has come to its own: the session was lost, and the server went on.
+    pub(crate) fn is_unseen(&self) -> bool {
+        self.state == StepState::Started
+    }
+
+    /// Gives it its last state once nothing of its run is left to do; `now` is what is under the index's name where its end
+    /// [was not seen](Self::is_unseen).
+    pub(crate) fn settle(&mut self, now: Option<Record>) {
+        self.state = match (self.state, &self.action, &now) {
+            // It has failed for good, and the plan went another way.
+            (StepState::Planned | StepState::Failed, ..) | (StepState::Started, Action::Create, None) => {
+                StepState::Skipped
+            }
+            (StepState::Started, Action::Drop, Some(now)) => {
+                if now.is_valid || now.is_partitioned {
+                    StepState::Skipped
+                } else {
+                    self.error = Some("the drop was cut short, and the index is INVALID".to_owned());
+                    StepState::Failed
+                }
+            }
+            (StepState::Started, Action::Create, Some(_)) => {
+                self.after = now;
+                StepState::Done
+            }
+            (StepState::Started, ..) => StepState::Done,
+            (state, ..) => state,
+        };
     }
 }
 
@@ -311,6 +341,41 @@ mod tests {
         check(&[Undone, Undone, Skipped], RunState::Undone);
         check(&[Undone, Planned], RunState::Undone);
         check(&[], RunState::Done);
+    }
+
+    #[test]
+    fn steps_of_a_finished_run_have_an_end() {
+        use StepState::{Done, Failed, Planned, Skipped, Started};
+        let record: Record = serde_json::from_value(serde_json::json!({
+            "index": { "schema": "s", "table": "t", "name": "i" }, "definition": "CREATE INDEX i ON s.t (a)",
+            "method": "btree", "columns": [], "has_expressions": false, "tablespace": null, "comment": null,
+            "statistics_targets": [], "is_clustered": false, "is_replica_identity": false, "is_valid": true,
+            "is_ready": true, "is_live": true, "constraint": null, "foreign_keys": [], "parent": null,
+            "is_partitioned": false,
+        }))
+        .unwrap();
+        let check = |action: Action, state: StepState, is_there: bool, expected: StepState| {
+            let index = record.index.clone();
+            let mut step = Step { state, ..Step::planned(0, action.clone(), index, Vec::new()) };
+            step.settle(is_there.then(|| record.clone()));
+            assert_eq!(step.state, expected, "{action:?}, {state:?}, {is_there}");
+            let is_made = action == Action::Create && state == Started && is_there;
+            assert_eq!(step.after.is_some(), is_made, "{action:?}, {state:?}, {is_there}");
+        };
+        for is_there in [false, true] {
+            check(Action::Create, Planned, is_there, Skipped);
+            check(Action::Create, Failed, is_there, Skipped);
+            check(Action::Create, Done, is_there, Done);
+            check(Action::Analyze, Started, is_there, Done);
+        }
+        check(Action::Create, Started, true, Done);
+        check(Action::Create, Started, false, Skipped);
+        check(Action::Drop, Started, true, Skipped);
+        check(Action::Drop, Started, false, Done);
+        let mut cut_short =
+            Step { state: Started, ..Step::planned(0, Action::Drop, record.index.clone(), Vec::new()) };
+        cut_short.settle(Some(Record { is_valid: false, ..record.clone() }));
+        assert_eq!(cut_short.state, StepState::Failed);
     }
 
     #[test]

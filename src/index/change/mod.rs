@@ -3,7 +3,10 @@
 pub(crate) mod duplicates;
 pub(crate) mod failure;
 pub(crate) mod journal;
+pub(crate) mod lock;
+pub(crate) mod name;
 pub(crate) mod plan;
+pub(crate) mod progress;
 pub(crate) mod record;
 pub(crate) mod restore;
 pub(crate) mod script;
@@ -15,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Definition;
 use crate::catalog::{Index, Table};
+use crate::query::index_ddl::index_ddl;
 use crate::query::quote;
 
 /// One change of the set of indexes. In JSON it is an object with an `action`.
@@ -28,15 +32,18 @@ pub(crate) enum Change {
         size_bytes: u64,
         /// Existing indexes of the same table that it makes superfluous: they go once it is valid.
         #[serde(default)]
-        replaces: Vec<IndexName>,
+        replaces: Vec<Seen>,
     },
     Drop {
-        index: IndexName,
+        index: Seen,
         size_bytes: u64,
+        /// Indexes of the same table, there or to be built, that make it superfluous: it goes only while all of them are there.
+        #[serde(default)]
+        covered_by: Vec<Seen>,
     },
     /// Builds an index anew under its own name: a bloated or an invalid one.
     Reindex {
-        index: IndexName,
+        index: Seen,
         /// What it is expected to take afterwards.
         size_bytes: u64,
     },
@@ -50,9 +57,47 @@ pub(crate) struct IndexName {
     pub(crate) name: String,
 }
 
+/// An index as it was when a change was decided on. A change that was saved may be made much later.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Seen {
+    #[serde(flatten)]
+    pub(crate) index: IndexName,
+    /// As `pg_get_indexdef` wrote it; `None` stands for whatever has the name.
+    #[serde(default)]
+    pub(crate) definition: Option<String>,
+}
+
+impl Seen {
+    pub(crate) fn of(table: &Table, index: &Index) -> Self {
+        Self { index: IndexName::of(table, index), definition: Some(index.definition.clone()) }
+    }
+
+    /// An index that is not there yet.
+    pub(crate) fn to_be(definition: &Definition) -> Self {
+        Self { index: IndexName::to_be(definition), definition: Some(definition.ddl()) }
+    }
+
+    /// Whether this is how the server writes it now.
+    fn is(&self, definition: &str) -> bool {
+        self.definition.as_deref().is_none_or(|seen| is_same_index(seen, definition))
+    }
+}
+
+/// Whether two definitions say the same index of one table, whatever its name.
+fn is_same_index(a: &str, b: &str) -> bool {
+    a == b
+        || index_ddl(a).zip(index_ddl(b)).is_some_and(|(a, b)| a.table.name == b.table.name && a.is_same(&b))
+}
+
 impl IndexName {
     pub(crate) fn of(table: &Table, index: &Index) -> Self {
         Self { schema: table.schema.clone(), table: table.name.clone(), name: index.name.clone() }
+    }
+
+    /// The name of an index that is not there yet.
+    pub(crate) fn to_be(definition: &Definition) -> Self {
+        let Definition { schema, table, .. } = definition;
+        Self { schema: schema.clone(), table: table.clone(), name: definition.name() }
     }
 
     /// Its name with the schema, quoted, as statements say it.

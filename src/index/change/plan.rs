@@ -6,22 +6,26 @@
 
 use std::collections::BTreeSet;
 
-use super::state::{IndexState, Kind, Progress, Protection, State, TableState};
+use super::name::{self, MAX_NAME_BYTES, child_name, is_variant};
+use super::progress::Progress;
+use super::state::{IndexState, Kind, Protection, State, TableState};
 use super::steps::{self, Action, Step};
-use super::{Change, IndexName};
-use crate::catalog::{Catalog, Table, TableKind};
-use crate::index::Definition;
+use super::{Change, IndexName, Seen};
+use crate::index::{Definition, build_concurrently};
 use crate::query::index_ddl::{IndexDdl, index_ddl};
 use crate::query::quote;
-use crate::random;
 
 /// Something that the set of indexes is to have, or to be without.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Goal {
     Create(Box<Wanted>),
-    Drop(IndexName),
+    Drop {
+        index: Seen,
+        /// See [`Change::Drop`].
+        covered_by: Vec<Seen>,
+    },
     Reindex {
-        index: IndexName,
+        index: Seen,
         /// What it is expected to take afterwards.
         size_bytes: Option<u64>,
     },
@@ -36,7 +40,7 @@ pub(crate) struct Wanted {
     /// Of the whole tree of partitions.
     pub(crate) size_bytes: Option<u64>,
     /// What goes once it is valid.
-    pub(crate) replaces: Vec<IndexName>,
+    pub(crate) replaces: Vec<Seen>,
 }
 
 /// A wanted index that is there, maybe under another name.
@@ -58,10 +62,6 @@ pub(crate) struct Plan {
     pub(crate) foreign: Vec<IndexName>,
 }
 
-/// The longest name that PostgreSQL keeps whole, in bytes (`NAMEDATALEN` - 1).
-const MAX_NAME_BYTES: usize = 63;
-/// How many names are tried for an index.
-const MAX_NAMES: usize = 99;
 /// What REINDEX CONCURRENTLY calls the new index until it is ready, and the old one until it is gone (`ReindexRelationConcurrently`
 /// in indexcmds.c); a number follows where the name is taken.
 const REINDEX_SUFFIXES: [&str; 2] = ["_ccnew", "_ccold"];
@@ -72,27 +72,37 @@ impl Goal {
     /// Returns the goal of a change; `None` for a definition that no CREATE INDEX says.
     pub(crate) fn of(change: &Change) -> Option<Self> {
         Some(match change {
-            Change::Create { definition, size_bytes, replaces } => {
-                let (schema, table) = (definition.schema.clone(), definition.table.clone());
-                Self::Create(Box::new(Wanted {
-                    index: IndexName { schema, table, name: definition.name() },
-                    ddl: index_ddl(&definition.ddl())?,
-                    size_bytes: Some(*size_bytes),
-                    replaces: replaces.clone(),
-                }))
+            Change::Create { definition, size_bytes, replaces } => Self::Create(Box::new(Wanted {
+                index: IndexName::to_be(definition),
+                ddl: index_ddl(&definition.ddl())?,
+                size_bytes: Some(*size_bytes),
+                replaces: replaces.clone(),
+            })),
+            Change::Drop { index, covered_by, .. } => {
+                Self::Drop { index: index.clone(), covered_by: covered_by.clone() }
             }
-            Change::Drop { index, .. } => Self::Drop(index.clone()),
             Change::Reindex { index, size_bytes } => {
                 Self::Reindex { index: index.clone(), size_bytes: (*size_bytes > 0).then_some(*size_bytes) }
             }
         })
     }
 
+    /// The indexes that it takes away or rebuilds.
+    fn seen_mut(&mut self) -> &mut [Seen] {
+        match self {
+            Self::Create(wanted) => &mut wanted.replaces,
+            Self::Drop { index, .. } | Self::Reindex { index, .. } => std::slice::from_mut(index),
+        }
+    }
+
     /// The indexes that it names.
     pub(crate) fn indexes(&self) -> Vec<&IndexName> {
         match self {
-            Self::Create(wanted) => std::iter::once(&wanted.index).chain(&wanted.replaces).collect(),
-            Self::Drop(index) | Self::Reindex { index, .. } => vec![index],
+            Self::Create(wanted) => {
+                let replaced = wanted.replaces.iter().map(|seen| &seen.index);
+                std::iter::once(&wanted.index).chain(replaced).collect()
+            }
+            Self::Drop { index, .. } | Self::Reindex { index, .. } => vec![&index.index],
         }
     }
 }
@@ -104,22 +114,32 @@ impl Plan {
     }
 }
 
+/// Notes how the indexes look of which goals say no more than the name: should one become another index before its turn, it
+/// is left alone.
+pub(crate) fn note_definitions(goals: &mut [Goal], state: &State) {
+    for seen in goals.iter_mut().flat_map(Goal::seen_mut).filter(|seen| seen.definition.is_none()) {
+        seen.definition = state.index(&seen.index).map(|(_, index)| index.definition.clone());
+    }
+}
+
 /// Returns what is left to do for these goals.
 pub(crate) fn plan(goals: &[Goal], state: &State, progress: &Progress) -> Plan {
-    let mut doomed: Vec<IndexName> = Vec::new();
+    let mut doomed: Vec<Doomed> = Vec::new();
     for goal in goals {
-        let gone = match goal {
-            Goal::Create(wanted) => wanted.replaces.clone(),
-            Goal::Drop(index) => vec![index.clone()],
-            Goal::Reindex { .. } => Vec::new(),
+        let (gone, covers): (&[Seen], &[Seen]) = match goal {
+            Goal::Create(wanted) => (&wanted.replaces, &[]),
+            Goal::Drop { index, covered_by } => (std::slice::from_ref(index), covered_by),
+            Goal::Reindex { .. } => (&[], &[]),
         };
-        doomed.extend(
-            gone.into_iter()
-                .filter(|index| !doomed.iter().any(|it| same_name(it, index)))
-                .collect::<Vec<_>>(),
-        );
+        for seen in gone {
+            match doomed.iter_mut().find(|it| same_name(&it.seen.index, &seen.index)) {
+                Some(known) => known.covers.extend(covers),
+                None => doomed.push(Doomed { seen, covers: covers.iter().collect() }),
+            }
+        }
     }
     let mut planner = Planner {
+        goals,
         state,
         progress,
         doomed: &doomed,
@@ -134,24 +154,32 @@ pub(crate) fn plan(goals: &[Goal], state: &State, progress: &Progress) -> Plan {
             planner.create(wanted);
         }
     }
+    // What is held later are rebuilds and drops.
+    let has_held_create = !planner.plan.held.is_empty();
     planner.analyze();
     for goal in goals {
         if let Goal::Reindex { index, size_bytes } = goal {
             planner.reindex(index, *size_bytes);
         }
     }
-    let has_held_create = !planner.plan.held.is_empty();
-    for index in &doomed {
-        planner.drop(index, has_held_create);
+    for doomed in &doomed {
+        planner.drop(doomed, has_held_create);
     }
     planner.clear_away();
     planner.plan
 }
 
+/// An index that is to go, with those that make it superfluous.
+struct Doomed<'a> {
+    seen: &'a Seen,
+    covers: Vec<&'a Seen>,
+}
+
 struct Planner<'a> {
+    goals: &'a [Goal],
     state: &'a State,
     progress: &'a Progress,
-    doomed: &'a [IndexName],
+    doomed: &'a [Doomed<'a>],
     /// Names that are no longer free, those of the plan included.
     taken: BTreeSet<(String, String)>,
     to_analyze: Vec<(&'a TableState, IndexName)>,
@@ -213,8 +241,14 @@ impl<'a> Planner<'a> {
     ) -> Built {
         let known = |index: &&IndexState| {
             index.is_partitioned == (table.kind == Kind::Partitioned)
-                && (index.is_same(&wanted.ddl) || self.was_built(table, index, &wanted.ddl))
-                && !self.is_doomed(table, &index.name)
+                && (index.is_same(&wanted.ddl)
+                    || self.progress.was_built(
+                        &table.schema,
+                        &index.name,
+                        &index.definition,
+                        &wanted.ddl,
+                    ))
+                && !self.is_doomed(table, index)
                 // As a part of another tree it cannot be attached to this one.
                 && (place == Place::Top || index.parent.is_none() || place == Place::Below(index.parent))
         };
@@ -314,10 +348,13 @@ impl<'a> Planner<'a> {
         }
     }
 
-    fn reindex(&mut self, wanted: &IndexName, size_bytes: Option<u64>) {
-        let Some((table, index)) = self.state.index(wanted) else {
-            return self.hold(wanted, "there is no such index".to_owned());
+    fn reindex(&mut self, wanted: &Seen, size_bytes: Option<u64>) {
+        let Some((table, index)) = self.state.index(&wanted.index) else {
+            return self.hold(&wanted.index, "there is no such index".to_owned());
         };
+        if !wanted.is(&index.definition) {
+            return self.hold(&wanted.index, format!("it is not rebuilt: {}", now_other(index)));
+        }
         for below in self.state.tree(table) {
             // Leaves of a partitioned index are rebuilt one by one, under names of their own.
             let own = below.indexes.iter().filter(|it| it.oid == index.oid || it.parent.is_some());
@@ -329,7 +366,7 @@ impl<'a> Planner<'a> {
             size_bytes.is_some_and(|wanted| index.size_bytes as f64 <= wanted as f64 * REBUILT_SHARE);
         let is_rebuilt = self.progress.rebuilt.contains(&(table.schema.clone(), index.name.clone()));
         if index.is_valid && (is_small || is_rebuilt) {
-            self.plan.present.push(Present { goal: wanted.clone(), index: name });
+            self.plan.present.push(Present { goal: wanted.index.clone(), index: name });
         } else if let Some(pid) = self.state.builder(table.oid).filter(|_| !index.is_valid) {
             self.push(Action::Await { pid }, name, String::new(), None);
         } else {
@@ -338,9 +375,12 @@ impl<'a> Planner<'a> {
         }
     }
 
-    fn drop(&mut self, wanted: &IndexName, has_held_create: bool) {
-        let Some((table, index)) = self.state.index(wanted) else { return };
+    fn drop(&mut self, doomed: &Doomed, has_held_create: bool) {
+        let Some((table, index)) = self.state.index(&doomed.seen.index) else { return };
         let name = table.index_name(&index.name);
+        if !doomed.seen.is(&index.definition) {
+            return self.hold(&name, format!("it is not dropped: {}", now_other(index)));
+        }
         self.concerned.insert((table.oid, index.name.clone()));
         if let Some(protection) = index.protection {
             self.hold(&name, format!("it is not dropped: {}", protection.reason()));
@@ -357,6 +397,12 @@ impl<'a> Planner<'a> {
                 &name,
                 "it is not dropped: an index that is to be there first cannot be built".to_owned(),
             );
+        } else if let Some(missing) = doomed.covers.iter().find(|cover| !self.has_cover(table, cover)) {
+            let reason = format!(
+                "it is not dropped: index \"{}\", which makes it superfluous, is not there any more, or INVALID",
+                missing.index.name
+            );
+            self.hold(&name, reason);
         } else if let Some(pid) =
             self.state.builder(table.oid).filter(|_| !index.is_valid && !index.is_partitioned)
         {
@@ -366,6 +412,31 @@ impl<'a> Planner<'a> {
             let sql = steps::drop_index(&name, index.is_partitioned);
             self.push(action, name, sql, Some(index.size_bytes));
         }
+    }
+
+    /// Whether a table has this index, whatever it is called now, or has it once the steps so far are done.
+    fn has_cover(&self, table: &TableState, cover: &Seen) -> bool {
+        let is_mended = |index: &IndexState| {
+            let name = table.index_name(&index.name);
+            self.plan.steps.iter().any(|step| step.action == Action::Reindex && step.index == name)
+        };
+        let is_there = |index: &IndexState| {
+            cover.is(&index.definition)
+                && (cover.definition.is_some() || cover.index.name == index.name)
+                && (index.is_valid || is_mended(index))
+                && !self.is_doomed(table, index)
+        };
+        let is_made = |goal: &Goal| match goal {
+            Goal::Create(wanted) => {
+                (&wanted.index.schema, &wanted.index.table) == (&table.schema, &table.name)
+                    && match &cover.definition {
+                        Some(definition) => index_ddl(definition).is_some_and(|it| it.is_same(&wanted.ddl)),
+                        None => cover.index.name == wanted.index.name,
+                    }
+            }
+            Goal::Drop { .. } | Goal::Reindex { .. } => false,
+        };
+        table.indexes.iter().any(is_there) || self.goals.iter().any(is_made)
     }
 
     /// Returns an index that goes with a partitioned one and must not: the server would let a replica identity go.
@@ -436,23 +507,17 @@ impl<'a> Planner<'a> {
         self.plan.held.push((index.clone(), reason));
     }
 
-    fn is_doomed(&self, table: &TableState, index: &str) -> bool {
-        self.doomed.iter().any(|it| it.schema == table.schema && it.name == index)
-    }
-
-    fn was_built(&self, table: &TableState, index: &IndexState, ddl: &IndexDdl) -> bool {
-        let key = (table.schema.clone(), index.name.clone(), ddl.body.clone());
-        self.progress.built.contains(&key)
+    /// Whether an index is to go, and is still the one that is to go.
+    fn is_doomed(&self, table: &TableState, index: &IndexState) -> bool {
+        self.doomed.iter().any(|Doomed { seen, .. }| {
+            (&seen.index.schema, &seen.index.name) == (&table.schema, &index.name)
+                && seen.is(&index.definition)
+        })
     }
 
     /// Returns the first name for the index that nothing else has, and takes it.
     fn free_name(&mut self, table: &TableState, own_name: &str) -> IndexName {
-        let free = (1..=MAX_NAMES)
-            .map(|n| variant(own_name, n))
-            .find(|name| !self.taken.contains(&(table.schema.clone(), name.clone())))
-            .unwrap_or_else(|| own_name.to_owned());
-        self.taken.insert((table.schema.clone(), free.clone()));
-        table.index_name(&free)
+        table.index_name(&name::take_free(&mut self.taken, &table.schema, own_name))
     }
 }
 
@@ -460,6 +525,10 @@ impl Built {
     fn of(table: &TableState, index: &IndexState) -> Self {
         Self { name: table.index_name(&index.name), parent: index.parent, was_valid: index.is_valid }
     }
+}
+
+fn now_other(index: &IndexState) -> String {
+    format!("it is not what was seen: {}", index.definition)
 }
 
 fn same_name(a: &IndexName, b: &IndexName) -> bool {
@@ -473,33 +542,6 @@ fn share(whole: Option<u64>, part: u64, total: u64) -> Option<u64> {
         return Some(whole);
     }
     u64::try_from(u128::from(whole) * u128::from(part) / u128::from(total)).ok()
-}
-
-/// Returns the `n`-th name for an index, from 1.
-fn variant(name: &str, n: usize) -> String {
-    if n == 1 { shortened(name, "") } else { shortened(name, &format!("_{n}")) }
-}
-
-fn is_variant(name: &str, own_name: &str) -> bool {
-    (1..=MAX_NAMES).any(|n| variant(own_name, n) == name)
-}
-
-fn shortened(name: &str, suffix: &str) -> String {
-    let mut end = name.len().min(MAX_NAME_BYTES - suffix.len());
-    while !name.is_char_boundary(end) {
-        end -= 1;
-    }
-    format!("{}{suffix}", &name[..end])
-}
-
-/// Returns what the index of a partition is called: `events_a_idx` of `events` is `events_2026_a_idx` of `events_2026`.
-fn child_name(child: &str, table: &str, name: &str) -> String {
-    let rest = name.strip_prefix(table).and_then(|rest| rest.strip_prefix('_')).unwrap_or(name);
-    let whole = format!("{child}_{rest}");
-    if whole.len() <= MAX_NAME_BYTES {
-        return whole;
-    }
-    shortened(&whole, &format!("_{:08x}_idx", random::substream(0, &whole) >> 32))
 }
 
 /// Returns the name of the index that a leftover of REINDEX CONCURRENTLY was made for, as far as the leftover's name tells.
@@ -520,24 +562,28 @@ pub(super) fn is_base(base: &str, index: &str) -> bool {
     base == index || base.len() + MAX_SUFFIX_BYTES >= MAX_NAME_BYTES && index.starts_with(base)
 }
 
-/// Returns the statements that build an index while others write, in their order: one, or many where the table is
-/// partitioned, which CREATE INDEX CONCURRENTLY refuses.
+/// Returns the name of an index to build, which is taken from then on, and the statements that build it while others write on
+/// these tables, in their order: one, or many where the table is partitioned, which CREATE INDEX CONCURRENTLY refuses.
 ///
 /// They suppose that no partition has an index like it, so that they can be run again after all of them were dropped.
-pub(crate) fn creation(definition: &Definition, catalog: &Catalog) -> Vec<String> {
-    let is_it = |table: &&Table| (&table.schema, &table.name) == (&definition.schema, &definition.table);
-    let is_partitioned =
-        catalog.tables.iter().find(is_it).is_some_and(|table| table.kind == TableKind::Partitioned);
+pub(crate) fn creation(definition: &Definition, tables: &mut State) -> (String, Vec<String>) {
+    let table = tables.table(&definition.schema, &definition.table);
+    let is_partitioned = table.is_some_and(|table| table.kind == Kind::Partitioned);
     let change = Change::Create { definition: definition.clone(), size_bytes: 0, replaces: Vec::new() };
-    let goal = if is_partitioned { Goal::of(&change) } else { None };
-    let Some(goal) = goal else { return vec![definition.ddl_concurrently()] };
-    let plan = plan(&[goal], &State::of_catalog(catalog), &Progress::default());
-    if plan.steps.is_empty() {
-        // A partition is a foreign table: only in one go the server leaves it out.
-        return vec![definition.ddl()];
-    }
-    let builds = plan.steps.into_iter().filter(|step| step.action != Action::Analyze);
-    builds.map(|step| step.sql).collect()
+    let goals: Vec<Goal> = Goal::of(&change).filter(|_| is_partitioned).into_iter().collect();
+    let steps = plan(&goals, tables, &Progress::default()).steps;
+    let builds: Vec<Step> = steps.into_iter().filter(|step| step.action != Action::Analyze).collect();
+    let is_whole =
+        |step: &&Step| step.index.schema == definition.schema && step.index.table == definition.table;
+    let Some(whole) = builds.iter().find(is_whole) else {
+        let name = name::take_free(&mut tables.taken, &definition.schema, &definition.name());
+        let ddl = definition.ddl_named(&name);
+        // Where a partition is a foreign table, only in one go the server leaves it out (`validatePartitionedIndex`).
+        return (name, vec![if is_partitioned { ddl } else { build_concurrently(&ddl) }]);
+    };
+    let name = whole.index.name.clone();
+    tables.taken.extend(builds.iter().map(|step| (step.index.schema.clone(), step.index.name.clone())));
+    (name, builds.into_iter().map(|step| step.sql).collect())
 }
 
 #[cfg(test)]

@@ -1,6 +1,9 @@
 use proptest::prelude::*;
 
+use super::super::is_same_index;
 use super::*;
+use crate::catalog::{Catalog, Table, TableKind};
+use crate::index::change::name::{shortened, variant};
 use crate::index::change::state::{Builder, Protection};
 
 /// A server that does what the steps say, as PostgreSQL would, or stops half-way.
@@ -202,12 +205,27 @@ fn create(sql: &str, replaces: &[(&str, &str)]) -> Goal {
         index: name(&ddl.table.name, ddl.name.as_deref().unwrap()),
         ddl,
         size_bytes: Some(1 << 20),
-        replaces: replaces.iter().map(|(table, index)| name(table, index)).collect(),
+        replaces: replaces.iter().map(|(table, index)| named(table, index)).collect(),
     }))
 }
 
+fn named(table: &str, index: &str) -> Seen {
+    Seen { index: name(table, index), definition: None }
+}
+
+/// An index as its definition says it.
+fn seen(definition: &str) -> Seen {
+    let ddl = index_ddl(definition).unwrap();
+    let index = name(&ddl.table.name, ddl.name.as_deref().unwrap());
+    Seen { index, definition: Some(definition.to_owned()) }
+}
+
+fn drop(table: &str, index: &str) -> Goal {
+    Goal::Drop { index: named(table, index), covered_by: Vec::new() }
+}
+
 fn reindex(table: &str, index: &str) -> Goal {
-    Goal::Reindex { index: name(table, index), size_bytes: None }
+    Goal::Reindex { index: named(table, index), size_bytes: None }
 }
 
 fn statements(server: &Server, goals: &[Goal]) -> Vec<String> {
@@ -222,10 +240,10 @@ fn check(server: &Server, goals: &[Goal], expected: &[&str]) {
 fn creates_before_it_drops() {
     let server = Server::new().with("t", "CREATE INDEX old ON s.t USING btree (a)", true);
     let goals = [
-        Goal::Drop(name("t", "gone")),
+        drop("t", "gone"),
         create("CREATE INDEX t_a_b_idx ON s.t (a, b)", &[("t", "old")]),
         create("CREATE INDEX t_lower_idx ON s.t (lower(a))", &[]),
-        Goal::Drop(name("t", "old")),
+        drop("t", "old"),
     ];
     check(
         &server,
@@ -259,12 +277,8 @@ fn a_partitioned_table_gets_its_index_partition_by_partition() {
     );
     let mut server = server;
     assert_eq!(server.finish(&goals).present[0].index, name("p", "p_a_idx"));
-    check(&server, &[Goal::Drop(name("p", "p_a_idx"))], &["DROP INDEX IF EXISTS s.p_a_idx"]);
-    assert!(
-        plan(&[Goal::Drop(name("p1", "mine"))], &server.state, &server.progress).held[0]
-            .1
-            .contains("partitioned")
-    );
+    check(&server, &[drop("p", "p_a_idx")], &["DROP INDEX IF EXISTS s.p_a_idx"]);
+    assert!(plan(&[drop("p1", "mine")], &server.state, &server.progress).held[0].1.contains("partitioned"));
 }
 
 #[test]
@@ -328,7 +342,7 @@ fn what_others_rely_on_is_not_dropped() {
     for protection in [Protection::Constraint, Protection::ReplicaIdentity, Protection::ForeignKey] {
         let mut server = Server::new().with("t", "CREATE UNIQUE INDEX u ON s.t (a)", true);
         server.index(&name("t", "u")).protection = Some(protection);
-        let plan = plan(&[Goal::Drop(name("t", "u"))], &server.state, &server.progress);
+        let plan = plan(&[drop("t", "u")], &server.state, &server.progress);
         assert!(plan.steps.is_empty() && plan.held[0].1.contains(protection.reason()), "{plan:?}");
     }
 }
@@ -345,7 +359,7 @@ fn what_others_rely_on_below_is_not_dropped() {
     server.index(&name("p2", "u2")).parent = Some(top);
     let middle = server.index(&name("p2", "u2")).oid;
     server.index(&name("p2a", "u2a")).parent = Some(middle);
-    let goal = [Goal::Drop(name("p", "u"))];
+    let goal = [drop("p", "u")];
     assert_eq!(plan(&goal, &server.state, &server.progress).steps.len(), 1);
     server.index(&name("p2a", "u2a")).protection = Some(Protection::ReplicaIdentity);
     let plan = plan(&goal, &server.state, &server.progress);
@@ -358,11 +372,8 @@ fn nothing_is_dropped_for_an_index_that_cannot_be_built() {
     let mut foreign = server.state.tables[5].clone();
     (foreign.oid, foreign.name, foreign.kind) = (7, "p2f".to_owned(), Kind::Foreign);
     server.state.tables.push(foreign);
-    let plan = plan(
-        &[create("CREATE INDEX i ON s.p (a)", &[]), Goal::Drop(name("t", "old"))],
-        &server.state,
-        &server.progress,
-    );
+    let plan =
+        plan(&[create("CREATE INDEX i ON s.p (a)", &[]), drop("t", "old")], &server.state, &server.progress);
     assert!(plan.steps.is_empty(), "{plan:?}");
     assert!(plan.held[0].1.contains("p2f") && plan.held[1].1.contains("first"), "{plan:?}");
 }
@@ -370,9 +381,108 @@ fn nothing_is_dropped_for_an_index_that_cannot_be_built() {
 #[test]
 fn a_small_index_is_not_rebuilt() {
     let server = Server::new().with("t", "CREATE INDEX i ON s.t (a)", true);
-    let goal = |size_bytes| [Goal::Reindex { index: name("t", "i"), size_bytes: Some(size_bytes) }];
+    let goal = |size_bytes| [Goal::Reindex { index: named("t", "i"), size_bytes: Some(size_bytes) }];
     check(&server, &goal(1 << 16), &[]);
     check(&server, &goal(1 << 14), &["REINDEX INDEX CONCURRENTLY s.i"]);
+}
+
+#[test]
+fn what_became_another_index_is_left_alone() {
+    let check = |saved: &str, now: &str, is_done: bool| {
+        let server = Server::new().with("t", now, true);
+        for goal in [
+            Goal::Drop { index: seen(saved), covered_by: Vec::new() },
+            Goal::Reindex { index: seen(saved), size_bytes: None },
+        ] {
+            let plan = plan(&[goal], &server.state, &server.progress);
+            assert_eq!(plan.steps.len(), usize::from(is_done), "{now}: {plan:?}");
+            assert_eq!(
+                plan.held.iter().any(|(_, reason)| reason.contains("it is not what was seen")),
+                !is_done
+            );
+        }
+    };
+    let saved = "CREATE INDEX i ON s.t USING btree (a) WHERE ((b)::text = 'x'::text)";
+    check(saved, saved, true);
+    check(saved, "CREATE INDEX i ON s.t (a) WHERE b = 'x'", true);
+    check(saved, "CREATE INDEX i ON s.t (a)", false);
+    check(saved, "CREATE UNIQUE INDEX i ON s.t (a) WHERE b = 'x'", false);
+    check(saved, "CREATE INDEX i ON s.u (a) WHERE b = 'x'", false);
+    // What is no CREATE INDEX to perfkit is compared as it is written.
+    let odd = "CREATE INDEX i ON s.t (a) ODD";
+    assert!(is_same_index(odd, odd) && !is_same_index(odd, saved));
+}
+
+#[test]
+fn a_held_rebuild_holds_no_drop() {
+    let server = Server::new().with("t", "CREATE INDEX i ON s.t (a)", true).with(
+        "t",
+        "CREATE INDEX j ON s.t (b)",
+        true,
+    );
+    let held = Goal::Reindex { index: seen("CREATE INDEX i ON s.t (c)"), size_bytes: None };
+    let plan = plan(&[held, drop("t", "j")], &server.state, &server.progress);
+    assert_eq!((plan.held.len(), plan.steps.len()), (1, 1), "{plan:?}");
+}
+
+#[test]
+fn what_was_named_only_is_noted() {
+    let server = Server::new().with("t", "CREATE INDEX i ON s.t (a)", true);
+    let saved = seen("CREATE INDEX i ON s.t (b)");
+    let goal = |index: &Seen| Goal::Drop { index: index.clone(), covered_by: Vec::new() };
+    let mut goals = [drop("t", "i"), drop("t", "gone"), reindex("t", "i"), goal(&saved)];
+    note_definitions(&mut goals, &server.state);
+    let now = seen("CREATE INDEX i ON s.t (a)");
+    let noted = Goal::Reindex { index: now.clone(), size_bytes: None };
+    assert_eq!(goals, [goal(&now), drop("t", "gone"), noted, goal(&saved)]);
+}
+
+#[test]
+fn what_became_the_wanted_index_is_not_built_again() {
+    let server = Server::new().with("t", "CREATE INDEX old ON s.t (a, b)", true);
+    let mut goal = create("CREATE INDEX t_a_b_idx ON s.t (a, b)", &[]);
+    let Goal::Create(wanted) = &mut goal else { panic!("{goal:?}") };
+    wanted.replaces = vec![seen("CREATE INDEX old ON s.t (a)")];
+    let plan = plan(&[goal], &server.state, &server.progress);
+    assert_eq!((&plan.present[0].index, plan.steps.len()), (&name("t", "old"), 0));
+    assert!(plan.held[0].1.contains("it is not what was seen: CREATE INDEX old ON s.t (a, b)"));
+}
+
+#[test]
+fn nothing_is_dropped_without_what_makes_it_superfluous() {
+    const NARROW: &str = "CREATE INDEX narrow ON s.t USING btree (a)";
+    const WIDE: &str = "CREATE INDEX wide ON s.t USING btree (a, b)";
+    let drop = || Goal::Drop { index: seen(NARROW), covered_by: vec![seen(WIDE)] };
+    let check = |others: &[(&str, bool)], more: &[Goal], is_dropped: bool| {
+        let mut server = Server::new().with("t", NARROW, true);
+        for (sql, is_valid) in others {
+            server = server.with("t", sql, *is_valid);
+        }
+        let goals = [more, &[drop()]].concat();
+        let plan = plan(&goals, &server.state, &server.progress);
+        let is_planned = plan.steps.iter().any(|step| step.sql.ends_with("s.narrow"));
+        assert_eq!(is_planned, is_dropped, "{others:?}: {plan:?}");
+        let is_said =
+            |(_, reason): &(IndexName, String)| reason.contains("\"wide\", which makes it superfluous");
+        assert_eq!(plan.held.iter().any(is_said), !is_dropped, "{others:?}: {plan:?}");
+    };
+    let other = WIDE.replace("b)", "c)");
+    check(&[(WIDE, true)], &[], true);
+    check(&[(&WIDE.replace("wide", "renamed"), true)], &[], true);
+    check(&[], &[], false);
+    check(&[(WIDE, false)], &[], false);
+    check(&[(&other, true)], &[], false);
+    // What the plan makes or mends counts, what it takes away does not.
+    check(&[], &[create("CREATE INDEX w ON s.t (a, b)", &[])], true);
+    check(&[(&other, true)], &[create("CREATE INDEX w ON s.t (a, c)", &[])], false);
+    check(&[(WIDE, false)], &[reindex("t", "wide")], true);
+    check(&[(WIDE, true)], &[self::drop("t", "wide")], false);
+    // A hand-written cover without definition is told by its name.
+    let by_name = [Goal::Drop { index: seen(NARROW), covered_by: vec![named("t", "wide")] }];
+    let server = Server::new().with("t", NARROW, true);
+    assert!(plan(&by_name, &server.state, &server.progress).steps.is_empty());
+    let server = server.with("t", &other, true);
+    assert_eq!(statements(&server, &by_name), ["DROP INDEX CONCURRENTLY IF EXISTS s.narrow"]);
 }
 
 #[test]
@@ -396,6 +506,33 @@ fn names_fit() {
     let child = child_name(&"ä".repeat(40), "p", "p_a_idx");
     assert!(child.len() <= MAX_NAME_BYTES && child.ends_with("_idx"), "{child}");
     assert_ne!(child, child_name(&"ä".repeat(40), "p", "p_b_idx"));
+}
+
+#[test]
+fn saved_changes_are_read() {
+    let check = |json: serde_json::Value, expected: &Change| {
+        let read: Change = serde_json::from_value(json).unwrap();
+        assert_eq!(&read, expected);
+        let again = serde_json::to_value(&read).unwrap();
+        assert_eq!(serde_json::from_value::<Change>(again).unwrap(), read);
+    };
+    // As perfkit wrote it before it kept definitions, and as it does now.
+    check(
+        serde_json::json!({
+            "action": "drop", "index": { "schema": "s", "table": "t", "name": "i" }, "size_bytes": 1,
+        }),
+        &Change::Drop { index: named("t", "i"), size_bytes: 1, covered_by: Vec::new() },
+    );
+    let definition = "CREATE INDEX i ON s.t USING btree (a)";
+    check(
+        serde_json::json!({
+            "action": "drop",
+            "index": { "schema": "s", "table": "t", "name": "i", "definition": definition },
+            "size_bytes": 1,
+            "covered_by": [{ "schema": "s", "table": "t", "name": "j", "definition": null }],
+        }),
+        &Change::Drop { index: seen(definition), size_bytes: 1, covered_by: vec![named("t", "j")] },
+    );
 }
 
 #[test]
@@ -434,7 +571,7 @@ fn the_statements_for_a_partitioned_table_are_what_the_server_takes() {
     };
     let check = |catalog: &Catalog, table: &str, expected: &[&str]| {
         let definition = Definition::btree("s", table, vec![crate::index::Key::ascending("a")]);
-        assert_eq!(creation(&definition, catalog), expected);
+        assert_eq!(creation(&definition, &mut State::of_catalog(catalog)).1, expected);
     };
     check(&catalog, "t", &["CREATE INDEX CONCURRENTLY t_a_idx ON s.t (a)"]);
     check(
@@ -456,7 +593,7 @@ fn goals() -> Vec<Goal> {
         create("CREATE INDEX p_low_idx ON s.p (lower(a), b) WHERE c", &[("p", "old_p")]),
         create("CREATE UNIQUE INDEX t_u ON s.t (u)", &[]),
         reindex("t", "fat"),
-        Goal::Drop(name("t", "useless")),
+        drop("t", "useless"),
     ]
 }
 

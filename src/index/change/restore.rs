@@ -2,14 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::lock::Lock;
+use super::name::child_name;
 use super::record::{Constraint, ConstraintKind, Record};
 use super::{IndexName, steps};
 use crate::index::build_concurrently;
 use crate::query::quote;
 use crate::query::words::{Sort, lexemes};
-
-/// The longest name that PostgreSQL keeps whole, in bytes (`NAMEDATALEN` - 1).
-const MAX_NAME_BYTES: usize = 63;
 
 /// A statement of a change, to be sent as a message of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,20 +20,6 @@ pub(crate) struct Statement {
     pub(crate) relation: String,
     /// Those with CONCURRENTLY may not, and wait for older transactions, where no lock timeout must strike.
     pub(crate) may_run_in_transaction: bool,
-}
-
-/// The strongest lock that a statement takes (manual, "Explicit Locking").
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Lock {
-    /// Reads and writes go on; another build on the table and VACUUM wait.
-    ShareUpdateExclusive,
-    /// Writes wait.
-    Share,
-    /// Writes wait.
-    ShareRowExclusive,
-    /// Reads and writes wait.
-    AccessExclusive,
 }
 
 /// What is there now of all that records name.
@@ -78,6 +63,18 @@ pub(crate) enum Obstacle {
     NoColumn { table: String, column: String },
     #[error("another index has the name now: {definition}")]
     NameTaken { definition: String },
+}
+
+impl Statement {
+    /// Whether nothing is left to be done once it has its locks: what adds a constraint may read the table.
+    pub(crate) fn only_drops(&self) -> bool {
+        self.sql.starts_with("DROP ") || self.sql.contains(" DROP CONSTRAINT ")
+    }
+
+    /// Whether it changes but the catalog: it drops, creates ON ONLY a partitioned table, or alters an index.
+    pub(crate) fn takes_no_time(&self) -> bool {
+        self.only_drops() || self.lock == Lock::Share || self.sql.starts_with("ALTER INDEX ")
+    }
 }
 
 /// Returns the statements that bring an index back as it was; none when it is there as it was.
@@ -130,27 +127,6 @@ fn concurrent(sql: String, relation: String) -> Statement {
     Statement { sql, lock: Lock::ShareUpdateExclusive, relation, may_run_in_transaction: false }
 }
 
-impl Lock {
-    /// PostgreSQL's name.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::ShareUpdateExclusive => "SHARE UPDATE EXCLUSIVE",
-            Self::Share => "SHARE",
-            Self::ShareRowExclusive => "SHARE ROW EXCLUSIVE",
-            Self::AccessExclusive => "ACCESS EXCLUSIVE",
-        }
-    }
-
-    /// What waits while it is held.
-    pub(crate) fn blocks(self) -> &'static str {
-        match self {
-            Self::ShareUpdateExclusive => "neither reads nor writes",
-            Self::Share | Self::ShareRowExclusive => "writes",
-            Self::AccessExclusive => "reads and writes",
-        }
-    }
-}
-
 impl State {
     pub(crate) fn table(&self, schema: &str, name: &str) -> Option<&Table> {
         self.tables.iter().find(|table| table.name.schema == schema && table.name.name == name)
@@ -183,10 +159,7 @@ impl Record {
 
     /// The index that a partition needs which was made after this was recorded.
     fn for_partition(&self, table: &Table) -> Self {
-        let mut name = format!("{}_{}", table.name.name, self.index.name);
-        while name.len() > MAX_NAME_BYTES {
-            name.pop();
-        }
+        let name = child_name(&table.name.name, &self.index.table, &self.index.name);
         let kind = if self.definition.starts_with("CREATE UNIQUE") { "UNIQUE INDEX" } else { "INDEX" };
         let only = if table.is_partitioned { "ONLY " } else { "" };
         let from = place_of(&self.definition, &["using"]).unwrap_or(self.definition.len());

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use super::plan::creation;
+use super::state::State;
 use super::{Change, IndexName, steps};
 use crate::catalog::{Catalog, Index, Table, TableKind};
 use crate::index::{Definition, build_concurrently, drop_index};
@@ -15,16 +17,18 @@ pub(crate) struct Script {
     pub(crate) undo_sql: Vec<String>,
 }
 
-/// Writes changes of one database as SQL.
+/// Writes changes of one database as SQL, to be run one after the other: each index that they build has a name of its own.
 pub(crate) struct Writer<'c> {
     /// By schema and name.
     tables: HashMap<(&'c str, &'c str), &'c Table>,
     /// The partitions of each table, by its oid.
     partitions: HashMap<u32, Vec<&'c Table>>,
+    state: State,
 }
 
 impl<'c> Writer<'c> {
-    pub(crate) fn new(catalog: &'c Catalog) -> Self {
+    /// `reserved` are names, with their schemas, that other statements or objects have beside those of the catalog.
+    pub(crate) fn new(catalog: &'c Catalog, reserved: impl IntoIterator<Item = (String, String)>) -> Self {
         let mut partitions: HashMap<u32, Vec<&Table>> = HashMap::new();
         for table in &catalog.tables {
             if let Some((parent, _)) = &table.partition_of {
@@ -32,59 +36,37 @@ impl<'c> Writer<'c> {
             }
         }
         let by_name = |table: &'c Table| ((table.schema.as_str(), table.name.as_str()), table);
-        Self { tables: catalog.tables.iter().map(by_name).collect(), partitions }
+        let mut state = State::of_catalog(catalog);
+        state.taken.extend(reserved);
+        Self { tables: catalog.tables.iter().map(by_name).collect(), partitions, state }
     }
 
     /// Returns a change as SQL that blocks writers as little as PostgreSQL allows: an index of a partitioned table can only be
     /// built without blocking them partition by partition, and not be dropped so at all.
-    pub(crate) fn script(&self, change: &Change) -> Script {
+    pub(crate) fn script(&mut self, change: &Change) -> Script {
         match change {
             Change::Create { definition, replaces, .. } => {
                 let mut script = self.creation(definition);
-                for index in replaces {
-                    let drop = self.removal(index);
+                for seen in replaces {
+                    let drop = self.removal(&seen.index);
                     script.sql.extend(drop.sql);
                     // What was there comes back before what replaced it goes.
                     script.undo_sql.splice(0..0, drop.undo_sql);
                 }
                 script
             }
-            Change::Drop { index, .. } => self.removal(index),
+            Change::Drop { index, .. } => self.removal(&index.index),
             Change::Reindex { index, .. } => {
-                Script { sql: vec![steps::reindex(index)], undo_sql: Vec::new() }
+                Script { sql: vec![steps::reindex(&index.index)], undo_sql: Vec::new() }
             }
         }
     }
 
-    fn creation(&self, definition: &Definition) -> Script {
-        let name = name_of(definition);
+    fn creation(&mut self, definition: &Definition) -> Script {
         let table = self.tables.get(&(definition.schema.as_str(), definition.table.as_str()));
-        match table.filter(|table| table.kind == TableKind::Partitioned) {
-            None => Script {
-                sql: vec![definition.ddl_concurrently()],
-                undo_sql: vec![drop_index(&name.schema, &name.name, false)],
-            },
-            Some(table) => Script {
-                sql: self.tree_creation(definition, table),
-                undo_sql: vec![drop_index(&name.schema, &name.name, true)],
-            },
-        }
-    }
-
-    /// Builds the index of each partition for itself; with the last one attached the whole becomes valid.
-    fn tree_creation(&self, definition: &Definition, table: &Table) -> Vec<String> {
-        if table.kind != TableKind::Partitioned {
-            return vec![definition.ddl_concurrently()];
-        }
-        let on = quote::qualified(&definition.schema, &definition.table);
-        let mut sql = vec![definition.ddl().replacen(&format!(" ON {on}"), &format!(" ON ONLY {on}"), 1)];
-        for child in self.partitions(table) {
-            let own =
-                Definition { schema: child.schema.clone(), table: child.name.clone(), ..definition.clone() };
-            sql.extend(self.tree_creation(&own, child));
-            sql.push(steps::attach(&name_of(definition), &name_of(&own)));
-        }
-        sql
+        let is_partitioned = table.is_some_and(|table| table.kind == TableKind::Partitioned);
+        let (name, sql) = creation(definition, &mut self.state);
+        Script { sql, undo_sql: vec![drop_index(&definition.schema, &name, is_partitioned)] }
     }
 
     fn removal(&self, name: &IndexName) -> Script {
@@ -126,14 +108,11 @@ impl<'c> Writer<'c> {
     }
 }
 
-fn name_of(definition: &Definition) -> IndexName {
-    IndexName { schema: definition.schema.clone(), table: definition.table.clone(), name: definition.name() }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::index::Key;
+    use crate::index::change::Seen;
 
     fn index(oid: u32, name: &str, definition: &str, parent: Option<u32>) -> Index {
         let (name, definition) = (name.to_owned(), definition.to_owned());
@@ -165,13 +144,18 @@ mod tests {
         Catalog { tables: vec![table(1, "orders", vec![orders]), logs, child], ..Catalog::default() }
     }
 
-    fn named(table: &str, name: &str) -> IndexName {
-        IndexName { schema: "public".to_owned(), table: table.to_owned(), name: name.to_owned() }
+    fn existing(table: &str, name: &str) -> Seen {
+        let (schema, table, name) = ("public".to_owned(), table.to_owned(), name.to_owned());
+        Seen { index: IndexName { schema, table, name }, definition: None }
+    }
+
+    fn drop(table: &str, name: &str) -> Change {
+        Change::Drop { index: existing(table, name), size_bytes: 0, covered_by: Vec::new() }
     }
 
     fn check(change: &Change, sql: &[&str], undo_sql: &[&str]) {
         let catalog = catalog();
-        let script = Writer::new(&catalog).script(change);
+        let script = Writer::new(&catalog, []).script(change);
         assert_eq!(script.sql, sql);
         assert_eq!(script.undo_sql, undo_sql);
     }
@@ -179,7 +163,7 @@ mod tests {
     #[test]
     fn a_drop_comes_back() {
         check(
-            &Change::Drop { index: named("orders", "orders_note"), size_bytes: 0 },
+            &drop("orders", "orders_note"),
             &["DROP INDEX CONCURRENTLY public.orders_note"],
             &[
                 "CREATE UNIQUE INDEX CONCURRENTLY orders_note ON public.orders USING btree (note)",
@@ -191,7 +175,7 @@ mod tests {
     #[test]
     fn what_is_replaced_goes_last_and_comes_back_first() {
         let definition = Definition::btree("public", "orders", vec![Key::ascending("a")]);
-        let replaces = vec![named("orders", "orders_note")];
+        let replaces = vec![existing("orders", "orders_note")];
         check(
             &Change::Create { definition, size_bytes: 0, replaces },
             &[
@@ -215,14 +199,14 @@ mod tests {
                 replaces: Vec::new(),
             },
             &[
-                "CREATE INDEX logs_a_idx ON ONLY public.logs (a)",
                 "CREATE INDEX CONCURRENTLY \"Logs 1_a_idx\" ON public.\"Logs 1\" (a)",
+                "CREATE INDEX logs_a_idx ON ONLY public.logs (a)",
                 "ALTER INDEX public.logs_a_idx ATTACH PARTITION public.\"Logs 1_a_idx\"",
             ],
             &["DROP INDEX public.logs_a_idx"],
         );
         check(
-            &Change::Drop { index: named("logs", "logs_at"), size_bytes: 0 },
+            &drop("logs", "logs_at"),
             &["DROP INDEX public.logs_at"],
             &[
                 "CREATE INDEX logs_at ON ONLY public.logs USING btree (at)",
@@ -232,10 +216,52 @@ mod tests {
         );
     }
 
+    /// All scripts of a report can be run, in their order.
+    #[test]
+    fn names_are_free() {
+        let mut catalog = catalog();
+        catalog.tables[0].indexes[0].name = "orders_a_idx".to_owned();
+        let reserved = ("public".to_owned(), "orders_a_idx_2".to_owned());
+        let mut writer = Writer::new(&catalog, [reserved]);
+        let mut create = |table: &str| {
+            let definition = Definition::btree("public", table, vec![Key::ascending("a")]);
+            writer.script(&Change::Create { definition, size_bytes: 0, replaces: Vec::new() })
+        };
+        for n in [3, 4] {
+            let script = create("orders");
+            assert_eq!(
+                script.sql,
+                [format!("CREATE INDEX CONCURRENTLY orders_a_idx_{n} ON public.orders (a)")]
+            );
+            assert_eq!(script.undo_sql, [format!("DROP INDEX CONCURRENTLY public.orders_a_idx_{n}")]);
+        }
+        create("logs");
+        let second = [
+            "CREATE INDEX CONCURRENTLY \"Logs 1_a_idx_2\" ON public.\"Logs 1\" (a)",
+            "CREATE INDEX logs_a_idx_2 ON ONLY public.logs (a)",
+            "ALTER INDEX public.logs_a_idx_2 ATTACH PARTITION public.\"Logs 1_a_idx_2\"",
+        ];
+        assert_eq!(create("logs").sql, second);
+    }
+
+    /// The parts of a whole with a foreign table do not make it valid.
+    #[test]
+    fn foreign_tables_have_no_index() {
+        let mut catalog = catalog();
+        let bound = "FOR VALUES IN (2)".to_owned();
+        let far =
+            Table { partition_of: Some((3, bound)), kind: TableKind::Foreign, ..table(7, "far", Vec::new()) };
+        catalog.tables.push(far);
+        let definition = Definition::btree("public", "logs", vec![Key::ascending("a")]);
+        let change = Change::Create { definition, size_bytes: 0, replaces: Vec::new() };
+        let script = Writer::new(&catalog, []).script(&change);
+        assert_eq!(script.sql, ["CREATE INDEX logs_a_idx ON public.logs (a)"]);
+    }
+
     #[test]
     fn a_rebuild_changes_nothing_else() {
         check(
-            &Change::Reindex { index: named("logs", "logs_at"), size_bytes: 0 },
+            &Change::Reindex { index: existing("logs", "logs_at"), size_bytes: 0 },
             &["REINDEX INDEX CONCURRENTLY public.logs_at"],
             &[],
         );

@@ -18,18 +18,6 @@ pub(crate) struct State {
     pub(crate) taken: BTreeSet<(String, String)>,
 }
 
-/// What is done but leaves no trace in the catalog: the run's own knowledge.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Progress {
-    /// Indexes that were rebuilt, by schema and name.
-    pub(crate) rebuilt: BTreeSet<(String, String)>,
-    /// Tables that were analyzed, by oid.
-    pub(crate) analyzed: BTreeSet<u32>,
-    /// Indexes that were built for a wanted one, by schema and name, with the statement: the server may write an expression
-    /// in a way that cannot be recognized.
-    pub(crate) built: BTreeSet<(String, String, String)>,
-}
-
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TableState {
     pub(crate) oid: u32,
@@ -87,7 +75,7 @@ pub(crate) struct Builder {
 
 impl State {
     /// The tables of a catalog as if they had no indexes.
-    pub(super) fn of_catalog(catalog: &Catalog) -> Self {
+    pub(crate) fn of_catalog(catalog: &Catalog) -> Self {
         let tables = catalog.tables.iter().map(|table| TableState {
             oid: table.oid,
             schema: table.schema.clone(),
@@ -132,7 +120,7 @@ impl State {
         tree
     }
 
-    pub(super) fn builder(&self, table: u32) -> Option<i32> {
+    pub(crate) fn builder(&self, table: u32) -> Option<i32> {
         self.builders.iter().find(|builder| builder.table == table).map(|builder| builder.pid)
     }
 }

@@ -2,6 +2,7 @@
 
 use super::IndexName;
 use super::journal;
+use super::lock::Lock;
 use crate::query::quote;
 
 /// One statement of a plan.
@@ -41,19 +42,6 @@ pub(crate) enum Action {
     DropPartitioned,
 }
 
-/// A lock that others can wait for (manual, "Explicit Locking").
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Lock {
-    /// On the table.
-    ShareUpdateExclusive,
-    /// On the partitioned table itself, not on its partitions.
-    Share,
-    /// On the partition's index.
-    AccessExclusiveOnIndex,
-    /// On the table and its partitions.
-    AccessExclusive,
-}
-
 impl Step {
     /// The lock that it takes; none where it waits only.
     pub(crate) fn lock(&self) -> Option<Lock> {
@@ -63,9 +51,22 @@ impl Step {
                 Some(Lock::ShareUpdateExclusive)
             }
             Action::CreateOnParent => Some(Lock::Share),
-            Action::Attach { .. } => Some(Lock::AccessExclusiveOnIndex),
-            Action::DropPartitioned => Some(Lock::AccessExclusive),
+            Action::Attach { .. } | Action::DropPartitioned => Some(Lock::AccessExclusive),
         }
+    }
+
+    /// What waits for its lock while that is held or waited for.
+    pub(crate) fn blocks(&self) -> Option<&'static str> {
+        self.lock()?;
+        Some(match self.action {
+            Action::CreateOnParent => "blocks writes through the partitioned table, for a moment",
+            // The lock is on the partition's index.
+            Action::Attach { .. } => "blocks statements on the partition, for a moment",
+            Action::DropPartitioned => {
+                "blocks reads and writes of the table and its partitions, for a moment"
+            }
+            _ => "blocks VACUUM and other changes of the table, no reads and writes",
+        })
     }
 
     /// Whether it builds something that takes space.
@@ -98,32 +99,6 @@ impl Step {
             Action::Reindex => "rebuild",
             Action::Drop | Action::DropPartitioned => "drop",
         }
-    }
-}
-
-impl Lock {
-    /// The manual's name.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::ShareUpdateExclusive => "SHARE UPDATE EXCLUSIVE",
-            Self::Share => "SHARE",
-            Self::AccessExclusiveOnIndex | Self::AccessExclusive => "ACCESS EXCLUSIVE",
-        }
-    }
-
-    /// What waits for it while it is held or waited for.
-    pub(crate) fn blocks(self) -> &'static str {
-        match self {
-            Self::ShareUpdateExclusive => "blocks VACUUM and other changes of the table, no reads and writes",
-            Self::Share => "blocks writes through the partitioned table, for a moment",
-            Self::AccessExclusiveOnIndex => "blocks statements on the partition, for a moment",
-            Self::AccessExclusive => "blocks reads and writes of the table and its partitions, for a moment",
-        }
-    }
-
-    /// Whether statements of others queue up behind whoever waits for it, so that nobody may wait for long.
-    pub(crate) fn forms_queue(self) -> bool {
-        self != Self::ShareUpdateExclusive
     }
 }
 

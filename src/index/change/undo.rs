@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use super::IndexName;
 use super::journal::{Action, History, Step, StepState};
+use super::lock::Lock;
 use super::plan::{is_base, reindexed};
 use super::record::Record;
 use super::restore::{
-    Lock, State, Statement, drop_concurrently, drop_statement, is_same_but_for_name, restore, table_of,
+    State, Statement, drop_concurrently, drop_statement, is_same_but_for_name, restore, table_of,
 };
 use crate::query::index_ddl::index_ddl;
 use crate::query::quote;
@@ -65,6 +66,13 @@ pub(crate) fn with_earlier_records(history: &History, all: &[History]) -> Histor
         step.before = earlier.cloned().or_else(|| step.before.take());
     }
     history
+}
+
+/// Returns the run as if it had done nothing but what it did to these indexes.
+pub(crate) fn only(history: &History, indexes: &[IndexName]) -> History {
+    let steps =
+        history.steps.iter().filter(|step| indexes.iter().any(|index| key(index) == key(&step.index)));
+    History { run: history.run.clone(), steps: steps.cloned().collect() }
 }
 
 /// Returns how each step that may have acted is undone, in the order in which that is to be done.

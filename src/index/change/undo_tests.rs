@@ -105,6 +105,22 @@ fn steps_are_undone_backwards() {
 }
 
 #[test]
+fn some_indexes_of_a_run_are_undone_alone() {
+    let (old, new, other) = (name("t", "old"), name("t", "new"), name("t", "other"));
+    let dropped = Step { before: Some(record(&old, false)), ..step(Action::Drop, &old, StepState::Done) };
+    let whole = history(vec![created(&new), created(&other), dropped]);
+    let now =
+        State { tables: vec![table("t", None)], indexes: vec![record(&new, false), record(&other, false)] };
+    let found = |indexes: &[IndexName]| -> Vec<(u32, String)> {
+        let undoings = undo(&only(&whole, indexes), &now);
+        undoings.into_iter().map(|undoing| (undoing.ordinal, undoing.index.name)).collect()
+    };
+    assert_eq!(found(&[]), []);
+    assert_eq!(found(std::slice::from_ref(&other)), [(1, "other".to_owned())]);
+    assert_eq!(found(&[new, old]), [(2, "old".to_owned()), (0, "new".to_owned())]);
+}
+
+#[test]
 fn steps_that_did_nothing_are_left_out() {
     let new = name("t", "new");
     let now = State { tables: vec![table("t", None)], indexes: vec![record(&new, false)] };

@@ -168,8 +168,8 @@ impl<'a> Step<'a> {
     fn drop(advice: &'a DropAdvice) -> Self {
         Self {
             change: Change::Drop,
-            schema: &advice.schema,
-            index: advice.name.clone(),
+            schema: &advice.seen.index.schema,
+            index: advice.seen.index.name.clone(),
             create: vec![if advice.is_partitioned {
                 advice.undo_ddl.clone()
             } else {

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::index::change::{IndexName, Seen};
 use crate::index::{Key, Method, Predicate};
 use crate::query::Operand;
 
@@ -58,11 +59,21 @@ fn definitions() -> Vec<Definition> {
 
 fn drops() -> Vec<DropAdvice> {
     vec![DropAdvice {
-        schema: "public".into(),
-        name: "orders_customer_id_idx".into(),
+        seen: Seen {
+            index: IndexName {
+                schema: "public".into(),
+                table: "orders".into(),
+                name: "orders_customer_id_idx".into(),
+            },
+            definition: Some(
+                "CREATE INDEX orders_customer_id_idx ON public.orders USING btree (customer_id)".into(),
+            ),
+        },
+        covered_by: None,
         is_partitioned: false,
         undo_ddl: "CREATE UNIQUE INDEX orders_customer_id_idx ON public.orders USING btree (customer_id)"
             .into(),
+        upkeep: 0.0,
         size_bytes: 8192,
         reason: "orders_customer_id_ordered_at_idx begins with its column".into(),
     }]

@@ -44,6 +44,8 @@ pub(super) fn search<P: Planner>(knowledge: &mut Knowledge<P>) -> Result<Found, 
     let existing = knowledge.existing.clone();
     // Today's costs are asked even when no call is left: without them nothing can be said.
     knowledge.ask_exactly(items.clone().map(|item| knowledge.question(item, &existing)).collect())?;
+    let base = knowledge.base.clone();
+    knowledge.ask_in_any_case(items.clone().map(|item| knowledge.question(item, &base)).collect())?;
     let mut pools = pools(knowledge)?;
     knowledge.ask(pools.iter().cloned().enumerate().collect())?;
     let mut terms = terms(knowledge);
@@ -57,11 +59,11 @@ pub(super) fn search<P: Planner>(knowledge: &mut Knowledge<P>) -> Result<Found, 
         explore(knowledge, &terms, &[scale], budget)?;
     }
 
-    let mut best = (f64::INFINITY, existing.clone());
+    let mut best = (f64::INFINITY, existing);
     let mut n_idle = 0;
     for round in 0..MAX_ROUNDS {
         let optima: Vec<(Bits, u64)> = {
-            let model = Model::new(problem, &knowledge.plans, &terms, &existing);
+            let model = Model::new(problem, &knowledge.plans, &terms, &base);
             let states = model.best(&[best.1.clone()]);
             states.into_iter().map(|state| (state.chosen, state.bytes)).collect()
         };
@@ -74,7 +76,7 @@ pub(super) fn search<P: Planner>(knowledge: &mut Knowledge<P>) -> Result<Found, 
         for (chosen, _) in &optima {
             // What the set costs for real; what is learnt from it may change the choice.
             n_asked += knowledge.ask(items.clone().map(|item| knowledge.question(item, chosen)).collect())?;
-            let value = Model::new(problem, &knowledge.plans, &terms, &existing).state(chosen).value;
+            let value = Model::new(problem, &knowledge.plans, &terms, &base).state(chosen).value;
             if value < best.0 - COST_RESOLUTION {
                 n_idle = 0;
                 best = (value, chosen.clone());
@@ -89,8 +91,7 @@ pub(super) fn search<P: Planner>(knowledge: &mut Knowledge<P>) -> Result<Found, 
         }
     }
     let is_cut_short = knowledge.n_calls_left() == 0;
-    let chosen =
-        Model::new(problem, &knowledge.plans, &terms, &existing).best(&[best.1]).swap_remove(0).chosen;
+    let chosen = Model::new(problem, &knowledge.plans, &terms, &base).best(&[best.1]).swap_remove(0).chosen;
     Ok(Found { chosen, terms, is_cut_short })
 }
 
@@ -160,7 +161,7 @@ fn scales<P: Planner>(knowledge: &Knowledge<P>, pools: &[View]) -> Vec<Doubt> {
         .map(|largest| {
             let members = knowledge.problem.members.iter().enumerate();
             let too_large = members
-                .filter(|(_, member)| member.role == Role::Candidate && member.size_bytes > largest)
+                .filter(|(_, member)| member.role != Role::Existing && member.size_bytes > largest)
                 .map(|(at, _)| at);
             let hidden = Bits::of(knowledge.problem.members.len(), &too_large.collect::<Vec<_>>());
             let questions = pools
@@ -168,7 +169,7 @@ fn scales<P: Planner>(knowledge: &Knowledge<P>, pools: &[View]) -> Vec<Doubt> {
                 .enumerate()
                 .map(|(item, pool)| (item, pool.minus(&knowledge.view(item, &hidden))))
                 .collect();
-            Doubt { keep: knowledge.existing.clone(), questions, share: 1.0 }
+            Doubt { keep: knowledge.base.clone(), questions, share: 1.0 }
         })
         .collect()
 }
@@ -180,6 +181,8 @@ fn scales<P: Planner>(knowledge: &Knowledge<P>, pools: &[View]) -> Vec<Doubt> {
 /// one count for more than all others together: one that dwarfs them would hide what they need.
 fn terms<P: Planner>(knowledge: &Knowledge<P>) -> Terms {
     let problem = knowledge.problem;
+    let today = |item: usize| knowledge.upper_bound(item, &knowledge.existing);
+    let most = problem.workload.iter().enumerate().map(|(at, item)| item.most(today(at))).collect();
     let mut weights: Vec<f64> = problem.workload.iter().map(|item| item.weight).collect();
     if problem.limits.storage_bytes.is_some() || problem.limits.max_indexes.is_some() {
         let floor: f64 = weights
@@ -187,12 +190,11 @@ fn terms<P: Planner>(knowledge: &Knowledge<P>) -> Terms {
             .zip(&knowledge.plans)
             .map(|(weight, plans)| weight * plans.first().map_or(0.0, |plan| plan.cost))
             .sum();
-        return Terms { weights, per_index: MIN_IMPROVEMENT_IN_BUDGET * floor, per_byte: 0.0 };
+        return Terms { weights, most, per_index: MIN_IMPROVEMENT_IN_BUDGET * floor, per_byte: 0.0 };
     }
     let mut costs: BTreeMap<usize, f64> = BTreeMap::new();
     for (at, item) in problem.workload.iter().enumerate() {
-        *costs.entry(item.statement).or_default() +=
-            item.weight * knowledge.upper_bound(at, &knowledge.existing);
+        *costs.entry(item.statement).or_default() += item.weight * today(at);
     }
     let total = total_today(knowledge);
     let least = MIN_IMPROVEMENT / MIN_STATEMENT_IMPROVEMENT * total;
@@ -202,7 +204,7 @@ fn terms<P: Planner>(knowledge: &Knowledge<P>) -> Terms {
             *weight *= least / cost;
         }
     }
-    Terms { weights, per_index: MIN_IMPROVEMENT * total, per_byte: 0.0 }
+    Terms { weights, most, per_index: MIN_IMPROVEMENT * total, per_byte: 0.0 }
 }
 
 /// Returns what the workload costs today, of a statement that dwarfs all others only as much as those.
@@ -235,8 +237,8 @@ fn hopeless<P: Planner>(knowledge: &Knowledge<P>, terms: &Terms) -> Bits {
     let problem = knowledge.problem;
     let mut savings = vec![0.0; problem.members.len()];
     for item in 0..problem.workload.len() {
-        let today = knowledge.upper_bound(item, &knowledge.existing);
-        let saving = today - knowledge.plans[item].first().map_or(today, |plan| plan.cost);
+        let without = knowledge.upper_bound(item, &knowledge.base);
+        let saving = without - knowledge.plans[item].first().map_or(without, |plan| plan.cost);
         for &member in &knowledge.relevant[item] {
             savings[member] += terms.weights[item] * saving;
         }
@@ -268,7 +270,7 @@ fn doubt<P: Planner>(
 ) -> Result<usize, P::Error> {
     let problem = knowledge.problem;
     let (members, limits) = (&problem.members, problem.limits);
-    let created: Vec<usize> = chosen.minus(&knowledge.existing).iter().collect();
+    let created: Vec<usize> = chosen.minus(&knowledge.base).iter().collect();
     let bytes: u64 = created.iter().map(|member| members[*member].size_bytes).sum();
     let mut doubts = Vec::new();
     for removed in std::iter::once(None).chain(created.iter().copied().map(Some)) {
@@ -306,7 +308,7 @@ fn doubt<P: Planner>(
         doubt.questions.iter().filter(is_hopeful).cloned()
     });
     let n_asked = knowledge.ask(hopeful.collect())?;
-    let model = Model::new(problem, &knowledge.plans, terms, &knowledge.existing);
+    let model = Model::new(problem, &knowledge.plans, terms, &knowledge.base);
     let value = model.state(chosen).value;
     for doubt in &mut doubts {
         let loss = model.state(&doubt.keep).value - value;
@@ -325,6 +327,9 @@ fn doubt<P: Planner>(
 
 /// Returns what a work item could save at the most if it saw what the question shows, for one run of it.
 fn hope<P: Planner>(knowledge: &Knowledge<P>, keep: &Bits, question: &Question) -> f64 {
+    if knowledge.problem.workload[question.0].weight <= 0.0 {
+        return 0.0;
+    }
     knowledge.upper_bound(question.0, keep) - knowledge.lower_bound(question)
 }
 

@@ -23,7 +23,9 @@ pub(super) struct Knowledge<'p, P> {
     pub(super) relevant: Vec<Vec<usize>>,
     /// Members that are there today.
     pub(super) existing: Bits,
-    /// For each member, its group of candidates on the same table that begin alike.
+    /// Those of them that the search always leaves in the set.
+    pub(super) base: Bits,
+    /// For each member, its group of those on the same table that begin alike and may be left out.
     group_of: Vec<usize>,
     groups: Vec<Vec<usize>>,
     answers: Vec<Vec<Known>>,
@@ -51,7 +53,12 @@ pub(super) struct Plan {
 impl<'p, P: Planner> Knowledge<'p, P> {
     pub(super) fn new(problem: &'p Problem, planner: &'p mut P) -> Self {
         let n_members = problem.members.len();
-        let existing = problem.members.iter().enumerate().filter(|(_, member)| member.role == Role::Existing);
+        let those = |is_meant: fn(Role) -> bool| {
+            let members = problem.members.iter().enumerate();
+            let meant: Vec<usize> =
+                members.filter(|(_, member)| is_meant(member.role)).map(|(at, _)| at).collect();
+            Bits::of(n_members, &meant)
+        };
         let mut by_begin: BTreeMap<&[String], Vec<usize>> = BTreeMap::new();
         for (at, member) in problem.members.iter().enumerate() {
             by_begin.entry(&member.key[..member.key.len().min(ALIKE_PARTS)]).or_default().push(at);
@@ -62,9 +69,8 @@ impl<'p, P: Planner> Knowledge<'p, P> {
                 group_of[*member] = group;
             }
         }
-        let is_candidate = |member: &usize| problem.members[*member].role == Role::Candidate;
-        let groups =
-            by_begin.into_values().map(|group| group.into_iter().filter(is_candidate).collect()).collect();
+        let may_go = |member: &usize| problem.members[*member].role != Role::Existing;
+        let groups = by_begin.into_values().map(|group| group.into_iter().filter(may_go).collect()).collect();
         Self {
             planner,
             group_of,
@@ -74,7 +80,8 @@ impl<'p, P: Planner> Knowledge<'p, P> {
                 .iter()
                 .map(|item| item.relevant.iter().copied().filter(|member| *member < n_members).collect())
                 .collect(),
-            existing: Bits::of(n_members, &existing.map(|(at, _)| at).collect::<Vec<_>>()),
+            existing: those(|role| role != Role::Candidate),
+            base: those(|role| role == Role::Existing),
             answers: vec![Vec::new(); problem.workload.len()],
             plans: vec![Vec::new(); problem.workload.len()],
             n_calls: 0,
@@ -82,7 +89,7 @@ impl<'p, P: Planner> Knowledge<'p, P> {
         }
     }
 
-    /// Returns the candidates on the same table that begin with the same column.
+    /// Returns the members on the same table that begin with the same column and may be left out.
     pub(super) fn alikes(&self, member: usize) -> &[usize] {
         &self.groups[self.group_of[member]]
     }

@@ -46,14 +46,17 @@ pub(crate) struct Member {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
     Candidate,
-    /// It is there already. It may be dropped when a chosen or kept member supersedes it, or with `may_drop`.
+    /// It is there already, and goes only when a chosen or kept member supersedes it.
     Existing,
+    /// It is there already, and stays only when it is worth its upkeep.
+    Open,
 }
 
 /// A statement of the workload with one set of values.
 #[derive(Clone, Debug)]
 pub(crate) struct Workitem {
-    /// How often it runs: the statement's weight, divided over its value sets.
+    /// How often it runs: the statement's weight, divided over its value sets. One that weighs nothing only must not lose
+    /// the indexes that serve it.
     pub(crate) weight: f64,
     /// The members that could change its plan.
     pub(crate) relevant: BTreeSet<usize>,
@@ -61,17 +64,22 @@ pub(crate) struct Workitem {
     pub(crate) statement: usize,
 }
 
+impl Workitem {
+    /// The cost that it may have, by that of today.
+    fn most(&self, today: f64) -> f64 {
+        today * if self.weight > 0.0 { MAX_REGRESSION } else { MAX_UNWEIGHED_REGRESSION }
+    }
+}
+
 /// What the set may not exceed.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Limits {
-    /// Bytes of the indexes that are created.
+    /// Bytes of the candidates and open members of the set. What statements need of what is there stays all the same.
     pub(crate) storage_bytes: Option<u64>,
-    /// Number of indexes that are created.
+    /// Number of the candidates and open members of the set.
     pub(crate) max_indexes: Option<usize>,
     /// Questions to the planner. The costs of today and of the final set are asked in any case.
     pub(crate) max_calls: Option<usize>,
-    /// Whether existing indexes that nothing supersedes may be dropped.
-    pub(crate) may_drop: bool,
 }
 
 /// What to search.
@@ -111,17 +119,22 @@ pub(crate) trait Planner {
     }
 }
 
+/// Work items with their cost without an index and with it, the rest of the set present.
+pub(crate) type Helps = Vec<(usize, f64, f64)>;
+
 /// The best set found.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Outcome {
     /// Members to create, the one that saves most first.
     pub(crate) chosen: Vec<usize>,
+    /// Open members that stay, with what each helps.
+    pub(crate) kept: Vec<(usize, Helps)>,
     /// Existing members to drop, each with the chosen or kept one that supersedes it, if there is one.
     pub(crate) dropped: Vec<(usize, Option<usize>)>,
     /// Cost of each work item today and then, for one run of it.
     pub(crate) items: Vec<(f64, f64)>,
-    /// What each chosen index helps: work items with their cost without it and with it, the rest of the set present.
-    pub(crate) helps: Vec<Vec<(usize, f64, f64)>>,
+    /// What each chosen index helps.
+    pub(crate) helps: Vec<Helps>,
     /// For each chosen index, other members in its place, with the cost of the workload and its upkeep.
     pub(crate) alternatives: Vec<Vec<(usize, f64)>>,
     /// Members whose saving is eaten by their upkeep, with that saving.
@@ -138,6 +151,12 @@ const MIN_STATEMENT_IMPROVEMENT: f64 = 0.2;
 const MIN_IMPROVEMENT_IN_BUDGET: f64 = 0.000_1;
 /// Without a budget, a set that costs this share of the workload more is as good when it needs no bytes at all.
 const NEARLY_EQUAL: f64 = 0.001;
+/// No work item may get dearer than this share of its cost today. The planner takes two paths within 1 % of each
+/// other for equal (`STD_FUZZ_FACTOR` in pathnode.c), so that an index can make a plan dearer by that much.
+const MAX_REGRESSION: f64 = 1.01;
+/// … or than this share where it weighs nothing: such an item stands for what might run one day, and needs an index that
+/// serves, not the best one. Reading the table instead costs more than that.
+const MAX_UNWEIGHED_REGRESSION: f64 = 2.0;
 /// Cost units below which a difference is rounding: EXPLAIN prints two digits.
 const COST_RESOLUTION: f64 = 0.02;
 

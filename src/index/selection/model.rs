@@ -1,5 +1,6 @@
 //! The best set as far as the plans known tell.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::bits::Bits;
@@ -8,6 +9,9 @@ use super::{Member, Problem, Role};
 
 /// What a work item costs when no known plan can run it: more than anything, and small enough to be summed.
 pub(super) const UNKNOWN_COST: f64 = 1e100;
+/// How much a plan counts that costs more than its work item may: what makes a statement dearer is hardly ever the way to
+/// the best set, and never its end.
+const DEARER: f64 = 1000.0;
 /// Changes that one search weighs, at the most: some seconds for the largest workloads, never reached by small ones.
 const MAX_EFFORT: usize = 3_000_000;
 
@@ -21,6 +25,8 @@ const MAX_REGROWN: usize = 64;
 pub(super) struct Terms {
     /// The weight of each work item.
     pub(super) weights: Vec<f64>,
+    /// What each work item may cost.
+    pub(super) most: Vec<f64>,
     /// What an index must save at the least, besides its upkeep.
     pub(super) per_index: f64,
     pub(super) per_byte: f64,
@@ -44,6 +50,8 @@ impl Terms {
     pub(super) fn price(&self, member: &Member) -> f64 {
         match member.role {
             Role::Candidate => member.upkeep + self.per_index + self.per_byte * member.size_bytes as f64,
+            // It need not be built.
+            Role::Open => member.upkeep + self.per_byte * member.size_bytes as f64,
             Role::Existing => member.upkeep,
         }
     }
@@ -69,7 +77,8 @@ pub(super) struct Model<'k> {
 pub(super) struct State<'m, 'k> {
     model: &'m Model<'k>,
     pub(super) chosen: Bits,
-    costs: Vec<f64>,
+    /// For each work item, the place of its plan among those known; their number when none of them can be.
+    plans: Vec<usize>,
     pub(super) value: f64,
     pub(super) bytes: u64,
     pub(super) n_created: usize,
@@ -141,12 +150,15 @@ impl<'k> Model<'k> {
 
     pub(super) fn state(&self, chosen: &Bits) -> State<'_, 'k> {
         let chosen = chosen.or(&self.fixed);
-        let mut state = State { model: self, costs: Vec::new(), value: 0.0, bytes: 0, n_created: 0, chosen };
-        state.costs = (0..self.plans.len()).map(|item| state.cost(item, &[], &[])).collect();
-        state.value = state.costs.iter().zip(&self.terms.weights).map(|(cost, weight)| cost * weight).sum();
+        let is_there = |plan: &Plan| plan.members.iter().all(|member| chosen.contains(*member));
+        let plans: Vec<usize> =
+            self.plans.iter().map(|plans| first(plans, 0, plans.len(), is_there)).collect();
+        let costs = plans.iter().enumerate().map(|(item, plan)| self.cost(item, *plan));
+        let value = costs.zip(&self.terms.weights).map(|(cost, weight)| cost * weight).sum();
+        let mut state = State { model: self, plans, value, bytes: 0, n_created: 0, chosen };
         for member in state.chosen.iter().collect::<Vec<_>>() {
             state.value += self.price(member);
-            if self.is_created(member) {
+            if !self.fixed.contains(member) {
                 state.bytes += self.problem.members[member].size_bytes;
                 state.n_created += 1;
             }
@@ -154,8 +166,23 @@ impl<'k> Model<'k> {
         state
     }
 
-    fn is_created(&self, member: usize) -> bool {
-        self.problem.members[member].role == Role::Candidate
+    /// What a work item costs with the plan at this place.
+    fn cost(&self, item: usize, plan: usize) -> f64 {
+        let cost = self.plans[item].get(plan).map_or(UNKNOWN_COST, |plan| plan.cost);
+        if cost > self.terms.most[item] { DEARER * cost } else { cost }
+    }
+
+    /// The work items whose plans a change could concern, in ascending order.
+    fn touched(&self, add: &[usize], remove: &[usize]) -> Cow<'_, [usize]> {
+        let mut changed = add.iter().chain(remove);
+        if let (Some(only), None) = (changed.next(), changed.next()) {
+            return Cow::Borrowed(&self.items_of[*only]);
+        }
+        let mut items: Vec<usize> =
+            add.iter().chain(remove).flat_map(|member| &self.items_of[*member]).copied().collect();
+        items.sort_unstable();
+        items.dedup();
+        Cow::Owned(items)
     }
 
     /// What having a member costs.
@@ -168,6 +195,11 @@ impl<'k> Model<'k> {
     }
 }
 
+/// Returns the place of the first plan from `from` on that is possible, or `to` when none is before that.
+fn first(plans: &[Plan], from: usize, to: usize, is_possible: impl Fn(&Plan) -> bool) -> usize {
+    plans[from..to].iter().position(is_possible).map_or(to, |at| from + at)
+}
+
 /// Keeps the best sets.
 fn keep_best(states: &mut Vec<State>) {
     states.sort_by(|a, b| a.value.total_cmp(&b.value));
@@ -175,29 +207,31 @@ fn keep_best(states: &mut Vec<State>) {
 }
 
 impl State<'_, '_> {
-    /// What a work item costs after a change.
-    fn cost(&self, item: usize, add: &[usize], remove: &[usize]) -> f64 {
+    /// The place of a work item's plan after a change.
+    ///
+    /// Most changes leave most plans as they are, and this is asked millions of times: a plan stays while its members
+    /// do, unless a cheaper one appears, which needs something added.
+    fn plan(&self, item: usize, add: &[usize], remove: &[usize]) -> usize {
+        let (plans, current) = (&self.model.plans[item], self.plans[item]);
         let is_there = |member: &usize| {
-            add.contains(member) || self.chosen.contains(*member) && !remove.contains(member)
+            self.chosen.contains(*member) && !remove.contains(member) || add.contains(member)
         };
-        let plan = self.model.plans[item].iter().find(|plan| plan.members.iter().all(is_there));
-        plan.map_or(UNKNOWN_COST, |plan| plan.cost)
-    }
-
-    fn touched(&self, add: &[usize], remove: &[usize]) -> Vec<usize> {
-        let mut items: Vec<usize> =
-            add.iter().chain(remove).flat_map(|member| &self.model.items_of[*member]).copied().collect();
-        items.sort_unstable();
-        items.dedup();
-        items
+        let is_possible = |plan: &Plan| plan.members.iter().all(is_there);
+        let cheaper = if add.is_empty() { current } else { first(plans, 0, current, is_possible) };
+        if cheaper < current || plans.get(current).is_some_and(is_possible) {
+            cheaper
+        } else {
+            first(plans, current, plans.len(), is_possible)
+        }
     }
 
     /// Returns by how much a change makes the set dearer; negative when it is better.
     pub(super) fn change(&self, add: &[usize], remove: &[usize]) -> f64 {
         let prices = |members: &[usize]| members.iter().map(|member| self.model.price(*member)).sum::<f64>();
-        let items = self.touched(add, remove);
+        let items = self.model.touched(add, remove);
         let costs = items.iter().map(|item| {
-            self.model.terms.weights[*item] * (self.cost(*item, add, remove) - self.costs[*item])
+            let (then, now) = (self.plan(*item, add, remove), self.plans[*item]);
+            self.model.terms.weights[*item] * (self.model.cost(*item, then) - self.model.cost(*item, now))
         });
         costs.sum::<f64>() + prices(add) - prices(remove)
     }
@@ -205,8 +239,9 @@ impl State<'_, '_> {
     fn apply(&mut self, add: &[usize], remove: &[usize]) {
         let add: Vec<usize> = add.iter().copied().filter(|member| !self.chosen.contains(*member)).collect();
         self.value += self.change(&add, remove);
-        for item in self.touched(&add, remove) {
-            self.costs[item] = self.cost(item, &add, remove);
+        let model = self.model;
+        for &item in model.touched(&add, remove).iter() {
+            self.plans[item] = self.plan(item, &add, remove);
         }
         for member in &add {
             self.chosen.insert(*member);
@@ -232,33 +267,35 @@ impl State<'_, '_> {
     /// Adds, as long as something saves more than it costs, what saves most by this rank.
     fn grow(&mut self, rank: Rank, effort: &mut usize) {
         let model = self.model;
+        let mut missing: Vec<Option<Vec<usize>>> = vec![None; model.additions.len()];
         let mut savings: Vec<Option<f64>> = vec![None; model.additions.len()];
         loop {
-            let mut best: Option<(f64, Vec<usize>)> = None;
+            let mut best: Option<(f64, usize)> = None;
             for (at, addition) in model.additions.iter().enumerate() {
                 if savings[at].is_some_and(|saving| saving <= 0.0) {
                     continue;
                 }
-                let add = self.missing(addition);
-                if add.is_empty() || !self.fits(&add) {
+                let add = missing[at].get_or_insert_with(|| self.missing(addition));
+                if add.is_empty() || !self.fits(add) {
                     continue;
                 }
                 let saving = *savings[at].get_or_insert_with(|| {
                     *effort += 1;
-                    -self.change(&add, &[])
+                    -self.change(add, &[])
                 });
                 #[expect(clippy::cast_precision_loss, reason = "a rank needs no more than 53 bits")]
-                let bytes = model.size(&add).max(1) as f64;
+                let bytes = model.size(add).max(1) as f64;
                 let score = rank.score(saving, bytes);
-                if saving > 0.0 && best.as_ref().is_none_or(|(best, _)| score > *best) {
-                    best = Some((score, add));
+                if saving > 0.0 && best.is_none_or(|(best, _)| score > best) {
+                    best = Some((score, at));
                 }
             }
-            let Some((_, add)) = best else { return };
-            for item in self.touched(&add, &[]) {
-                for at in &model.additions_of[item] {
-                    savings[*at] = None;
-                }
+            let Some((_, best)) = best else { return };
+            let add = self.missing(&model.additions[best]);
+            // Whatever has a member of these concerns a work item that they do.
+            for at in model.touched(&add, &[]).iter().flat_map(|item| &model.additions_of[*item]) {
+                savings[*at] = None;
+                missing[*at] = None;
             }
             self.apply(&add, &[]);
         }

@@ -8,20 +8,14 @@ use super::bits::Bits;
 use super::discovery::Found;
 use super::knowledge::{Knowledge, Known};
 use super::model::Terms;
-use super::{COST_RESOLUTION, NEARLY_EQUAL, Outcome, Planner, Role};
+use super::{COST_RESOLUTION, Helps, NEARLY_EQUAL, Outcome, Planner, Role};
 
-/// No work item may get dearer than this share of its cost today. The planner takes two paths within 1 % of each
-/// other for equal (`STD_FUZZ_FACTOR` in pathnode.c), so that an index can make a plan dearer by that much.
-const MAX_REGRESSION: f64 = 1.01;
 /// Times that a member is taken back because it makes a work item dearer, before all are.
 const MAX_REPAIRS: usize = 8;
 /// Alternatives named for each chosen index.
 const MAX_ALTERNATIVES: usize = 3;
 /// Refused members named.
 const MAX_REFUSED: usize = 10;
-
-/// Work items with their cost without a member and with it.
-type Helps = Vec<(usize, f64, f64)>;
 
 /// Other members, each with the cost of the workload.
 type Alternatives = Vec<(usize, f64)>;
@@ -33,8 +27,9 @@ pub(super) fn outcome<P: Planner>(knowledge: &mut Knowledge<P>, found: &Found) -
     let mut droppable = existing.clone();
     let helps = loop {
         let helps = helps(knowledge, &set)?;
-        if let Some(member) = least_worthy(knowledge, &found.terms, &helps) {
+        if let Some(member) = least_worthy(knowledge, &found.terms, &helps, &droppable) {
             set.remove(member);
+            droppable.remove(member);
             continue;
         }
         if let Some(member) = next_drop(knowledge, &set, &droppable)? {
@@ -45,7 +40,8 @@ pub(super) fn outcome<P: Planner>(knowledge: &mut Knowledge<P>, found: &Found) -
         // So far answers may have followed from others; the last word is the planner's own.
         let n_asked = confirm(knowledge, &set)?;
         if let Some(repaired) = repaired(knowledge, &set) {
-            n_repairs += 1;
+            // Only what takes members away can turn in circles: what is put back is no longer droppable.
+            n_repairs += usize::from(!set.is_subset(&repaired));
             // What was dropped and is needed stays.
             droppable = droppable.minus(&repaired.minus(&set));
             set = if n_repairs > MAX_REPAIRS { existing.clone() } else { repaired };
@@ -59,20 +55,22 @@ pub(super) fn outcome<P: Planner>(knowledge: &mut Knowledge<P>, found: &Found) -
     let alternatives = alternatives(knowledge, &set, &helps)?;
     let refused = refused(knowledge, &found.terms, &set);
     let weight = |item: usize| knowledge.problem.workload[item].weight;
-    let mut chosen: Vec<(f64, usize)> = helps
+    let mut ranked: Vec<(f64, usize)> = helps
         .iter()
         .map(|(member, helps)| {
             (helps.iter().map(|(item, without, with)| weight(*item) * (without - with)).sum(), *member)
         })
         .collect();
-    chosen.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-    let chosen: Vec<usize> = chosen.into_iter().map(|(_, member)| member).collect();
+    ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+    let (kept, chosen): (Vec<usize>, Vec<usize>) =
+        ranked.into_iter().map(|(_, member)| member).partition(|member| existing.contains(*member));
     Ok(Outcome {
         items: (0..knowledge.problem.workload.len())
             .map(|item| (cost(knowledge, item, &existing), cost(knowledge, item, &set)))
             .collect(),
         helps: chosen.iter().map(|member| helps[member].clone()).collect(),
         alternatives: chosen.iter().map(|member| alternatives[member].clone()).collect(),
+        kept: kept.into_iter().map(|member| (member, helps[&member].clone())).collect(),
         chosen,
         dropped,
         refused,
@@ -114,33 +112,35 @@ fn users<P: Planner>(knowledge: &Knowledge<P>, set: &Bits, of: &Bits) -> Vec<(us
 /// Returns the set without a member for whose sake something got dearer, or with one back that is missed.
 fn repaired<P: Planner>(knowledge: &Knowledge<P>, set: &Bits) -> Option<Bits> {
     let existing = &knowledge.existing;
-    let is_orphan = |member: &usize| superseding(knowledge, *member, set).is_none();
-    let orphan = existing.minus(set).iter().find(is_orphan);
-    if let Some(orphan) = orphan.filter(|_| !knowledge.problem.limits.may_drop) {
-        return Some(set.or(&Bits::of(knowledge.problem.members.len(), &[orphan])));
+    let n_members = knowledge.problem.members.len();
+    let is_orphan =
+        |member: &usize| knowledge.base.contains(*member) && superseding(knowledge, *member, set).is_none();
+    if let Some(orphan) = existing.minus(set).iter().find(is_orphan) {
+        return Some(set.or(&Bits::of(n_members, &[orphan])));
     }
+    let mut all_missed = Bits::of(n_members, &[]);
     for item in 0..knowledge.problem.workload.len() {
         let today = knowledge.exact_answer(&knowledge.question(item, existing))?;
         let then = knowledge.exact_answer(&knowledge.question(item, set))?;
-        if then.cost <= today.cost * MAX_REGRESSION {
+        if then.cost <= knowledge.problem.workload[item].most(today.cost) {
             continue;
         }
-        let used = |known: &Known| {
-            Bits::of(
-                knowledge.problem.members.len(),
-                &knowledge.members(item, &known.used).collect::<Vec<_>>(),
-            )
-        };
+        let used =
+            |known: &Known| Bits::of(n_members, &knowledge.members(item, &known.used).collect::<Vec<_>>());
         let missed = used(today).minus(set);
         let culprits = used(then).minus(existing);
-        return Some(match (missed.iter().next(), culprits.iter().next()) {
-            (Some(_), _) => set.or(&missed),
-            (None, Some(_)) => set.minus(&culprits),
+        match (missed.iter().next(), culprits.iter().next()) {
+            (Some(_), _) => all_missed = all_missed.or(&missed),
+            (None, Some(_)) => return Some(set.minus(&culprits)),
             // Whatever the plan does not name changed it all the same.
-            (None, None) => set
-                .or(existing)
-                .minus(&Bits::of(knowledge.problem.members.len(), &knowledge.relevant[item]).minus(existing)),
-        });
+            (None, None) => {
+                let seen = Bits::of(n_members, &knowledge.relevant[item]);
+                return Some(set.or(&existing.and(&seen)).minus(&seen.minus(existing)));
+            }
+        }
+    }
+    if all_missed.iter().next().is_some() {
+        return Some(set.or(&all_missed));
     }
     let total = |set: &Bits| {
         let upkeep: f64 = set.iter().map(|member| knowledge.problem.members[member].upkeep).sum();
@@ -150,22 +150,24 @@ fn repaired<P: Planner>(knowledge: &Knowledge<P>, set: &Bits) -> Option<Bits> {
     (set != existing && total(set) > total(existing) + COST_RESOLUTION).then(|| existing.clone())
 }
 
-/// Returns, for each created member of the set, what it helps.
+/// Returns, for each member of the set that could be left out, what it helps.
 fn helps<P: Planner>(knowledge: &mut Knowledge<P>, set: &Bits) -> Result<BTreeMap<usize, Helps>, P::Error> {
     let items = 0..knowledge.problem.workload.len();
     // Without an answer nobody would seem to use a member, and it would go.
     knowledge.ask_in_any_case(items.map(|item| knowledge.question(item, set)).collect())?;
     // What the plan of a work item does not use cannot help it.
-    let created = set.minus(&knowledge.existing);
-    let users = users(knowledge, set, &created);
+    let judged = set.minus(&knowledge.base);
+    let users = users(knowledge, set, &judged);
     let without = users.iter().map(|(member, item)| knowledge.question(*item, &set.without(*member)));
     knowledge.ask(without.collect())?;
-    let mut helps: BTreeMap<usize, Helps> = created.iter().map(|member| (member, Vec::new())).collect();
+    let mut helps: BTreeMap<usize, Helps> = judged.iter().map(|member| (member, Vec::new())).collect();
     for (member, item) in users {
         let with = cost(knowledge, item, set);
-        let without = cost(knowledge, item, &set.without(member));
-        // A set whose time ran out may hold what no plan is known without; today's cost is one that is.
-        let without = without.min(cost(knowledge, item, &knowledge.existing).max(with));
+        let rest = set.without(member);
+        let without = cost(knowledge, item, &rest);
+        // A set whose time ran out may hold what no plan is known without; for what is there today one is.
+        let there = knowledge.base.or(&knowledge.existing.and(&rest));
+        let without = without.min(cost(knowledge, item, &there).max(with));
         if without - with > COST_RESOLUTION {
             helps.entry(member).or_default().push((item, without, with));
         }
@@ -173,14 +175,18 @@ fn helps<P: Planner>(knowledge: &mut Knowledge<P>, set: &Bits) -> Result<BTreeMa
     Ok(helps)
 }
 
-/// Returns the member that is worth least, if it is worth less than it costs.
+/// Returns the member that is worth least, if it is worth less than it costs: a candidate, or one that may be dropped.
 fn least_worthy<P: Planner>(
     knowledge: &Knowledge<P>,
     terms: &Terms,
     helps: &BTreeMap<usize, Helps>,
+    droppable: &Bits,
 ) -> Option<usize> {
     let problem = knowledge.problem;
-    let worth = helps.iter().map(|(member, helps)| {
+    let may_go =
+        |member: usize| problem.members[member].role == Role::Candidate || droppable.contains(member);
+    let judged = helps.iter().filter(|(member, _)| may_go(**member));
+    let worth = judged.map(|(member, helps)| {
         let (mut saving, mut judged) = (0.0, 0.0);
         for (item, without, with) in helps {
             saving += problem.workload[*item].weight * (without - with);
@@ -208,17 +214,16 @@ fn supersedes<P: Planner>(knowledge: &Knowledge<P>, member: usize, other: usize)
     reached.contains(&other)
 }
 
-/// Returns an existing member without which the set is as good.
+/// Returns an existing member that another one supersedes and without which the set is as good.
 fn next_drop<P: Planner>(
     knowledge: &mut Knowledge<P>,
     set: &Bits,
     droppable: &Bits,
 ) -> Result<Option<usize>, P::Error> {
     let problem = knowledge.problem;
-    let may_drop = problem.limits.may_drop;
     let existing = set.and(droppable);
     let candidates: Vec<usize> =
-        existing.iter().filter(|member| may_drop || superseding(knowledge, *member, set).is_some()).collect();
+        existing.iter().filter(|member| superseding(knowledge, *member, set).is_some()).collect();
     let users = users(knowledge, set, &Bits::of(problem.members.len(), &candidates));
     let without = users.iter().map(|(member, item)| knowledge.question(*item, &set.without(*member)));
     knowledge.ask(without.collect())?;
@@ -227,16 +232,13 @@ fn next_drop<P: Planner>(
         .sum();
     Ok(candidates.into_iter().find(|member| {
         let rest = set.without(*member);
-        let mut loss = -problem.members[*member].upkeep;
-        if superseding(knowledge, *member, set).is_some() {
-            // The other one is a little larger; that is no reason to keep both.
-            loss -= NEARLY_EQUAL * total;
-        }
+        // The other one is a little larger; that is no reason to keep both.
+        let mut loss = -problem.members[*member].upkeep - NEARLY_EQUAL * total;
         for (_, item) in users.iter().filter(|(user, _)| user == member) {
             let Some(without) = known(knowledge, *item, &rest).map(|known| known.cost) else {
                 return false;
             };
-            if without > cost(knowledge, *item, &knowledge.existing) * MAX_REGRESSION {
+            if without > problem.workload[*item].most(cost(knowledge, *item, &knowledge.existing)) {
                 return false;
             }
             loss += problem.workload[*item].weight * (without - cost(knowledge, *item, set));
@@ -264,7 +266,7 @@ fn alternatives<P: Planner>(
     };
     let mut found: BTreeMap<usize, Vec<(f64, usize)>> = BTreeMap::new();
     let mut questions = Vec::new();
-    for (member, helps) in helps {
+    for (member, helps) in helps.iter().filter(|(member, _)| !knowledge.existing.contains(**member)) {
         let rest = set.without(*member);
         let freed = bytes - problem.members[*member].size_bytes;
         let fits = |other: usize| {

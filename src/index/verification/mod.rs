@@ -1,5 +1,6 @@
 //! What running the workload with and without the suggested set proves of it.
 
+mod proof;
 pub(crate) mod sample;
 
 use std::collections::BTreeSet;
@@ -7,6 +8,9 @@ use std::collections::BTreeSet;
 use super::Definition;
 use crate::workload::Skipped;
 
+pub(crate) use proof::{
+    Changed, Effect, Judged, Kind, Named, Observed, Proof, concerned, prove, served_foreign_key,
+};
 pub(crate) use sample::{Rows, Sampling, samplings};
 
 /// A median must fall by this share to count as better; repeated runs of one plan differ by a few percent. Blocks count
@@ -22,7 +26,7 @@ const MAX_LOSS_MS: f64 = 0.1;
 pub(crate) struct Run {
     /// EXPLAIN's execution time, without planning.
     pub(crate) ms: f64,
-    /// Shared blocks, from the cache or not.
+    /// Shared blocks, from the cache or not; NaN of one that was cancelled.
     pub(crate) blocks: f64,
 }
 
@@ -149,18 +153,19 @@ impl Outcome {
     }
 }
 
-/// Judges the runs. Statements without a run on either side are left out.
+/// Judges the runs. An index that takes over what dropped ones did has done enough where nothing got slower. Statements without a run on either side are left out.
 pub(crate) fn judge(
     measured: &[Measured],
     built: Vec<Built>,
+    takes_over: impl Fn(&Definition) -> bool,
 ) -> (Vec<VerifiedStatement>, Vec<VerifiedIndex>) {
     let measured: Vec<&Measured> = measured
         .iter()
         .filter(|measured| !measured.before.is_empty() && !measured.after.is_empty())
         .collect();
-    let statements: Vec<VerifiedStatement> = measured.iter().map(|measured| statement(measured)).collect();
+    let statements: Vec<VerifiedStatement> = measured.iter().map(|measured| compare(measured)).collect();
     let indexes = built.into_iter().enumerate().map(|(number, built)| {
-        let outcome = outcome(number, built.share, &measured, &statements);
+        let outcome = outcome(number, built.share, takes_over(&built.definition), &measured, &statements);
         let Built { definition, estimated_bytes, built_bytes, share } = built;
         VerifiedIndex { definition, estimated_bytes, built_bytes, share, outcome }
     });
@@ -168,7 +173,8 @@ pub(crate) fn judge(
     (statements, indexes)
 }
 
-fn statement(measured: &Measured) -> VerifiedStatement {
+/// Compares the runs before with those after; there are some on both sides.
+pub(crate) fn compare(measured: &Measured) -> VerifiedStatement {
     let (ms_before, ms_after) =
         (median(&measured.before, |run| run.ms), median(&measured.after, |run| run.ms));
     let (blocks_before, blocks_after) =
@@ -189,14 +195,23 @@ fn statement(measured: &Measured) -> VerifiedStatement {
     VerifiedStatement { name, ms_before, ms_after, blocks_before, blocks_after, verdict }
 }
 
-fn outcome(number: usize, share: f64, measured: &[&Measured], statements: &[VerifiedStatement]) -> Outcome {
+fn outcome(
+    number: usize,
+    share: f64,
+    takes_over: bool,
+    measured: &[&Measured],
+    statements: &[VerifiedStatement],
+) -> Outcome {
     let users: Vec<&VerifiedStatement> = measured
         .iter()
         .zip(statements)
         .filter(|(measured, _)| measured.used.contains(&number))
         .map(|(_, statement)| statement)
         .collect();
-    if users.iter().any(|statement| statement.verdict == Verdict::Faster) {
+    let is_no_slower = || users.iter().all(|statement| statement.verdict != Verdict::Slower);
+    if users.iter().any(|statement| statement.verdict == Verdict::Faster)
+        || takes_over && !users.is_empty() && is_no_slower()
+    {
         return Outcome::Helps;
     }
     let reason = if users.is_empty() {
@@ -252,7 +267,7 @@ mod tests {
     #[test]
     fn compares_medians_and_ranges() {
         fn check(before: (&[f64], f64), after: (&[f64], f64), expected: Verdict) {
-            let (statements, _) = judge(&[measured(before, after, &[])], vec![]);
+            let (statements, _) = judge(&[measured(before, after, &[])], vec![], |_| false);
             assert_eq!(statements[0].verdict, expected, "{statements:?}");
         }
         check((&[10.0, 11.0, 30.0], 100.0), (&[1.0, 1.1, 9.0], 100.0), Verdict::Faster);
@@ -270,7 +285,7 @@ mod tests {
     fn an_index_must_be_used_and_help() {
         fn check(used: &[usize], after: f64, share: f64, expected: &str) {
             let runs = measured((&[10.0], 100.0), (&[after], 100.0), used);
-            let (_, indexes) = judge(&[runs], vec![built(share)]);
+            let (_, indexes) = judge(&[runs], vec![built(share)], |_| false);
             let outcome = &indexes[0].outcome;
             assert_eq!(format!("{} {}", outcome.name(), outcome.reason().unwrap_or("-")), expected);
         }
@@ -282,8 +297,21 @@ mod tests {
     }
 
     #[test]
+    fn what_takes_over_must_be_used_and_not_harm() {
+        let check = |used: &[usize], after: f64, expected: &str| {
+            let runs = measured((&[10.0], 100.0), (&[after], 100.0), used);
+            let (_, indexes) = judge(&[runs], vec![built(1.0)], |_| true);
+            assert_eq!(indexes[0].outcome.name(), expected);
+        };
+        check(&[0], 10.0, "helps");
+        check(&[0], 20.0, "unhelpful");
+        check(&[], 10.0, "unhelpful");
+    }
+
+    #[test]
     fn a_statement_that_did_not_run_says_nothing() {
-        let (statements, indexes) = judge(&[measured((&[1.0], 1.0), (&[], 0.0), &[0])], vec![built(1.0)]);
+        let (statements, indexes) =
+            judge(&[measured((&[1.0], 1.0), (&[], 0.0), &[0])], vec![built(1.0)], |_| false);
         assert!(statements.is_empty());
         assert_eq!(indexes[0].outcome.name(), "unhelpful");
     }
@@ -291,7 +319,7 @@ mod tests {
     proptest! {
         #[test]
         fn equal_runs_are_the_same(ms in prop::collection::vec(0.0f64..1e6, 1..9), blocks in 0.0f64..1e6) {
-            let (statements, _) = judge(&[measured((&ms, blocks), (&ms, blocks), &[])], vec![]);
+            let (statements, _) = judge(&[measured((&ms, blocks), (&ms, blocks), &[])], vec![], |_| false);
             prop_assert_eq!(statements[0].verdict, Verdict::Same);
             let range = (ms.iter().copied().fold(f64::MAX, f64::min), ms.iter().copied().fold(0.0, f64::max));
             prop_assert!((range.0..=range.1).contains(&statements[0].ms_before));

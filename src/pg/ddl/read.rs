@@ -8,6 +8,7 @@ use crate::index::change::state::{Builder, IndexState, Kind, Protection, State, 
 use crate::pg::catalog::get;
 use crate::pg::connect::Connection;
 use crate::pg::error::{Error, Result};
+use crate::pg::index_record;
 use crate::pg::sql;
 use crate::query::index_ddl::RelationName;
 
@@ -40,7 +41,8 @@ pub(crate) async fn read_state(connection: &Connection, goals: &[Goal]) -> Resul
         });
     }
     let oids: Vec<u32> = state.tables.iter().map(|table| table.oid).collect();
-    for row in connection.query(sql::CHANGE_INDEXES, &[&oids]).await.map_err(Error::query(DOING))? {
+    // The journal has definitions in that form.
+    for row in index_record::qualified(connection, connection.query(sql::CHANGE_INDEXES, &[&oids])).await? {
         let table: u32 = get(&row, "table")?;
         let protection: Option<&str> = get(&row, "protection")?;
         let index = IndexState {
@@ -72,6 +74,16 @@ pub(crate) async fn read_state(connection: &Connection, goals: &[Goal]) -> Resul
         state.taken.insert((get(&row, "schema")?, get(&row, "name")?));
     }
     Ok(state)
+}
+
+/// Whether an index is the one that was seen, and still not valid. A drop goes by name, and what somebody has put in its place
+/// meanwhile must stay.
+pub(crate) async fn is_leftover(connection: &Connection, index: &IndexName, oid: u32) -> Result<bool> {
+    let row = connection
+        .query_one(sql::IS_LEFTOVER, &[&index.schema, &index.name, &oid])
+        .await
+        .map_err(Error::query("look for the leftover"))?;
+    get(&row, "is_leftover")
 }
 
 /// Returns the schemas in which names may be needed, and how these begin: as a wanted index, or as a table of its tree.

@@ -27,6 +27,12 @@ pub(crate) struct Disk {
     pub(crate) work_mem_bytes: u64,
 }
 
+/// Whether a server of this `server_version_num` may leave rows out of an index that it builds or rebuilds CONCURRENTLY, if they
+/// are updated meanwhile (release notes of 14.4).
+pub(crate) fn may_miss_rows(version: u32) -> bool {
+    (140_000..140_004).contains(&version)
+}
+
 /// Returns why the server takes no writes, if so.
 pub(crate) async fn refuses_writes(connection: &Connection) -> Result<Option<&'static str>> {
     let row = connection
@@ -38,6 +44,15 @@ pub(crate) async fn refuses_writes(connection: &Connection) -> Result<Option<&'s
         (_, true) => Some("default_transaction_read_only is on"),
         _ => None,
     })
+}
+
+/// Returns the name of this role if [`load`] tells it nothing, because it may not see what others do.
+pub(crate) async fn blind_role(connection: &Connection) -> Result<Option<String>> {
+    let row = connection
+        .query_one(sql::SEES_ACTIVITY, &[])
+        .await
+        .map_err(Error::query("ask what this role may see"))?;
+    Ok(if get(&row, "sees_activity")? { None } else { Some(get(&row, "role")?) })
 }
 
 pub(crate) async fn load(connection: &Connection) -> Result<Load> {

@@ -2,15 +2,15 @@
 
 use sqlparser::ast::{
     AccessExpr, ArrayElemTypeDef, BinaryOperator, CastKind, DataType, Expr, Function, FunctionArguments,
-    Ident, Subscript, UnaryOperator, Value,
+    Ident, ObjectName, Subscript, UnaryOperator, Value,
 };
 
 use super::{normal, volatility};
 use crate::query::scope::fold;
 use crate::query::{grammar, quote};
 
-/// Whether two SQL expressions say the same but for parentheses, letter case, white space, qualifiers, casts of
-/// constants, and casts of columns to text: `pg_get_expr` writes `((status)::text = 'a'::text)` for `status = 'a'`. What
+/// Whether two SQL expressions say the same but for parentheses, letter case, white space, qualifiers (which
+/// `pg_get_expr` writes or not, as the search path is), casts of constants, and casts of columns to text: `pg_get_expr` writes `((status)::text = 'a'::text)` for `status = 'a'`. What
 /// cannot be parsed is compared as text.
 pub(crate) fn same_expression(a: &str, b: &str) -> bool {
     comparable(a) == comparable(b)
@@ -258,7 +258,11 @@ impl Writer {
             return Some(text);
         }
         let operand = if text.starts_with('-') { format!("({text})") } else { self.operand_of_cast(expr)? };
-        Some(format!("{operand}::{}", type_name(data_type)?))
+        let data_type = match self.style {
+            Style::Index => type_name(data_type)?,
+            Style::Comparable => type_name(&unqualified(data_type))?,
+        };
+        Some(format!("{operand}::{data_type}"))
     }
 
     fn operand_of_cast(&self, expr: &Expr) -> Option<String> {
@@ -277,6 +281,7 @@ impl Writer {
         }
         let op = match op {
             BinaryOperator::PGCustomBinaryOperator(parts) => match &parts[..] {
+                [.., op] if self.style == Style::Comparable => op.clone(),
                 [schema, op] if schema.eq_ignore_ascii_case("pg_catalog") => op.clone(),
                 _ => op.to_string(),
             },
@@ -300,8 +305,8 @@ impl Writer {
         }
         let parts: Option<Vec<&Ident>> = name.0.iter().map(|part| part.as_ident()).collect();
         let mut names: Vec<String> = parts?.into_iter().map(function_name).collect();
-        if names.len() > 1 && names[0] == "pg_catalog" {
-            names.remove(0);
+        if names.len() > 1 && (self.style == Style::Comparable || names[0] == "pg_catalog") {
+            names.drain(..names.len() - 1);
         }
         let arguments: Option<Vec<String>> = list
             .args
@@ -365,6 +370,20 @@ fn is_text(data_type: &DataType) -> bool {
             | DataType::CharacterVarying(None)
             | DataType::CharVarying(None)
     ) || matches!(data_type, DataType::Custom(name, _) if name.to_string() == "bpchar")
+}
+
+/// Returns a type without its schema.
+fn unqualified(data_type: &DataType) -> DataType {
+    match data_type {
+        DataType::Custom(name, modifiers) => {
+            let last = name.0.last().cloned().into_iter().collect();
+            DataType::Custom(ObjectName(last), modifiers.clone())
+        }
+        DataType::Array(ArrayElemTypeDef::SquareBracket(element, size)) => {
+            DataType::Array(ArrayElemTypeDef::SquareBracket(Box::new(unqualified(element)), *size))
+        }
+        other => other.clone(),
+    }
 }
 
 /// Returns a type's name as `format_type` writes it.
@@ -524,6 +543,11 @@ mod tests {
             ("(at AT TIME ZONE 'UTC'::text)", "timezone('UTC', at)", true),
             ("(COALESCE(a, 0) + 1)", "coalesce(a,0)+1", true),
             ("to_tsvector('english'::regconfig, body)", "to_tsvector('english', body)", true),
+            ("f(a)", "public.f(a)", true),
+            ("s.f(a)", "g(a)", false),
+            ("a OPERATOR(public.@@) b", "a @@ b", true),
+            ("(a || b)::public.kind[]", "(a || b)::kind[]", true),
+            ("(a || b)::public.kind", "(a || b)::sort", false),
             ("n", "(n)::text", false),
             ("lower(a)", "lower(b)", false),
             ("a = 'x'", "a = 'X'", false),

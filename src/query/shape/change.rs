@@ -32,13 +32,16 @@ pub(in crate::query) fn writes(statement: &Statement) -> Vec<Write> {
 }
 
 fn own_writes(statement: &Statement) -> Vec<Write> {
-    let write = |table: Option<TableName>, kind, columns| table.map(|table| Write { table, kind, columns });
+    let write = |table: Option<TableName>, kind, columns| {
+        table.map(|table| Write { table, kind, columns, arbiter: None })
+    };
     match statement {
         Statement::Insert(insert) => {
             let table = target_name(insert);
             let columns = insert.columns.iter().filter_map(column_name).collect();
             let updated = conflict(insert).map(|update| assigned_columns(&update.assignments));
             let inserted = write(table.clone(), StatementKind::Insert, columns);
+            let inserted = inserted.map(|write| Write { arbiter: arbiter(insert), ..write });
             let updated = updated.and_then(|columns| write(table, StatementKind::Update, columns));
             inserted.into_iter().chain(updated).collect()
         }
@@ -302,6 +305,17 @@ fn conflict(insert: &Insert) -> Option<&ast::DoUpdate> {
             action: ast::OnConflictAction::DoUpdate(update),
             ..
         })) => Some(update),
+        _ => None,
+    }
+}
+
+/// The constraint that decides what a conflict is, where the statement names one.
+fn arbiter(insert: &Insert) -> Option<String> {
+    match &insert.on {
+        Some(ast::OnInsert::OnConflict(ast::OnConflict {
+            conflict_target: Some(ast::ConflictTarget::OnConstraint(name)),
+            ..
+        })) => column_name(name),
         _ => None,
     }
 }

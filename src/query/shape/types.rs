@@ -40,6 +40,16 @@ pub(crate) struct TableUse {
     pub(crate) is_written: bool,
 }
 
+impl TableUse {
+    /// All that comparisons, joins, orders and groups name.
+    pub(crate) fn operands(&self) -> impl Iterator<Item = &Operand> {
+        let conditions = self.conditions.iter().map(|condition| &condition.operand);
+        let orders = self.orders.iter().flat_map(|order| &order.items).map(|item| &item.operand);
+        let rest = self.joins.iter().chain(self.groups.iter().flatten()).chain(self.rows.iter().flatten());
+        conditions.chain(orders).chain(rest)
+    }
+}
+
 /// `operand operator something that does not change during the scan`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Condition {
@@ -202,6 +212,8 @@ pub(crate) struct Write {
     pub(crate) kind: StatementKind,
     /// The columns that an UPDATE sets and that an INSERT lists.
     pub(crate) columns: Vec<String>,
+    /// The constraint that an INSERT names in ON CONFLICT ON CONSTRAINT.
+    pub(crate) arbiter: Option<String>,
 }
 
 /// Which end of the wanted values a parameter is.

@@ -30,11 +30,25 @@ pub(super) const RULES: [sarif::Rule; 21] = [
     ("unvalidated-constraint", "Every constraint holds for all rows."),
 ];
 
-pub(super) fn suites(audit: &Audit) -> Vec<Suite> {
+/// How each severity is shown where levels are told apart.
+pub(super) fn level(severity: Severity) -> Level {
+    match severity {
+        Severity::High => Level::Error,
+        Severity::Medium => Level::Warning,
+        Severity::Low => Level::Note,
+    }
+}
+
+/// JUnit knows nothing but passed and failed: each finding that nobody has accepted fails, as it does by the exit status.
+pub(super) fn failure(_: Severity) -> Level {
+    Level::Error
+}
+
+pub(super) fn suites(audit: &Audit, level: impl Fn(Severity) -> Level) -> Vec<Suite> {
     Rule::all()
         .map(|rule| {
             let reported = audit.findings.iter().filter(|it| it.finding.rule == rule.name());
-            let mut cases: Vec<Case> = reported.map(case).collect();
+            let mut cases: Vec<Case> = reported.map(|it| case(it, level(it.finding.severity))).collect();
             if cases.is_empty() {
                 cases.push(Case { name: "all".to_owned(), ..Case::default() });
             }
@@ -43,18 +57,14 @@ pub(super) fn suites(audit: &Audit) -> Vec<Suite> {
         .collect()
 }
 
-fn case(Reported { finding, script }: &Reported) -> Case {
+fn case(Reported { finding, script }: &Reported, level: Level) -> Case {
     let place = facts::place(finding);
     let fix = facts::sql_text(&script.sql).map(|sql| format!("\n{sql}")).unwrap_or_default();
     let problem = Problem {
         rule: finding.rule.to_owned(),
-        level: match finding.severity {
-            Severity::High => Level::Error,
-            Severity::Medium => Level::Warning,
-            Severity::Low => Level::Note,
-        },
+        level,
         message: format!("{place}: {}", finding.message),
-        detail: Some(format!("{}{fix}", finding.remedy)),
+        detail: Some(format!("severity: {}\n{}{fix}", finding.severity.name(), finding.remedy)),
         place: None,
     };
     Case { name: place, time_ms: None, problems: vec![problem] }

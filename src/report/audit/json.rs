@@ -12,7 +12,6 @@ pub(super) struct Report<'a>(pub(super) &'a Audit);
 impl Serialize for Report<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let audit = self.0;
-        let findings: Vec<Value> = audit.findings.iter().map(finding).collect();
         let replicas: Vec<Value> = audit
             .replicas
             .iter()
@@ -20,7 +19,7 @@ impl Serialize for Report<'_> {
             .collect();
         let mut keys = serializer.serialize_map(None)?;
         keys.serialize_entry("schema_version", &SCHEMA_VERSION)?;
-        keys.serialize_entry("findings", &findings)?;
+        keys.serialize_entry("findings", &Findings(&audit.findings))?;
         keys.serialize_entry("accepted", &audit.n_accepted)?;
         keys.serialize_entry("frees_bytes", &audit.frees_bytes())?;
         keys.serialize_entry("schemas", &audit.schemas)?;
@@ -30,6 +29,15 @@ impl Serialize for Report<'_> {
         keys.serialize_entry("replicas", &replicas)?;
         keys.serialize_entry("unseen", &audit.unseen)?;
         keys.end()
+    }
+}
+
+/// One at a time: all of them as values would take more memory than the catalog.
+struct Findings<'a>(&'a [Reported]);
+
+impl Serialize for Findings<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(finding))
     }
 }
 

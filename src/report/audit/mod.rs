@@ -42,7 +42,7 @@ impl Reported {
     /// `change_script` writes the changes that `perfkit index apply` does itself.
     pub(crate) fn new(
         finding: Finding,
-        change_script: impl Fn(&crate::index::change::Change) -> Script,
+        change_script: impl FnOnce(&crate::index::change::Change) -> Script,
     ) -> Self {
         let script = match &finding.fix {
             None => Script::default(),
@@ -61,8 +61,8 @@ pub(crate) fn document<'a>(audit: &'a Audit, style: &Style) -> Document<'a> {
         .form(Format::Sql, || script::script(audit))
         .form(Format::Markdown, || markdown::comment(audit))
         .form(Format::Html, || html::page(audit))
-        .form(Format::Junit, || junit::text(&ci::suites(audit)))
-        .form(Format::Sarif, || sarif::text(&ci::suites(audit), &ci::RULES))
+        .form(Format::Junit, || junit::text(&ci::suites(audit, ci::failure)))
+        .form(Format::Sarif, || sarif::text(&ci::suites(audit, ci::level), &ci::RULES))
         .csv(|| csv(audit));
     text::blocks(document, audit, style)
 }

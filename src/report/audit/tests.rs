@@ -2,7 +2,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::*;
-use crate::index::change::{Change, IndexName};
+use crate::index::change::{Change, IndexName, Seen};
 
 fn finding(severity: Severity, index: Option<&str>, fix: Option<Fix>) -> Finding {
     Finding {
@@ -20,9 +20,12 @@ fn finding(severity: Severity, index: Option<&str>, fix: Option<Fix>) -> Finding
 }
 
 fn audit() -> Audit {
-    let index =
-        IndexName { schema: "public".to_owned(), table: "Orders".to_owned(), name: "orders_a".to_owned() };
-    let drop = Fix::Change(Change::Drop { index, size_bytes: 3 << 20 });
+    let seen = |name: &str, columns: &str| Seen {
+        index: IndexName { schema: "public".to_owned(), table: "Orders".to_owned(), name: name.to_owned() },
+        definition: Some(format!("CREATE INDEX {name} ON public.\"Orders\" USING btree ({columns})")),
+    };
+    let (index, covered_by) = (seen("orders_a", "user_id"), vec![seen("orders_b", "user_id, at")]);
+    let drop = Fix::Change(Change::Drop { index, size_bytes: 3 << 20, covered_by });
     let validate = Fix::Statements {
         sql: vec!["ALTER TABLE public.\"Orders\" VALIDATE CONSTRAINT c".to_owned()],
         undo_sql: Vec::new(),
@@ -165,7 +168,8 @@ fn json_is_an_interface() {
     let [first, second, third] = &mirror.findings[..] else { panic!("three findings") };
     assert!(first.change.is_none() && first.undo_sql.is_none());
     assert_eq!(first.fix_sql.as_deref(), Some("ALTER TABLE public.\"Orders\" VALIDATE CONSTRAINT c;"));
-    assert!(matches!(&second.change, Some(Change::Drop { index, .. }) if index.name == "orders_a"));
+    let Some(Fix::Change(change)) = &audit().findings[1].finding.fix else { panic!("the second is a drop") };
+    assert_eq!(second.change.as_ref(), Some(change));
     assert_eq!(second.id, "duplicate-index public.\"Orders\".orders_a");
     assert!(third.fix_sql.is_none());
     assert_eq!(mirror.frees_bytes, 3 << 20);
@@ -180,7 +184,8 @@ fn every_finding_is_a_case_and_every_rule_is_described() {
     described.sort_unstable();
     assert_eq!(described, sorted);
     let junit = render(Format::Junit, &Style::PLAIN);
-    assert!(junit.contains("failures=\"1\""), "{junit}");
+    // As the exit status: whatever is found is a failure.
+    assert!(junit.contains("<testsuites name=\"perfkit\" tests=\"23\" failures=\"3\""), "{junit}");
     let log: Value = serde_json::from_str(&render(Format::Sarif, &Style::PLAIN)).unwrap();
     let results = log["runs"][0]["results"].as_array().unwrap();
     let levels: Vec<&str> = results.iter().map(|result| result["level"].as_str().unwrap()).collect();

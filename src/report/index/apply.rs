@@ -2,9 +2,11 @@
 
 use serde_json::{Value, json};
 
+use super::proof::{self, Proven};
 use crate::index::change::IndexName;
+use crate::index::change::lock::Lock;
 use crate::index::change::plan::{Plan, Present};
-use crate::index::change::steps::{Action, Lock, Step};
+use crate::index::change::steps::{Action, Step};
 use crate::report::{Align, Document, Format, SCHEMA_VERSION, Table};
 use crate::unit;
 
@@ -45,6 +47,8 @@ pub(crate) struct Applied<'a> {
     pub(crate) steps: Vec<DoneStep<'a>>,
     pub(crate) held: &'a [(IndexName, String)],
     pub(crate) foreign: &'a [IndexName],
+    /// What the workload says of it, where it was run.
+    pub(crate) proven: Option<&'a Proven>,
 }
 
 impl Space {
@@ -68,7 +72,8 @@ pub(crate) fn plan_lines(plan: &Plan, space: Space) -> Vec<String> {
         }
         let leftover = matches!(step.action, Action::DropLeftover)
             .then(|| "left invalid by an unfinished build".to_owned());
-        let lock = step.lock().map(|lock| format!("{} lock: {}", lock.name(), lock.blocks()));
+        let lock = step.lock().zip(step.blocks());
+        let lock = lock.map(|(lock, blocks)| format!("{} lock: {blocks}", lock.name()));
         let size = step.size_bytes.filter(|_| !step.sql.is_empty()).map(|bytes| {
             if step.builds() {
                 format!("about {}", unit::bytes(bytes))
@@ -121,7 +126,7 @@ pub(crate) fn planned(plan: &Plan, space: Space) -> Document<'static> {
                 "index": step.index.name,
                 "sql": step.sql,
                 "lock": step.lock().map(Lock::name),
-                "blocks": step.lock().map(Lock::blocks),
+                "blocks": step.blocks(),
                 "size_bytes": step.size_bytes,
             })
         })
@@ -193,12 +198,16 @@ pub(crate) fn applied(applied: &Applied) -> Document<'static> {
         "steps": steps,
         "held": applied.held.iter().map(held).collect::<Vec<_>>(),
         "foreign_invalid": applied.foreign.iter().map(named).collect::<Vec<_>>(),
+        "proof": applied.proven.map(proof::json),
     }));
     if !applied.indexes.is_empty() {
         document = document.table(index_table(&applied.indexes));
     }
-    match other_steps(&applied.steps) {
-        Some(table) => document.table(table),
+    if let Some(table) = other_steps(&applied.steps) {
+        document = document.table(table);
+    }
+    match applied.proven {
+        Some(proven) => proof::append(document, proven),
         None => document,
     }
 }

@@ -3,7 +3,9 @@
 use std::fmt::Write as _;
 
 use crate::index::verification::{Outcome, Verdict, Verification};
-use crate::index::{Advice, Alternative, DropAdvice, Help, Refusal, StatementCost, Suggestion, WritePrice};
+use crate::index::{
+    Advice, Alternative, DropAdvice, Help, Redesign, Refusal, StatementCost, Suggestion, WritePrice,
+};
 use crate::query::quote;
 use crate::report::explain::one_line;
 use crate::report::{Align, Table};
@@ -53,9 +55,10 @@ pub(super) fn undo_ddl(drop: &DropAdvice) -> String {
 }
 
 fn saves(saves: f64, price: WritePrice, advice: &Advice) -> String {
-    let mut text = format!("{} of the workload's cost", share(saves, advice.cost_before));
+    let whole = advice.cost_without(saves);
+    let mut text = format!("{} of the workload's cost", share(saves, whole));
     if price.upkeep > 0.0 {
-        let _ = write!(text, ", {} after its upkeep", share(saves - price.upkeep, advice.cost_before));
+        let _ = write!(text, ", {} after its upkeep", share(saves - price.upkeep, whole));
     }
     text
 }
@@ -235,22 +238,72 @@ pub(super) fn verified(verification: &Verification) -> Vec<String> {
     lines
 }
 
+/// Returns the whole set of a redesign, a row for each index with what becomes of it.
+pub(super) fn index_set(advice: &Advice, redesign: &Redesign) -> Table {
+    let (left, right) = (Align::Left, Align::Right);
+    let mut table = Table::new([("change", left), ("index", left), ("size", right), ("reason", left)]);
+    let mut row = |change: &str, index: String, size_bytes: u64, reason: String| {
+        table.row([change.to_owned(), index, unit::bytes(size_bytes), reason]);
+    };
+    for kept in &redesign.kept {
+        row("keep", kept.name.clone(), kept.size_bytes, kept.reason.clone());
+    }
+    for one in &advice.suggestions {
+        row("create", one.definition.describe(), one.size_bytes, helps_in_words(&one.helps));
+    }
+    for drop in &advice.drops {
+        let index = &drop.seen.index;
+        let is_replaced = advice.suggestions.iter().any(|one| {
+            (&one.definition.schema, &one.definition.table) == (&index.schema, &index.table)
+                && one.replaces.contains(&index.name)
+        });
+        let change = if is_replaced { "replace" } else { "drop" };
+        row(change, index.name.clone(), drop.size_bytes, drop.reason.clone());
+    }
+    table
+}
+
+/// Returns whom an index helps: a statement by its name, several by their number.
+pub(crate) fn helps_in_words(helps: &[Help]) -> String {
+    match helps {
+        [only] => format!("helps {}", one_line(&only.statement)),
+        all => format!("helps {}", counted(all.len(), "statement")),
+    }
+}
+
 /// One line on the whole set.
 pub(super) fn summary(advice: &Advice) -> String {
+    let costs = format!(
+        "workload cost {} → {} ({})",
+        cost(advice.cost_before),
+        cost(advice.cost_after),
+        factor(advice.cost_before, advice.cost_after)
+    );
+    if let Some(Redesign { before, after, .. }) = &advice.redesign {
+        let mut text = format!(
+            "{} → {}, {} → {}",
+            before.n_indexes,
+            counted(after.n_indexes, "index"),
+            unit::bytes(before.size_bytes),
+            unit::bytes(after.size_bytes)
+        );
+        if before.upkeep.max(after.upkeep) > 0.0 {
+            let _ = write!(text, "; writes cost {} → {}", cost(before.upkeep), cost(after.upkeep));
+        }
+        return format!("{text}; {costs}");
+    }
     let size: u64 = advice.suggestions.iter().map(|suggestion| suggestion.size_bytes).sum();
     let freed: u64 = advice.drops.iter().map(|drop| drop.size_bytes).sum();
     let mut text = format!("{}, {}", counted(advice.suggestions.len(), "index"), unit::bytes(size));
     if !advice.drops.is_empty() {
         let _ = write!(text, "; {}, {} freed", counted(advice.drops.len(), "drop"), unit::bytes(freed));
     }
-    let _ = write!(
-        text,
-        "; workload cost {} → {} ({})",
-        cost(advice.cost_before),
-        cost(advice.cost_after),
-        factor(advice.cost_before, advice.cost_after)
-    );
-    text
+    format!("{text}; {costs}")
+}
+
+/// Whether there is a set to sum up.
+pub(super) fn has_set(advice: &Advice) -> bool {
+    !advice.suggestions.is_empty() || !advice.drops.is_empty() || advice.redesign.is_some()
 }
 
 /// What to say where no index is suggested.

@@ -35,12 +35,12 @@ fn body(advice: &Advice) -> String {
     if advice.suggestions.is_empty() {
         let _ = writeln!(text, "<p class=\"summary\">{}</p>", escape(&facts::nothing(advice)));
     }
-    if !advice.suggestions.is_empty() || !advice.drops.is_empty() {
+    if facts::has_set(advice) {
         let _ = writeln!(text, "<p class=\"summary\">{}</p>", escape(&facts::summary(advice)));
     }
     sections(&mut text, None, advice.suggestions.iter().map(|one| suggestion(one, advice)));
     let verified = advice.verification.iter().map(|run| {
-        let tables = [verification::statements(run), verification::indexes(run)];
+        let tables = [verification::statements(&run.statements), verification::indexes(run)];
         format!("{}{}", list(facts::verified(run)), tables.map(|table| table.to_html()).concat())
     });
     sections(&mut text, Some("Verified"), verified);
@@ -50,6 +50,8 @@ fn body(advice: &Advice) -> String {
         format!("{ddl}{facts}<details><summary>Undo</summary>\n{undo}</details>\n")
     });
     sections(&mut text, Some("Superfluous"), drops);
+    let set = advice.redesign.iter().map(|redesign| facts::index_set(advice, redesign).to_html());
+    sections(&mut text, Some("Index set"), set);
     let refusals = advice.refusals.iter().map(|refusal| {
         let facts = facts_list(&facts::of_refusal(refusal, advice));
         format!("{}{facts}", sql(&refusal.definition.describe()))

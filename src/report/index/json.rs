@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use super::facts::{self, round};
 use crate::index::{
-    Advice, Alternative, DropAdvice, Help, Key, Refusal, SelfCheck, StatementCost, Suggestion, WritePrice,
+    Advice, Alternative, DropAdvice, Help, IndexSet, KeptIndex, Key, Redesign, Refusal, SelfCheck,
+    StatementCost, Suggestion, WritePrice,
 };
 use crate::report::{SCHEMA_VERSION, verification};
 use crate::unit;
@@ -26,6 +27,7 @@ impl Serialize for Report<'_> {
         keys.serialize_entry("suggestions", &list(&advice.suggestions, suggestion))?;
         keys.serialize_entry("drops", &list(&advice.drops, drop))?;
         keys.serialize_entry("refusals", &list(&advice.refusals, refusal))?;
+        keys.serialize_entry("redesign", &advice.redesign.as_ref().map(redesign))?;
         keys.serialize_entry(
             "workload",
             &json!({
@@ -114,11 +116,35 @@ fn alternative(alternative: &Alternative) -> Value {
 fn drop(drop: &DropAdvice) -> Value {
     json!({
         "ddl": format!("{};", drop.ddl()),
-        "schema": drop.schema,
-        "name": drop.name,
+        "schema": drop.seen.index.schema,
+        "table": drop.seen.index.table,
+        "name": drop.seen.index.name,
+        "definition": drop.seen.definition,
+        "covered_by": drop.covered_by.as_slice(),
         "undo_ddl": facts::undo_ddl(drop),
         "size_bytes": drop.size_bytes,
         "reason": drop.reason,
+    })
+}
+
+fn redesign(redesign: &Redesign) -> Value {
+    let set = |set: IndexSet| json!({ "indexes": set.n_indexes, "size_bytes": set.size_bytes, "upkeep": round(set.upkeep) });
+    json!({
+        "kept": list(&redesign.kept, kept),
+        "before": set(redesign.before),
+        "after": set(redesign.after),
+    })
+}
+
+fn kept(kept: &KeptIndex) -> Value {
+    json!({
+        "schema": kept.schema,
+        "table": kept.table,
+        "name": kept.name,
+        "ddl": format!("{};", kept.definition),
+        "size_bytes": kept.size_bytes,
+        "helps": list(&kept.helps, help),
+        "reason": kept.reason,
     })
 }
 

@@ -16,7 +16,7 @@ pub(super) fn comment(advice: &Advice) -> String {
     if advice.suggestions.is_empty() {
         let _ = writeln!(text, "{}", escaped(&facts::nothing(advice)));
     }
-    if !advice.suggestions.is_empty() || !advice.drops.is_empty() {
+    if facts::has_set(advice) {
         let _ = writeln!(text, "**{}**", escaped(&facts::summary(advice)));
     }
     for one in &advice.suggestions {
@@ -27,7 +27,7 @@ pub(super) fn comment(advice: &Advice) -> String {
         for line in facts::verified(run) {
             let _ = writeln!(text, "- {}", inline(&line));
         }
-        let tables = [verification::statements(run), verification::indexes(run)];
+        let tables = [verification::statements(&run.statements), verification::indexes(run)];
         folded(&mut text, "Measured", &tables.map(|table| table.to_markdown()).join("\n"));
     }
     if !advice.drops.is_empty() {
@@ -38,6 +38,9 @@ pub(super) fn comment(advice: &Advice) -> String {
         list(&mut text, &facts::of_drop(drop));
         text.push_str("\nundo:\n");
         fenced(&mut text, &facts::undo_ddl(drop));
+    }
+    if let Some(redesign) = &advice.redesign {
+        folded(&mut text, "Index set", &facts::index_set(advice, redesign).to_markdown());
     }
     if !advice.refusals.is_empty() {
         text.push_str("\n### Refused\n");

@@ -5,13 +5,16 @@ mod facts;
 pub(super) mod html;
 mod json;
 mod markdown;
+mod proof;
 mod script;
 mod text;
 mod undone;
 
 pub(crate) use self::apply::{Applied, BuiltIndex, DoneStep, Space, applied, built, plan_lines, planned};
 pub(super) use self::facts::counted;
+pub(crate) use self::facts::helps_in_words;
 pub(super) use self::markdown::{fenced, folded, inline};
+pub(crate) use self::proof::{Proven, Undone};
 pub(super) use self::script::comment;
 pub(crate) use self::undone::{UndoOutcome, UndoneStep, locks, runs, undone};
 use super::{Align, Document, Format, Style, Table};
@@ -59,6 +62,17 @@ fn csv(advice: &Advice) -> Table {
             String::new(),
             String::new(),
             drop.reason.clone(),
+        ]);
+    }
+    for kept in advice.redesign.iter().flat_map(|redesign| &redesign.kept) {
+        table.row([
+            "keep".to_owned(),
+            kept.definition.clone(),
+            kept.size_bytes.to_string(),
+            String::new(),
+            String::new(),
+            kept.helps.len().to_string(),
+            kept.reason.clone(),
         ]);
     }
     table

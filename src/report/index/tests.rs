@@ -1,10 +1,11 @@
 use serde_json::Value;
 
 use super::*;
+use crate::index::change::{IndexName, Seen};
 use crate::index::verification::{Outcome, Verdict, Verification, VerifiedIndex, VerifiedStatement};
 use crate::index::{
-    Alternative, DailyPrice, Definition, DropAdvice, Help, Key, Method, Predicate, Refusal, SelfCheck,
-    StatementCost, Suggestion, ValueSetCost, WritePrice,
+    Alternative, DailyPrice, Definition, DropAdvice, Help, IndexSet, KeptIndex, Key, Method, Predicate,
+    Redesign, Refusal, SelfCheck, StatementCost, Suggestion, ValueSetCost, WritePrice,
 };
 use crate::workload::Skipped;
 
@@ -29,6 +30,22 @@ fn set(label: &str, cost_before: f64, cost_after: f64) -> ValueSetCost {
     ValueSetCost { label: label.into(), cost_before, cost_after }
 }
 
+fn statements() -> Vec<StatementCost> {
+    vec![
+        StatementCost {
+            value_sets: vec![
+                set("common", 12_000.0, 20.0),
+                set("typical", 12_034.0, 4.0),
+                set("rare", 12_070.0, 1.3),
+            ],
+            generic: Some((12_034.567, 11_900.0)),
+            ..statement("open-orders", 0.61, 12_034.567, 8.44)
+        },
+        statement("latest", 0.2, 8_000.0, 218.0),
+        statement("same", 0.001, 90.0, 90.0),
+    ]
+}
+
 /// An answer with one of each thing that an answer can have.
 fn full() -> Advice {
     let open = Definition {
@@ -50,6 +67,7 @@ fn full() -> Advice {
     };
     let by_customer = Definition::btree("public", "orders", vec![Key::ascending("customer_id")]);
     let note = Definition::btree("public", "orders", vec![Key::ascending("note")]);
+    let by_both = open.clone();
     let price = WritePrice { bytes_per_row: 24.4, upkeep: 0.0, per_day: None };
     let daily = DailyPrice { wal_bytes: 1_300_000.0, cpu_ms: 310.4, hot_updates_lost: 12_345.0 };
     Advice {
@@ -89,10 +107,20 @@ fn full() -> Advice {
             },
         ],
         drops: vec![DropAdvice {
-            schema: "public".into(),
-            name: "orders_customer_id_idx".into(),
+            seen: Seen {
+                index: IndexName {
+                    schema: "public".into(),
+                    table: "orders".into(),
+                    name: "orders_customer_id_idx".into(),
+                },
+                definition: Some(
+                    "CREATE INDEX orders_customer_id_idx ON public.orders USING btree (customer_id)".into(),
+                ),
+            },
+            covered_by: Some(Seen::to_be(&by_both)),
             is_partitioned: false,
             undo_ddl: "CREATE INDEX orders_customer_id_idx ON public.orders USING btree (customer_id)".into(),
+            upkeep: 0.0,
             size_bytes: 9_000_000,
             reason: "a suggested index begins with its column".into(),
         }],
@@ -102,19 +130,7 @@ fn full() -> Advice {
             write_price: WritePrice { upkeep: 400.0, ..price },
             reason: "its writes cost more than it saves".into(),
         }],
-        statements: vec![
-            StatementCost {
-                value_sets: vec![
-                    set("common", 12_000.0, 20.0),
-                    set("typical", 12_034.0, 4.0),
-                    set("rare", 12_070.0, 1.3),
-                ],
-                generic: Some((12_034.567, 11_900.0)),
-                ..statement("open-orders", 0.61, 12_034.567, 8.44)
-            },
-            statement("latest", 0.2, 8_000.0, 218.0),
-            statement("same", 0.001, 90.0, 90.0),
-        ],
+        statements: statements(),
         cost_before: 27_800.0,
         cost_after: 2_300.0,
         skipped: vec![Skipped { sql: "VACUUM\n  orders".into(), reason: "it has no plan".into() }],
@@ -127,6 +143,28 @@ fn full() -> Advice {
         n_calls: 300,
         ..Advice::default()
     }
+}
+
+/// The answer as a redesign.
+fn redesigned() -> Advice {
+    let kept = |name: &str, helps: Vec<Help>, reason: &str| KeptIndex {
+        schema: "public".into(),
+        table: "orders".into(),
+        name: name.into(),
+        definition: format!("CREATE INDEX {name} ON public.orders USING btree (x)"),
+        size_bytes: 4_000_000,
+        helps,
+        reason: reason.into(),
+    };
+    let redesign = Redesign {
+        kept: vec![
+            kept("orders_number_key", Vec::new(), "it belongs to a constraint"),
+            kept("orders_seen_idx", vec![help("seen", 900.0, 3.0)], "helps seen"),
+        ],
+        before: IndexSet { n_indexes: 3, size_bytes: 17_000_000, upkeep: 1_234.5 },
+        after: IndexSet { n_indexes: 4, size_bytes: 33_000_000, upkeep: 1_000.0 },
+    };
+    Advice { redesign: Some(redesign), verification: None, ..full() }
 }
 
 fn verified() -> Verification {
@@ -220,6 +258,20 @@ fn writes_a_script_and_csv() {
 #[test]
 fn writes_json() {
     check("json", &render(&full(), Format::Json, &TERMINAL));
+}
+
+#[test]
+fn shows_the_whole_set_of_a_redesign() {
+    let advice = redesigned();
+    let text = render(&advice, Format::Text, &TERMINAL);
+    let set = text.split("Index set").nth(1).unwrap().split("Refused").next().unwrap();
+    let summary = text.lines().rev().take(2).collect::<Vec<_>>();
+    check("redesign", &format!("{set}{}\n{}\n", summary[1], summary[0]));
+    let json: Value = serde_json::from_str(&render(&advice, Format::Json, &TERMINAL)).unwrap();
+    check("redesign_json", &serde_json::to_string_pretty(&json["redesign"]).unwrap());
+    for format in [Format::Markdown, Format::Html, Format::Csv] {
+        assert!(render(&advice, format, &TERMINAL).contains("orders_number_key"), "{format:?}");
+    }
 }
 
 #[test]

@@ -32,7 +32,7 @@ pub(super) fn blocks<'a>(document: Document<'a>, advice: &Advice, style: &Style)
         document = document
             .heading("Verified")
             .text(lines.collect::<Vec<_>>().join("\n"))
-            .table(verification::statements(run))
+            .table(verification::statements(&run.statements))
             .table(verification::indexes(run));
     }
     if !advice.drops.is_empty() {
@@ -42,6 +42,9 @@ pub(super) fn blocks<'a>(document: Document<'a>, advice: &Advice, style: &Style)
             [ddl_lines(&ddl, style), fact_lines(&facts::of_drop(drop), style), undo].concat()
         });
         document = document.heading("Superfluous").text(lines.collect::<Vec<_>>().join("\n"));
+    }
+    if let Some(redesign) = &advice.redesign {
+        document = document.heading("Index set").table(facts::index_set(advice, redesign));
     }
     if !advice.refusals.is_empty() {
         let lines = advice.refusals.iter().flat_map(|refusal| {
@@ -59,7 +62,7 @@ pub(super) fn blocks<'a>(document: Document<'a>, advice: &Advice, style: &Style)
         .flat_map(|caveat| wrap(caveat, style, 0, usize::MAX))
         .map(|line| style.dim(&line))
         .collect();
-    if !advice.suggestions.is_empty() || !advice.drops.is_empty() {
+    if facts::has_set(advice) {
         let lines = wrap(&facts::summary(advice), style, 0, usize::MAX);
         end.extend(lines.iter().map(|line| style.bold(line)));
     }

@@ -12,6 +12,7 @@ use crate::report::{Align, Document, Format, SCHEMA_VERSION, Table};
 use crate::unit;
 
 /// A step that was to be undone.
+#[derive(Debug)]
 pub(crate) struct UndoneStep {
     /// In the run.
     pub(crate) ordinal: u32,
@@ -20,6 +21,7 @@ pub(crate) struct UndoneStep {
     pub(crate) outcome: UndoOutcome,
 }
 
+#[derive(Debug)]
 pub(crate) enum UndoOutcome {
     /// Printed only.
     Planned,
@@ -55,19 +57,6 @@ impl UndoOutcome {
 
 /// Returns the document of an undo; `None` for a database where there is nothing to undo.
 pub(crate) fn undone(run: Option<&Run>, is_dry_run: bool, steps: &[UndoneStep]) -> Document<'static> {
-    let mut table = Table::new([("index", Align::Left), ("result", Align::Left), ("took", Align::Right)]);
-    for step in steps {
-        let (result, took) = match &step.outcome {
-            UndoOutcome::Planned => ("to be undone".to_owned(), String::new()),
-            UndoOutcome::Undone { elapsed_ms } => {
-                ("undone".to_owned(), format!("{} ms", unit::milliseconds(*elapsed_ms)))
-            }
-            UndoOutcome::Nothing => ("nothing to undo".to_owned(), String::new()),
-            UndoOutcome::Impossible(reason) => (format!("left as it is: {reason}"), String::new()),
-            UndoOutcome::Failed(reason) => (format!("failed: {reason}"), String::new()),
-        };
-        table.row([format!("{}.{}", step.index.schema, step.index.name), result, took]);
-    }
     let mut script = String::new();
     for statement in steps.iter().flat_map(|step| &step.statements) {
         let _ = writeln!(script, "-- {}\n{};", locks(statement), statement.sql);
@@ -83,8 +72,26 @@ pub(crate) fn undone(run: Option<&Run>, is_dry_run: bool, steps: &[UndoneStep]) 
     match (is_dry_run, steps.is_empty()) {
         (_, true) => document,
         (true, _) => document.text(text),
-        (false, _) => document.table(table),
+        (false, _) => document.table(step_table(steps)),
     }
+}
+
+/// What became of each step.
+pub(super) fn step_table(steps: &[UndoneStep]) -> Table {
+    let mut table = Table::new([("index", Align::Left), ("result", Align::Left), ("took", Align::Right)]);
+    for step in steps {
+        let (result, took) = match &step.outcome {
+            UndoOutcome::Planned => ("to be undone".to_owned(), String::new()),
+            UndoOutcome::Undone { elapsed_ms } => {
+                ("undone".to_owned(), format!("{} ms", unit::milliseconds(*elapsed_ms)))
+            }
+            UndoOutcome::Nothing => ("nothing to undo".to_owned(), String::new()),
+            UndoOutcome::Impossible(reason) => (format!("left as it is: {reason}"), String::new()),
+            UndoOutcome::Failed(reason) => (format!("failed: {reason}"), String::new()),
+        };
+        table.row([format!("{}.{}", step.index.schema, step.index.name), result, took]);
+    }
+    table
 }
 
 /// Which lock a statement takes and what that keeps waiting.
@@ -93,7 +100,7 @@ pub(crate) fn locks(statement: &Statement) -> String {
     format!("{} lock on {relation}: blocks {}", lock.name(), lock.blocks())
 }
 
-fn step_json(step: &UndoneStep) -> Value {
+pub(super) fn step_json(step: &UndoneStep) -> Value {
     let statements: Vec<Value> = step
         .statements
         .iter()

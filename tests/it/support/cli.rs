@@ -66,6 +66,16 @@ impl Perfkit {
         self.folder.path()
     }
 
+    /// Starts the command by a shell's script, as its `"$@"`.
+    pub(crate) fn through_shell(mut self, script: &str) -> Self {
+        let mut shell = Command::new("/bin/sh");
+        shell.args(["-c", script, "sh"]).arg(self.command.get_program()).args(self.command.get_args());
+        shell.env_clear().envs(self.command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        shell.current_dir(self.folder.path()).stdin(Stdio::null());
+        self.command = shell;
+        self
+    }
+
     /// Gives the command this text on standard input.
     pub(crate) fn input(mut self, text: &str) -> Self {
         self.command.stdin(Stdio::piped());

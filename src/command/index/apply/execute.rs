@@ -7,16 +7,17 @@ use super::wait::Watcher;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::index::change::failure::{self, Failure};
-use crate::index::change::journal::{History, Run, RunState, SessionName, Step as Entry, StepState};
+use crate::index::change::journal::{History, Run, SessionName, Step as Entry, StepState};
 use crate::index::change::plan::{Goal, Plan, is_leftover_of, plan};
-use crate::index::change::state::{Progress, State};
+use crate::index::change::progress::Progress;
+use crate::index::change::state::State;
 use crate::index::change::steps::{Action, Step};
-use crate::index::change::{Change, IndexName, duplicates};
+use crate::index::change::{IndexName, duplicates};
 use crate::index::drop_index;
-use crate::pg::ddl::{self, Worker};
-use crate::pg::journal::{self, Journal};
+use crate::pg::ddl::{self, Patience, Worker};
+use crate::pg::journal::{self, Journal, Life};
 use crate::pg::{self, Access, Connection, Target, index_record};
-use crate::query::index_ddl::{IndexStatement, index_ddl, index_statement};
+use crate::query::index_ddl::index_ddl;
 use crate::random;
 use crate::sources;
 use crate::unit;
@@ -33,8 +34,8 @@ const POLL: Duration = Duration::from_millis(250);
 /// building does.
 const HURRIED_CLEAN_UP: Duration = Duration::from_secs(8);
 const CLEAN_UP: Duration = Duration::from_mins(1);
-/// A rebuild leaves no trace; one of a run that was cut short counts for so long.
-const RESUMED_WITHIN: Duration = Duration::from_hours(24);
+/// So long a session is waited for that may be an earlier run's or not, which waiting longer will not tell.
+const HIDDEN_PATIENCE: Duration = Duration::from_secs(5);
 /// So often a step may lose its session, or find another state than it was planned for.
 const MAX_LOSSES: u32 = 5;
 
@@ -92,6 +93,8 @@ struct Executor<'a> {
     /// The step that is tried, and how often it was.
     trying: (String, u32),
     losses: u32,
+    /// The step whose session was lost, and when it began: the server may go on with it.
+    lost: Option<(Step, Instant)>,
 }
 
 /// Does all that is left of the goals.
@@ -105,7 +108,7 @@ pub(crate) async fn execute(
     let control = control(context, target).await?;
     let histories = histories(&control, options.journal.as_deref()).await?;
     await_orphans(context, &control, &histories).await?;
-    let progress = remembered(&histories, &input.changes);
+    let progress = Progress::of_journal(&histories, &input.changes, sources::now_us());
     let state = ddl::read_state(&control, goals).await?;
     let first = plan(goals, &state, &progress);
     if first.steps.is_empty() {
@@ -136,9 +139,10 @@ pub(crate) async fn execute(
         done: Vec::new(),
         trying: (String::new(), 0),
         losses: 0,
+        lost: None,
     };
     let result = executor.run_all().await;
-    executor.close().await;
+    executor.close(result.is_ok()).await;
     let run = executor.run.id.to_string();
     match result {
         Ok(plan) => Ok(Outcome { run: Some(run), done: executor.done, plan, state: executor.state }),
@@ -146,10 +150,14 @@ pub(crate) async fn execute(
             let (n_done, n_all) = (executor.done.len(), executor.entries.len().max(executor.done.len() + 1));
             let error = error
                 .hint(format!("{n_done} of {n_all} steps are done; run the command again for the others."));
-            Err(if n_done == 0 {
-                error
-            } else {
-                error.hint(format!("`perfkit index undo {run}` takes them back."))
+            let has_begun =
+                executor.entries.iter().any(|it| it.state.may_have_acted() && it.before.is_some());
+            Err(match n_done {
+                0 if has_begun => {
+                    error.hint(format!("`perfkit index undo {run}` takes back what was begun."))
+                }
+                0 => error,
+                _ => error.hint(format!("`perfkit index undo {run}` takes them back.")),
             })
         }
     }
@@ -205,7 +213,15 @@ pub(crate) async fn await_orphans(
         let is_open = matches!(step.state, StepState::Started | StepState::Undoing);
         let Some(session) = step.session.as_ref().filter(|_| is_open) else { continue };
         let mut watcher = Watcher::new(context, format!("wait for an earlier run's {}", step.sql.join("; ")));
-        while journal::is_alive(control, session).await? {
+        let start = Instant::now();
+        loop {
+            match journal::life(control, session, &step.index).await? {
+                Life::Over => break,
+                Life::Possible if start.elapsed() > HIDDEN_PATIENCE => {
+                    return Err(hidden(session.pid, &step.index));
+                }
+                Life::Certain | Life::Possible => {}
+            }
             watcher.waits(ddl::session_at_work(control, session.pid).await?.as_slice());
             pause(context, POLL).await?;
         }
@@ -213,31 +229,14 @@ pub(crate) async fn await_orphans(
     Ok(())
 }
 
-/// Takes from the journal what the catalog does not show: which index was built for what, and what a run that was cut short
-/// and wanted the same has rebuilt.
-pub(super) fn remembered(histories: &[History], changes: &[Change]) -> Progress {
-    let mut progress = Progress::default();
-    let oldest = sources::now_us() - i64::try_from(RESUMED_WITHIN.as_micros()).unwrap_or(i64::MAX);
-    let is_finished = |history: &History| history.state() != RunState::Unfinished;
-    let n_before = histories.iter().rposition(is_finished).map_or(0, |last| last + 1);
-    for (at, history) in histories.iter().enumerate() {
-        let is_resumed = at >= n_before && history.run.changes == changes && history.run.started_us >= oldest;
-        for step in history.steps.iter().filter(|step| step.state == StepState::Done) {
-            for sql in &step.sql {
-                remember_step(&step.index, sql, is_resumed, &mut progress);
-            }
-        }
-    }
-    progress
-}
-
-fn remember_step(index: &IndexName, sql: &str, is_resumed: bool, progress: &mut Progress) {
-    let (schema, name) = (index.schema.clone(), index.name.clone());
-    match index_statement(sql) {
-        Ok(IndexStatement::Create(ddl)) => _ = progress.built.insert((schema, name, ddl.body)),
-        Ok(IndexStatement::Reindex(_)) if is_resumed => _ = progress.rebuilt.insert((schema, name)),
-        _ => {}
-    }
+fn hidden(pid: i32, index: &IndexName) -> Error {
+    Error::server(format!("could not see whether process {pid} still changes index \"{}\"", index.name))
+        .cause(format_args!(
+            "an earlier run had a process of this number, it has or awaits a lock on table \"{}\", and it is of a role whose \
+             sessions are hidden from this one",
+            index.table
+        ))
+        .hint("Run the command again when that process has ended, or as a role that has pg_read_all_stats.")
 }
 
 fn entry(step: &Step, ordinal: u32) -> Option<Entry> {
@@ -246,7 +245,7 @@ fn entry(step: &Step, ordinal: u32) -> Option<Entry> {
 }
 
 /// Waits, unless the user interrupts.
-pub(super) async fn pause(context: &Context, time: Duration) -> Result<()> {
+pub(crate) async fn pause(context: &Context, time: Duration) -> Result<()> {
     tokio::select! {
         () = tokio::time::sleep(time) => Ok(()),
         () = context.interrupt.raised() => Err(pg::Error::Interrupted.into()),
@@ -262,6 +261,7 @@ impl Executor<'_> {
             self.keep_control().await?;
             self.state = ddl::read_state(&self.control, self.goals).await?;
             let mut plan = plan(self.goals, &self.state, &self.progress);
+            self.note_lost(&plan).await?;
             self.note_sizes().await?;
             if plan.steps.is_empty() {
                 return Ok(plan);
@@ -282,16 +282,38 @@ impl Executor<'_> {
         }
     }
 
+    /// Counts the step whose session was lost among those done, once the server has finished it.
+    async fn note_lost(&mut self, plan: &Plan) -> Result<()> {
+        let state = &self.state;
+        let is_over = |(step, _): &mut (Step, Instant)| is_done(step, plan, state);
+        let Some((step, start)) = self.lost.take_if(is_over) else { return Ok(()) };
+        let is_open = |entry: &Entry| {
+            entry.is_unseen() && entry.index == step.index && entry.sql.first() == Some(&step.sql)
+        };
+        let Some(at) = self.entries.iter().position(is_open) else { return Ok(()) };
+        self.succeed(Some(at), &step, start.elapsed()).await
+    }
+
     async fn perform(&mut self, step: &Step) -> Result<()> {
         let at = self.entry_of(step);
         if let Some(at) = at {
             self.begin(at, step).await?;
         }
+        if step.action == Action::DropLeftover {
+            match self.is_left(step).await {
+                Ok(true) => {}
+                Ok(false) => return self.skip(at).await,
+                Err(error) => return self.fail(at, step, error, &[]).await,
+            }
+        }
         let mut watcher = Watcher::new(self.context, format!("{} {}", step.verb(), step.index.name));
-        let lock_timeout = step.lock().filter(|lock| lock.forms_queue()).map(|_| self.options.lock_timeout);
+        let patience = match step.lock() {
+            Some(lock) if lock.forms_queue() => Patience::AllLocks(self.options.lock_timeout),
+            _ => Patience::Endless,
+        };
         let start = Instant::now();
         let doing = doing(step);
-        let running = self.worker.run(&doing, &step.sql, lock_timeout);
+        let running = self.worker.run(&doing, &step.sql, patience);
         let result = ddl::watch(running, &self.control, self.worker.pid, |seen| watcher.sees(seen)).await;
         let Err(error) = result else {
             watcher.end();
@@ -299,7 +321,27 @@ impl Executor<'_> {
             return Ok(());
         };
         let blockers = watcher.end();
+        if error.failure() == Failure::SessionLost {
+            self.lost = Some((step.clone(), start));
+        }
         self.fail(at, step, error, &blockers).await
+    }
+
+    /// Whether what a step clears away is still what the plan has seen; asked by the session that drops it.
+    async fn is_left(&self, step: &Step) -> Result<bool, pg::Error> {
+        match self.state.index(&step.index) {
+            Some((_, seen)) => ddl::is_leftover(&self.worker.connection, &step.index, seen.oid).await,
+            None => Ok(false),
+        }
+    }
+
+    /// Leaves a step out, to plan anew.
+    async fn skip(&mut self, at: Option<usize>) -> Result<()> {
+        if let Some(at) = at {
+            self.entries[at].state = StepState::Skipped;
+            self.write(at).await?;
+        }
+        pause(self.context, POLL).await
     }
 
     async fn succeed(&mut self, at: Option<usize>, step: &Step, elapsed: Duration) -> Result<()> {
@@ -312,9 +354,6 @@ impl Executor<'_> {
                         (&table.schema, &table.name) == (&step.index.schema, &step.index.table)
                     });
                 self.progress.analyzed.extend(table.map(|table| table.oid));
-            }
-            Action::Create | Action::CreateOnParent => {
-                remember_step(&step.index, &step.sql, true, &mut self.progress);
             }
             _ => {}
         }
@@ -330,6 +369,7 @@ impl Executor<'_> {
                 }
                 _ => None,
             };
+            self.progress.note(&step.index, &step.sql, after.as_ref(), true);
             let entry = &mut self.entries[at];
             entry.after = after;
             entry.state = StepState::Done;
@@ -353,7 +393,7 @@ impl Executor<'_> {
         }
         self.trying.1 += 1;
         let interrupted = self.context.interrupt.is_raised();
-        let failure = failure_of(&error);
+        let failure = error.failure();
         match failure {
             _ if interrupted => {}
             Failure::Busy if self.trying.1 < self.options.lock_tries => {
@@ -368,10 +408,12 @@ impl Executor<'_> {
                     self.options.lock_tries,
                     delay.as_secs_f64()
                 ));
+                self.note_failure(at, &error).await?;
                 return pause(self.context, delay).await;
             }
             Failure::Outdated if self.losses < MAX_LOSSES => {
                 self.losses += 1;
+                self.note_failure(at, &error).await?;
                 return pause(self.context, POLL).await;
             }
             Failure::SessionLost if self.losses < MAX_LOSSES => {
@@ -381,26 +423,40 @@ impl Executor<'_> {
             }
             _ => {}
         }
+        self.note_failure(at, &error).await?;
         let error = Error::from(error);
-        if let Some(at) = at {
-            let entry = &mut self.entries[at];
-            entry.state = StepState::Failed;
-            entry.ended_us = Some(sources::now_us());
-            entry.error = Some(error.to_string());
-            self.write(at).await?;
-        }
         let cleaned_up = self.clean_up(step).await;
         let error = self.explained(error, failure, step).await;
+        let error = if self.is_half_dropped(step).await {
+            error.context(format!("index \"{}\" is INVALID now: its drop was cut short", step.index.name))
+        } else {
+            error
+        };
         Err(match cleaned_up {
             Ok(()) => error,
-            Err(why) => error
-                .context(format!(
-                    "index \"{}\" is left INVALID: it could not be dropped yet",
-                    step.index.name
-                ))
-                .cause(why)
-                .hint("It is not used, and the next `perfkit index apply` drops it and builds it anew."),
+            Err(why) => {
+                let left = match self.left_by(step).await {
+                    Ok(names) if !names.is_empty() => {
+                        format!("index {} is left INVALID: it could not be dropped yet", names.join(", "))
+                    }
+                    _ => "what the build may have left could not be dropped yet".to_owned(),
+                };
+                error
+                    .context(left)
+                    .cause(why)
+                    .hint("It is not used, and the next `perfkit index apply` drops it and builds it anew.")
+            }
         })
+    }
+
+    /// Writes a failure down. Whether the same is tried again is for the next plan to say.
+    async fn note_failure(&mut self, at: Option<usize>, error: &pg::Error) -> Result<()> {
+        let Some(at) = at else { return Ok(()) };
+        let entry = &mut self.entries[at];
+        entry.state = StepState::Failed;
+        entry.ended_us = Some(sources::now_us());
+        entry.error = Some(error.to_string());
+        self.write(at).await
     }
 
     /// Adds what the server's own words do not say.
@@ -419,10 +475,13 @@ impl Executor<'_> {
                         unit::bytes(size)
                     )
                 });
+                let is_clean = self.left_by(step).await.is_ok_and(|names| names.is_empty());
+                let clean = is_clean.then(|| "nothing of the new index is left".to_owned());
                 needed
                     .iter()
+                    .chain(&clean)
                     .fold(error, Error::cause)
-                    .hint("Nothing of the index is left; give the server space, or its temporary files a higher limit.")
+                    .hint("Give the server space, or its temporary files a higher limit.")
             }
             Failure::ReadOnly => error.hint("Connect to the server that takes writes now."),
             _ => error,
@@ -444,9 +503,41 @@ impl Executor<'_> {
                     || step.action == Action::Reindex && is_leftover_of(&it.index, &step.index))
         };
         for left in plan.steps.iter().filter(is_of_step) {
-            self.worker.run(&doing(left), &left.sql, None).await?;
+            if self.is_left(left).await? {
+                self.worker.run(&doing(left), &left.sql, Patience::Endless).await?;
+            }
         }
         Ok(())
+    }
+
+    /// Whether a drop that failed has come so far that the index is used no more.
+    async fn is_half_dropped(&self, step: &Step) -> bool {
+        let was_valid = self.state.index(&step.index).is_some_and(|(_, index)| index.is_valid);
+        if step.action != Action::Drop || !was_valid {
+            return false;
+        }
+        let now = ddl::read_state(&self.control, self.goals).await;
+        now.is_ok_and(|now| now.index(&step.index).is_some_and(|(_, index)| !index.is_valid))
+    }
+
+    /// Returns what a build that failed has left and that is there still, by its quoted names.
+    async fn left_by(&self, step: &Step) -> Result<Vec<String>> {
+        let state = ddl::read_state(&self.control, self.goals).await?;
+        let invalid = state.tables.iter().flat_map(|table| {
+            let indexes = table.indexes.iter().filter(|index| !index.is_valid);
+            indexes.map(|index| IndexName {
+                schema: table.schema.clone(),
+                table: table.name.clone(),
+                name: index.name.clone(),
+            })
+        });
+        Ok(invalid
+            .filter(|index| {
+                (&index.schema, &index.name) == (&step.index.schema, &step.index.name)
+                    || is_leftover_of(index, &step.index)
+            })
+            .map(|index| format!("\"{}\"", index.name))
+            .collect())
     }
 
     async fn duplicates(&self, step: &Step) -> Vec<String> {
@@ -542,9 +633,10 @@ impl Executor<'_> {
         let is_same = |known: &Entry| {
             known.index == step.index
                 && known.sql.first() == Some(&step.sql)
-                && !matches!(known.state, StepState::Done | StepState::Failed)
+                && known.state != StepState::Done
         };
         if let Some(at) = self.entries.iter().position(is_same) {
+            (self.entries[at].error, self.entries[at].ended_us) = (None, None);
             return Some(at);
         }
         let ordinal = self.entries.iter().map(|known| known.ordinal + 1).max().unwrap_or(0);
@@ -589,7 +681,7 @@ impl Executor<'_> {
     async fn write(&mut self, at: usize) -> Result<()> {
         let entry = self.entries[at].clone();
         let Err(error) = self.journal.write(&self.run.id, &entry).await else { return Ok(()) };
-        if failure_of(&error) != Failure::SessionLost {
+        if error.failure() != Failure::SessionLost {
             return Err(error.into());
         }
         let start = Instant::now();
@@ -623,18 +715,39 @@ impl Executor<'_> {
         Ok(())
     }
 
-    /// Writes down what was not tried, and lets others in. Whether that works decides nothing any more.
-    async fn close(&mut self) {
-        for at in 0..self.entries.len() {
-            if self.entries[at].state == StepState::Planned {
-                self.entries[at].state = StepState::Skipped;
-                if self.journal.write(&self.run.id, &self.entries[at]).await.is_err() {
-                    break;
-                }
+    /// Writes down what became of steps that have no end yet, and lets others in. Whether that works decides nothing any more.
+    async fn close(&mut self, is_complete: bool) {
+        for entry in &mut self.entries {
+            let before = entry.state;
+            // While something is left to do, the server may still be at what was started and nobody has seen ending.
+            if is_complete || before == StepState::Planned {
+                let now = if entry.is_unseen() {
+                    index_record::read(&self.control, &entry.index).await
+                } else {
+                    Ok(None)
+                };
+                let Ok(now) = now else { break };
+                entry.settle(now);
+            }
+            if entry.state != before && self.journal.write(&self.run.id, entry).await.is_err() {
+                break;
             }
         }
         _ = ddl::unlock(&self.control).await;
     }
+}
+
+/// Whether the catalog shows that a step has come to its end, as far as it can show that.
+fn is_done(step: &Step, plan: &Plan, state: &State) -> bool {
+    let now = state.index(&step.index).map(|(_, index)| index);
+    let is_as_wanted = match step.action {
+        Action::Create => now.is_some_and(|index| index.is_valid),
+        Action::CreateOnParent => now.is_some(),
+        Action::Attach { .. } => now.is_some_and(|index| index.parent.is_some()),
+        Action::Drop | Action::DropPartitioned => now.is_none(),
+        Action::Await { .. } | Action::DropLeftover | Action::Analyze | Action::Reindex => false,
+    };
+    is_as_wanted && !plan.steps.iter().any(|open| open.index == step.index && open.action == step.action)
 }
 
 /// Refuses a server that has become a standby, or was told to take no writes.
@@ -644,10 +757,6 @@ async fn require_writes(control: &Connection) -> Result<()> {
             .hint("Connect to the server that takes writes now.")),
         None => Ok(()),
     }
-}
-
-fn failure_of(error: &pg::Error) -> Failure {
-    Failure::of(error.sqlstate())
 }
 
 fn doing(step: &Step) -> String {

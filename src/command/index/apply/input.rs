@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::index::change::plan::{Goal, Wanted};
-use crate::index::change::{Change, IndexName};
+use crate::index::change::{Change, IndexName, Seen};
 use crate::index::{Advice, Definition};
 use crate::pg::{Connection, ddl};
 use crate::query::index_ddl::{IndexDdl, IndexStatement, RelationName, index_script};
@@ -29,8 +29,10 @@ pub(super) struct Input {
 /// A change before its names are looked up.
 enum Wish {
     Change(Change),
+    /// Its table is looked up.
+    Drop(SavedDrop),
     /// An index of which the table is not known.
-    Drop(RelationName),
+    DropNamed(RelationName),
     Create(usize, IndexDdl),
     Reindex(RelationName),
 }
@@ -56,6 +58,13 @@ struct SavedSuggestion {
 struct SavedDrop {
     schema: String,
     name: String,
+    /// Unknown where an older perfkit has written the file, or a person.
+    #[serde(default)]
+    definition: Option<String>,
+    #[serde(default)]
+    covered_by: Vec<Seen>,
+    #[serde(default)]
+    size_bytes: u64,
 }
 
 /// The part of `perfkit index audit --json` that says what to do.
@@ -87,15 +96,22 @@ pub(super) async fn of_file(path: &Path, connection: &Connection) -> Result<Inpu
 }
 
 pub(super) async fn of_advice(advice: &Advice, connection: &Connection) -> Result<Input> {
-    let creates = advice.suggestions.iter().map(|it| create(&it.definition, it.size_bytes, &it.replaces));
-    let drops = advice.drops.iter().map(|it| drop_wish(&it.schema, &it.name));
-    resolve(creates.chain(drops).collect(), connection).await
+    let suggestions = advice.suggestions.iter().map(|it| SavedSuggestion {
+        definition: it.definition.clone(),
+        size_bytes: it.size_bytes,
+        replaces: it.replaces.clone(),
+    });
+    let drops = advice.drops.iter().map(|it| {
+        let covers = it.covered_by.iter().cloned().collect();
+        saved_drop(it.seen.clone(), it.size_bytes, covers)
+    });
+    resolve(Saved { suggestions: suggestions.collect(), drops: drops.collect() }.wishes(), connection).await
 }
 
 impl Input {
     /// Leaves out all that drops.
     pub(super) fn without_drops(mut self) -> Self {
-        self.goals.retain(|goal| !matches!(goal, Goal::Drop(_)));
+        self.goals.retain(|goal| !matches!(goal, Goal::Drop { .. }));
         self.changes.retain(|change| !matches!(change, Change::Drop { .. }));
         for goal in &mut self.goals {
             if let Goal::Create(wanted) = goal {
@@ -111,18 +127,38 @@ impl Input {
     }
 }
 
-fn create(definition: &Definition, size_bytes: u64, replaces: &[String]) -> Wish {
-    let name = |name: &String| IndexName {
-        schema: definition.schema.clone(),
-        table: definition.table.clone(),
-        name: name.clone(),
-    };
-    let replaces = replaces.iter().map(name).collect();
-    Wish::Change(Change::Create { definition: definition.clone(), size_bytes, replaces })
+impl Saved {
+    fn wishes(self) -> Vec<Wish> {
+        let Self { suggestions, drops } = self;
+        // What a suggestion replaces is among the drops, with its definition.
+        let seen = |definition: &Definition, name: String| {
+            let IndexName { schema, table, .. } = IndexName::to_be(definition);
+            let known = drops.iter().find(|drop| (&drop.schema, &drop.name) == (&schema, &name));
+            let definition = known.and_then(|drop| drop.definition.clone());
+            Seen { index: IndexName { schema, table, name }, definition }
+        };
+        let create = |SavedSuggestion { definition, size_bytes, replaces }| {
+            let replaces = replaces.into_iter().map(|name| seen(&definition, name)).collect();
+            Wish::Change(Change::Create { definition, size_bytes, replaces })
+        };
+        let creates: Vec<Wish> = suggestions.into_iter().map(create).collect();
+        creates.into_iter().chain(drops.into_iter().map(Wish::Drop)).collect()
+    }
 }
 
-fn drop_wish(schema: &str, name: &str) -> Wish {
-    Wish::Drop(RelationName { schema: Some(schema.to_owned()), name: name.to_owned() })
+fn saved_drop(seen: Seen, size_bytes: u64, covered_by: Vec<Seen>) -> SavedDrop {
+    let Seen { index: IndexName { schema, name, .. }, definition } = seen;
+    SavedDrop { schema, name, definition, covered_by, size_bytes }
+}
+
+/// The table of an index that is to go is looked up, as it may have been renamed.
+fn wish(change: Change) -> Wish {
+    match change {
+        Change::Drop { index, size_bytes, covered_by } => {
+            Wish::Drop(saved_drop(index, size_bytes, covered_by))
+        }
+        Change::Create { .. } | Change::Reindex { .. } => Wish::Change(change),
+    }
 }
 
 fn read(text: &str) -> Result<Vec<Wish>, String> {
@@ -130,7 +166,7 @@ fn read(text: &str) -> Result<Vec<Wish>, String> {
         let statements = index_script(text).map_err(|error| error.to_string())?;
         let wishes = statements.into_iter().flat_map(|(line, statement)| match statement {
             IndexStatement::Create(ddl) => vec![Wish::Create(line, ddl)],
-            IndexStatement::Drop(names) => names.into_iter().map(Wish::Drop).collect(),
+            IndexStatement::Drop(names) => names.into_iter().map(Wish::DropNamed).collect(),
             IndexStatement::Reindex(name) => vec![Wish::Reindex(name)],
         });
         return Ok(wishes.collect());
@@ -138,15 +174,13 @@ fn read(text: &str) -> Result<Vec<Wish>, String> {
     let json: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
     if json.get("findings").is_some() {
         let audited: Audited = serde_json::from_value(json).map_err(|error| error.to_string())?;
-        return Ok(audited.findings.into_iter().filter_map(|it| it.change).map(Wish::Change).collect());
+        return Ok(audited.findings.into_iter().filter_map(|it| it.change).map(wish).collect());
     }
     let saved: Saved = serde_json::from_value(json).map_err(|error| error.to_string())?;
     if saved.suggestions.iter().any(|it| it.definition.keys.is_empty()) {
         return Err("there is an index without columns".to_owned());
     }
-    let creates = saved.suggestions.iter().map(|it| create(&it.definition, it.size_bytes, &it.replaces));
-    let drops = saved.drops.iter().map(|it| drop_wish(&it.schema, &it.name));
-    Ok(creates.chain(drops).collect())
+    Ok(saved.wishes())
 }
 
 /// Finds the tables and indexes that are named.
@@ -156,21 +190,25 @@ async fn resolve(wishes: Vec<Wish>, connection: &Connection) -> Result<Input> {
         .map(|wish| match wish {
             Wish::Change(change) => named(change),
             Wish::Create(_, ddl) => ddl.table.clone(),
-            Wish::Drop(name) | Wish::Reindex(name) => name.clone(),
+            Wish::Drop(drop) => RelationName { schema: Some(drop.schema.clone()), name: drop.name.clone() },
+            Wish::DropNamed(name) | Wish::Reindex(name) => name.clone(),
         })
         .collect();
     let found = ddl::resolve(connection, &names).await?;
     let mut input = Input::default();
     for ((wish, name), found) in wishes.into_iter().zip(names).zip(found) {
         match (wish, found) {
-            (Wish::Drop(_), Some(index)) => {
-                input.goals.push(Goal::Drop(index.clone()));
-                input.changes.push(Change::Drop { index, size_bytes: 0 });
+            (Wish::Drop(drop), Some(index)) => {
+                let SavedDrop { definition, covered_by, size_bytes, .. } = drop;
+                input.push(Change::Drop { index: Seen { index, definition }, size_bytes, covered_by })?;
             }
-            (Wish::Drop(_), None) => input.absent.push(name.name),
+            (Wish::DropNamed(_), Some(index)) => {
+                let index = Seen { index, definition: None };
+                input.push(Change::Drop { index, size_bytes: 0, covered_by: Vec::new() })?;
+            }
+            (Wish::Drop(_) | Wish::DropNamed(_), None) => input.absent.push(name.name),
             (Wish::Reindex(_), Some(index)) => {
-                input.goals.push(Goal::Reindex { index: index.clone(), size_bytes: None });
-                input.changes.push(Change::Reindex { index, size_bytes: 0 });
+                input.push(Change::Reindex { index: Seen { index, definition: None }, size_bytes: 0 })?;
             }
             (Wish::Reindex(_), None) => {
                 return Err(Error::usage(format!("index \"{}\" does not exist", name.name))
@@ -181,19 +219,23 @@ async fn resolve(wishes: Vec<Wish>, connection: &Connection) -> Result<Input> {
                 return Err(Error::usage(format!("table \"{}\" does not exist", name.name))
                     .hint("Check the name and the search_path, and that this is the right database."));
             }
-            (Wish::Change(change), _) => {
-                let goal = Goal::of(&change).ok_or_else(|| {
-                    Error::usage(format!("the index on \"{}\" cannot be built", name.name)).hint(HINT)
-                })?;
-                input.goals.push(goal);
-                input.changes.push(change);
-            }
+            (Wish::Change(change), _) => input.push(change)?,
         }
     }
     Ok(input)
 }
 
 impl Input {
+    fn push(&mut self, change: Change) -> Result<()> {
+        let goal = Goal::of(&change).ok_or_else(|| {
+            let table = named(&change).name;
+            Error::usage(format!("the index on \"{table}\" cannot be built")).hint(HINT)
+        })?;
+        self.goals.push(goal);
+        self.changes.push(change);
+        Ok(())
+    }
+
     fn add(&mut self, line: usize, table: &IndexName, ddl: IndexDdl) -> Result<()> {
         let mut definition = Definition::of_ddl(&table.schema, &ddl);
         if let Some(definition) = &mut definition {
@@ -223,7 +265,9 @@ impl Input {
 fn named(change: &Change) -> RelationName {
     let (schema, name) = match change {
         Change::Create { definition, .. } => (&definition.schema, &definition.table),
-        Change::Drop { index, .. } | Change::Reindex { index, .. } => (&index.schema, &index.name),
+        Change::Drop { index, .. } | Change::Reindex { index, .. } => {
+            (&index.index.schema, &index.index.name)
+        }
     };
     RelationName { schema: Some(schema.clone()), name: name.clone() }
 }

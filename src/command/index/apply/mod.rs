@@ -2,6 +2,7 @@
 
 mod execute;
 mod input;
+mod prove;
 mod wait;
 
 use std::path::PathBuf;
@@ -9,22 +10,27 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::suggest::{self, DesignArgs};
+use super::suggest::{self, DesignArgs, Runnable};
 use crate::cli::{ConnectArgs, ProgramsArgs, WorkloadArgs, parse_duration};
 use crate::context::Context;
 use crate::error::{Error, ExitStatus, Result};
-use crate::index::change::Change;
-use crate::index::change::plan::{Goal, Plan, plan};
-use crate::index::change::steps::Action;
+use crate::index::change::plan::{Goal, Plan, note_definitions, plan};
+use crate::index::change::progress::Progress;
+use crate::index::change::state::State;
+use crate::index::change::steps::{Action, Step};
+use crate::index::change::{Change, IndexName};
 use crate::pg::{Access, Connection, Target, ddl};
+use crate::query::quote::quote_identifier;
 use crate::report;
-use crate::report::index::{Applied, BuiltIndex, DoneStep, Space};
+use crate::report::index::{Applied, BuiltIndex, DoneStep, Proven, Space, UndoOutcome, UndoneStep};
+use crate::sources;
 use crate::unit;
 use execute::{Options, Outcome};
 use input::Input;
+use prove::{ProveArgs, Prover};
 
 // Undoing is changing too.
-pub(super) use execute::{await_orphans, control, histories};
+pub(super) use execute::{await_orphans, control, histories, pause};
 pub(super) use wait::Watcher;
 
 /// The waits between so many tries are ten minutes in all, then a lock is better looked at by a person.
@@ -68,6 +74,8 @@ pub(crate) struct ApplyArgs {
     #[arg(long)]
     skip_disk_check: bool,
     #[command(flatten)]
+    proof: ProveArgs,
+    #[command(flatten)]
     design: DesignArgs,
     #[command(flatten)]
     connect: ConnectArgs,
@@ -81,20 +89,27 @@ pub(crate) async fn run(context: &Context, args: &ApplyArgs) -> Result<ExitStatu
     let target = context.target(&args.connect)?;
     let mut connection = target.connect(Access::ReadOnly, &context.interrupt).await?;
     connection.require_primary()?;
-    let input = read_input(context, args, &target, &mut connection).await?;
+    require_sight(&connection, args).await?;
+    let (mut input, runnable) = read_input(context, args, &target, &mut connection).await?;
     let state = ddl::read_state(&connection, &input.goals).await?;
+    note_definitions(&mut input.goals, &state);
     let histories = execute::histories(&connection, args.journal.as_deref()).await?;
-    let plan = plan(&input.goals, &state, &execute::remembered(&histories, &input.changes));
+    let progress = Progress::of_journal(&histories, &input.changes, sources::now_us());
+    let plan = plan(&input.goals, &state, &progress);
     let space = space(&connection, &plan).await?;
+    let server_version = connection.version;
     drop(connection);
 
     if args.dry_run {
+        if let Some(runnable) = &runnable {
+            context.ui.status(prove::announcement(&args.proof, runnable));
+        }
         context.ui.publish(&report::index::planned(&plan, space))?;
         return Ok(status(&plan));
     }
     if plan.steps.is_empty() {
         let outcome = Outcome { plan, state, ..Outcome::default() };
-        publish(context, &input.goals, &outcome)?;
+        publish(context, &input.goals, &outcome, None)?;
         context.ui.status(match (input.goals.is_empty(), outcome.plan.held.is_empty()) {
             (true, _) => "there is no index to build",
             (false, true) => "everything is as it is wanted to be",
@@ -102,9 +117,13 @@ pub(crate) async fn run(context: &Context, args: &ApplyArgs) -> Result<ExitStatu
         });
         return Ok(status(&outcome.plan));
     }
+    require_whole_builds(server_version, &plan, args.proof.auto_undo)?;
     // The plan is what the user decides on, so it is shown whatever the format of the result.
     for line in report::index::plan_lines(&plan, space) {
         context.ui.notice(line);
+    }
+    if let Some(runnable) = &runnable {
+        context.ui.notice(prove::announcement(&args.proof, runnable));
     }
     if !space.is_enough() && !args.skip_disk_check {
         return Err(Error::server(format!(
@@ -127,14 +146,103 @@ pub(crate) async fn run(context: &Context, args: &ApplyArgs) -> Result<ExitStatu
         max_lag: args.max_lag,
         max_active: args.max_active,
     };
+    let mut prover = match &runnable {
+        Some(runnable) => Some(Prover::start(context, &target, &args.proof, runnable).await?),
+        None => None,
+    };
     let goals = input.goals.clone();
     let outcome = execute::execute(context, &target, input, &options).await?;
+    let mut proven = None;
+    let proved = match &mut prover {
+        Some(prover) => prove(context, prover, args, (&goals, &state), &outcome, &mut proven).await,
+        None => Ok(()),
+    };
 
-    publish(context, &goals, &outcome)?;
-    if let Some(run) = &outcome.run {
-        context.ui.status(format_args!("`perfkit index undo {run}` takes this back"));
+    publish(context, &goals, &outcome, proven.as_ref())?;
+    if let Err(error) = proved {
+        let run = outcome.run.unwrap_or_default();
+        // The proof is there, so the undo has failed.
+        return Err(error.hint(if proven.is_some() {
+            format!("Not all is undone; `perfkit index undo {run}` takes the rest back.")
+        } else {
+            format!("The changes are made; `perfkit index undo {run}` takes them back.")
+        }));
     }
-    Ok(status(&outcome.plan))
+    if let Some(run) = &outcome.run {
+        let what = match proven.as_ref().and_then(|proven| proven.undone.as_ref()) {
+            None => Some("this"),
+            Some(undone) => is_any_left(&outcome.done, &undone.steps).then_some("the rest"),
+        };
+        if let Some(what) = what {
+            context.ui.status(format_args!("`perfkit index undo {run}` takes {what} back"));
+        }
+    }
+    let has_findings = proven.is_some_and(|proven| proven.proof.has_findings());
+    Ok(if has_findings { ExitStatus::Findings } else { status(&outcome.plan) })
+}
+
+/// Proves what was done, and takes back what it speaks against if that is wanted. What is known so far is in `proven` even
+/// if it fails.
+async fn prove(
+    context: &Context,
+    prover: &mut Prover<'_>,
+    args: &ApplyArgs,
+    (goals, before): (&[Goal], &State),
+    outcome: &Outcome,
+    proven: &mut Option<Proven>,
+) -> Result<()> {
+    let proof = prover.judge(goals, outcome, before).await?;
+    prove::report(context, &args.proof, &proof, outcome.run.as_deref());
+    let proven = proven.insert(Proven { proof, undone: None });
+    if args.proof.auto_undo {
+        let options = (args.journal.as_deref(), args.connect.statement_timeout);
+        proven.undone = prover.undo(&proven.proof, outcome, options).await?;
+    }
+    Ok(())
+}
+
+/// Whether something that was created or dropped is not undone yet.
+fn is_any_left(done: &[execute::Done], undone: &[UndoneStep]) -> bool {
+    let is_undone = |index: &IndexName| {
+        undone.iter().any(|it| {
+            it.index == *index && matches!(it.outcome, UndoOutcome::Undone { .. } | UndoOutcome::Nothing)
+        })
+    };
+    done.iter().map(|done| &done.step).any(|step| {
+        matches!(
+            step.action,
+            Action::Create | Action::CreateOnParent | Action::Drop | Action::DropPartitioned
+        ) && !is_undone(&step.index)
+    })
+}
+
+/// Refuses a role for which nothing is ever busy or behind, where that is to be heeded.
+async fn require_sight(connection: &Connection, args: &ApplyArgs) -> Result<()> {
+    let option = match (args.max_lag, args.max_active) {
+        (Some(_), _) => "--max-lag",
+        (None, Some(_)) => "--max-active",
+        (None, None) => return Ok(()),
+    };
+    let Some(role) = ddl::blind_role(connection).await? else { return Ok(()) };
+    let grant = format!("GRANT pg_read_all_stats TO {}", quote_identifier(&role));
+    Err(Error::server(format!("role \"{role}\" cannot see what `{option}` asks for"))
+        .cause("sessions and replicas are hidden from roles without pg_read_all_stats")
+        .hint(format!("Have a superuser run `{grant}`, or leave the option out.")))
+}
+
+/// Refuses to build where the server's bug may leave rows out; undoing a drop is building.
+fn require_whole_builds(server_version: u32, plan: &Plan, auto_undo: bool) -> Result<()> {
+    let may_build = |step: &Step| {
+        step.builds() || auto_undo && matches!(step.action, Action::Drop | Action::DropPartitioned)
+    };
+    if !ddl::may_miss_rows(server_version) || !plan.steps.iter().any(may_build) {
+        return Ok(());
+    }
+    Err(Error::server(format!(
+        "PostgreSQL 14.{} may leave rows out of an index that is built while they are updated",
+        server_version % 10_000
+    ))
+    .hint("Update the server to 14.4 or newer."))
 }
 
 async fn read_input(
@@ -142,20 +250,27 @@ async fn read_input(
     args: &ApplyArgs,
     target: &Target,
     connection: &mut Connection,
-) -> Result<Input> {
-    let input = if let Some(file) = &args.file {
-        input::of_file(file, connection).await?
+) -> Result<(Input, Option<Runnable>)> {
+    let is_proven = args.proof.prove;
+    let (input, runnable) = if let Some(file) = &args.file {
+        let input = input::of_file(file, connection).await?;
+        let runnable = if is_proven {
+            Some(suggest::runnable(context, connection, &args.workload, &args.design).await?)
+        } else {
+            None
+        };
+        (input, runnable)
     } else {
-        let advice =
+        let (advice, runnable) =
             suggest::advise(context, (target, connection), &args.workload, &args.design, &args.programs)
                 .await?;
         suggest::report_gaps(context, &advice);
-        input::of_advice(&advice, connection).await?
+        (input::of_advice(&advice, connection).await?, is_proven.then_some(runnable))
     };
     for name in &input.absent {
         context.ui.status(format_args!("{name} does not exist, so it need not be dropped"));
     }
-    Ok(if args.no_drops { input.without_drops() } else { input })
+    Ok((if args.no_drops { input.without_drops() } else { input }, runnable))
 }
 
 /// Builds indexes without asking, for a command that has a database of its own.
@@ -192,7 +307,7 @@ async fn space(connection: &Connection, plan: &Plan) -> Result<Space> {
     })
 }
 
-fn publish(context: &Context, goals: &[Goal], outcome: &Outcome) -> Result<()> {
+fn publish(context: &Context, goals: &[Goal], outcome: &Outcome, proven: Option<&Proven>) -> Result<()> {
     let steps = outcome.done.iter().map(|done| DoneStep {
         step: &done.step,
         elapsed_ms: unit::as_ms(done.elapsed),
@@ -213,6 +328,7 @@ fn publish(context: &Context, goals: &[Goal], outcome: &Outcome) -> Result<()> {
         steps: steps.collect(),
         held: &outcome.plan.held,
         foreign: &outcome.plan.foreign,
+        proven,
     }))
 }
 
@@ -239,4 +355,46 @@ fn built(goals: &[Goal], outcome: &Outcome) -> Vec<BuiltIndex> {
             })
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn servers_that_lose_rows_build_nothing() {
+        let check = |version: u32, action: Action, expected: bool| {
+            let index = IndexName { schema: "s".into(), table: "t".into(), name: "i".into() };
+            let step = Step { action, goal: index.clone(), index, sql: String::new(), size_bytes: None };
+            let plan = Plan { steps: vec![step], ..Plan::default() };
+            assert_eq!(require_whole_builds(version, &plan, false).is_ok(), expected, "{version}: {plan:?}");
+            let builds = plan.steps[0].builds();
+            let may_undo = require_whole_builds(version, &plan, true).is_ok();
+            assert_eq!(may_undo, expected && (builds || !ddl::may_miss_rows(version)), "{version}: {plan:?}");
+        };
+        check(140_000, Action::Create, false);
+        check(140_003, Action::Reindex, false);
+        check(140_003, Action::Drop, true);
+        check(140_004, Action::Create, true);
+        check(130_003, Action::Create, true);
+        check(150_001, Action::Create, true);
+    }
+
+    #[test]
+    fn a_rest_is_what_no_undo_has_reached() {
+        let check = |action: Action, outcome: Option<UndoOutcome>, expected: bool| {
+            let index = IndexName { schema: "s".into(), table: "t".into(), name: "i".into() };
+            let (goal, sql) = (index.clone(), String::new());
+            let step = Step { action, goal, index: index.clone(), sql, size_bytes: None };
+            let done = [execute::Done { step, elapsed: Duration::ZERO, size_bytes: 0 }];
+            let undone =
+                outcome.map(|outcome| UndoneStep { ordinal: 0, index, statements: Vec::new(), outcome });
+            assert_eq!(is_any_left(&done, undone.as_slice()), expected, "{done:?}, {undone:?}");
+        };
+        check(Action::Create, None, true);
+        check(Action::Drop, Some(UndoOutcome::Failed(String::new())), true);
+        check(Action::Drop, Some(UndoOutcome::Undone { elapsed_ms: 1.0 }), false);
+        check(Action::Create, Some(UndoOutcome::Nothing), false);
+        check(Action::Analyze, None, false);
+    }
 }

@@ -1,5 +1,7 @@
 //! What an audit rests on: a database with its replicas, or a snapshot.
 
+use futures_util::future::try_join_all;
+
 use crate::catalog::Catalog;
 use crate::config::Timeouts;
 use crate::context::Context;
@@ -9,10 +11,10 @@ use crate::index::change::IndexName;
 use crate::pg::audit::{self, Identity, Measured};
 use crate::pg::conninfo::Conninfo;
 use crate::pg::snapshot::Snapshot;
-use crate::pg::{self, Access, Connection, Target};
+use crate::pg::{Access, Connection, Target};
 use crate::query::{self, quote};
-use crate::sources;
-use crate::workload::Workload;
+use crate::sources::{self, one_line};
+use crate::workload::{Skipped, Workload};
 
 use super::AuditArgs;
 
@@ -40,40 +42,44 @@ pub(super) async fn read(context: &Context, args: &AuditArgs) -> Result<Inputs> 
             (_, named) => sources::load_if_any(context, named, None, &snapshot.catalog).await?,
         };
         let Snapshot { catalog, major, .. } = snapshot;
+        let mut unseen =
+            vec!["sequences and running index builds, which a snapshot does not hold".to_owned()];
         return Ok(Inputs {
             evidence: Evidence { major, counted_s: catalog.counted_s, ..Evidence::default() },
-            workload: statements(workload.as_ref(), &catalog),
-            unseen: vec!["sequences and running index builds, which a snapshot does not hold".to_owned()],
+            workload: statements(workload.as_ref(), &catalog, &mut unseen),
+            unseen,
             catalog,
             connection: None,
         });
     }
     let target = context.target(&args.connect)?;
-    let mut connection = target.connect(Access::ReadOnly, &context.interrupt).await?;
-    let catalog = pg::catalog::load_for_audit(&target, &mut connection, &context.interrupt).await?;
-    let (mut evidence, mut unseen) = audit::evidence(&connection, &catalog).await?;
-    if !args.replicas.is_empty() {
+    let replicas: Vec<Target> =
+        args.replicas.iter().map(|url| replica_target(context, args, url)).collect::<Result<_>>()?;
+    let server = async {
+        let mut connection = target.connect(Access::ReadOnly, &context.interrupt).await?;
+        let (catalog, evidence, unseen) = audit::read(&target, &mut connection, &context.interrupt).await?;
+        Ok((connection, catalog, evidence, unseen))
+    };
+    // Servers that do not answer are waited for all at once.
+    let standbys = try_join_all(replicas.iter().map(|it| it.connect(Access::ReadOnly, &context.interrupt)));
+    let ((connection, catalog, mut evidence, mut unseen), standbys) = tokio::try_join!(server, standbys)?;
+    if !standbys.is_empty() {
         let identity = audit::identity(&connection).await?;
-        for url in &args.replicas {
-            let server = (&connection, &identity);
-            evidence.replicas.extend(replica(context, args, url, server, &catalog, &mut unseen).await?);
+        let server = (&connection, &identity);
+        for replica in try_join_all(standbys.iter().map(|it| replica(it, server, &catalog))).await? {
+            match replica {
+                Ok(replica) => evidence.replicas.push(replica),
+                Err(gap) => unseen.push(gap),
+            }
         }
     }
     let workload =
         sources::load_if_any(context, &args.workload.workload, Some(&connection), &catalog).await?;
-    let workload = statements(workload.as_ref(), &catalog);
+    let workload = statements(workload.as_ref(), &catalog, &mut unseen);
     Ok(Inputs { catalog, evidence, workload, unseen, connection: Some(connection) })
 }
 
-/// Reads what a replica has counted; `None` where it counts nothing, which is said.
-async fn replica(
-    context: &Context,
-    args: &AuditArgs,
-    url: &str,
-    (server, identity): (&Connection, &Identity),
-    catalog: &Catalog,
-    unseen: &mut Vec<String>,
-) -> Result<Option<Replica>> {
+fn replica_target(context: &Context, args: &AuditArgs, url: &str) -> Result<Target> {
     let conninfo = Conninfo::parse(url).map_err(|error| {
         Error::usage("invalid connection string in --replica")
             .cause(error)
@@ -84,24 +90,31 @@ async fn replica(
     for warning in &target.warnings {
         context.ui.warn(warning);
     }
-    let connection = target.connect(Access::ReadOnly, &context.interrupt).await?;
-    if !audit::identity(&connection).await?.matches(identity) {
+    Ok(target)
+}
+
+/// Reads what a replica has counted; what is not seen where it counts nothing.
+async fn replica(
+    connection: &Connection,
+    (server, identity): (&Connection, &Identity),
+    catalog: &Catalog,
+) -> Result<std::result::Result<Replica, String>> {
+    if !audit::identity(connection).await?.matches(identity) {
         return Err(Error::usage(format!("{} is no replica of {}", connection.label, server.label))
             .cause("its system identifier or its database is another one")
             .hint("Give `--replica` the same database on a standby of the server that is audited."));
     }
-    let replica = audit::replica(&connection, catalog).await?;
-    if replica.is_none() {
-        unseen.push(format!("which indexes {} uses: track_counts is off there", connection.label));
-    }
-    Ok(replica)
+    let gap = || format!("which indexes {} uses: track_counts is off there", connection.label);
+    Ok(audit::replica(connection, catalog).await?.ok_or_else(gap))
 }
 
-/// Returns what the statements of a workload ask; those that cannot be read say nothing.
-fn statements(workload: Option<&Workload>, catalog: &Catalog) -> Vec<Statement> {
+/// Returns what the statements of a workload ask; those that cannot be read say nothing, which is said.
+fn statements(workload: Option<&Workload>, catalog: &Catalog, unseen: &mut Vec<String>) -> Vec<Statement> {
     let Some(workload) = workload else { return Vec::new() };
+    unseen.extend(unread(&workload.skipped));
     let total: f64 = workload.statements.iter().map(|statement| statement.weight).sum();
     let statement = |statement: &crate::workload::Statement| {
+        // Whatever cannot be parsed was left out when the workload was read.
         let parsed = query::parse(&statement.sql).ok()?;
         Some(Statement {
             share: statement.weight / total,
@@ -110,6 +123,18 @@ fn statements(workload: Option<&Workload>, catalog: &Catalog) -> Vec<Statement> 
         })
     };
     workload.statements.iter().filter_map(statement).collect()
+}
+
+/// Says which statements could not be read. Those without a plan ask for no index.
+fn unread(skipped: &[Skipped]) -> Option<String> {
+    let without_plan = query::Error::Utility.to_string();
+    let mut unread = skipped.iter().filter(|it| it.reason != without_plan);
+    let Skipped { sql, reason } = unread.next()?;
+    let others = match unread.count() {
+        0 => String::new(),
+        n => format!(" (and {n} more)"),
+    };
+    Some(format!("what a statement of the workload asks{others}: {:?} {reason}", one_line(sql)))
 }
 
 /// Measures indexes, one after the other: each takes a read of the whole index.

@@ -12,7 +12,7 @@ use crate::catalog::{Catalog, Table};
 use crate::cli::{ConnectArgs, WorkloadArgs, parse_duration, parse_size};
 use crate::context::Context;
 use crate::error::{Error, ExitStatus, Result};
-use crate::index::audit::{self, BLOATED_INDEX, Finding, Options, Rule};
+use crate::index::audit::{self, BLOATED_INDEX, Finding, Fix, Options, Rule};
 use crate::index::change::IndexName;
 use crate::index::change::script::Writer;
 use crate::query::quote;
@@ -69,18 +69,15 @@ pub(crate) struct AuditArgs {
 pub(crate) async fn run(context: &Context, args: &AuditArgs) -> Result<ExitStatus> {
     let baseline = accepted::read(args.baseline.as_deref())?;
     let mut inputs = inputs::read(context, args).await?;
-    let schemas = schemas(&args.schemas, &inputs.catalog)?;
-    let others = take_others(&mut inputs.catalog, &schemas);
-
-    let options = options(args);
+    let options = options(args, schemas(&args.schemas, &inputs.catalog)?);
     let findings = findings(context, args, &mut inputs, &options).await?;
     let held = baseline.hold(findings, accepted::today(), |rule, schema| {
-        is_applied(rule, &options) && schemas.iter().any(|audited| audited == schema)
+        is_applied(rule, &options) && options.schemas.iter().any(|audited| audited == schema)
     });
-    let audit = audit(inputs, &held.findings, held.accepted.len(), schemas, &others);
+    warn_of_others(context, &inputs.catalog, &options.schemas);
+    let audit = audit(inputs, &held.findings, held.accepted.len(), options.schemas);
 
     accepted::report(context, &held);
-    warn_of_others(context, &others);
     context.ui.publish(&report::audit::document(&audit, context.ui.style()))?;
     if let Some(path) = &args.write_baseline {
         let accepting = baseline.accepting(held.accepted.iter().chain(&held.findings));
@@ -90,11 +87,12 @@ pub(crate) async fn run(context: &Context, args: &AuditArgs) -> Result<ExitStatu
     Ok(if held.findings.is_empty() { ExitStatus::Success } else { ExitStatus::Findings })
 }
 
-fn options(args: &AuditArgs) -> Options {
+fn options(args: &AuditArgs, schemas: Vec<String>) -> Options {
     let default = Options::default();
     Options {
         only: args.only.clone(),
         ignored: args.ignored.clone(),
+        schemas,
         min_size_bytes: args.min_size.unwrap_or(default.min_size_bytes),
         min_counted_s: args.min_stats_age.map_or(default.min_counted_s, |age| age.as_secs_f64()),
     }
@@ -126,14 +124,6 @@ fn schemas(named: &[String], catalog: &Catalog) -> Result<Vec<String>> {
     Ok(wanted.to_vec())
 }
 
-/// Takes the tables of other schemas out of the catalog.
-fn take_others(catalog: &mut Catalog, schemas: &[String]) -> Vec<Table> {
-    let tables = std::mem::take(&mut catalog.tables);
-    let (audited, others) = tables.into_iter().partition(|table| schemas.contains(&table.schema));
-    catalog.tables = audited;
-    others
-}
-
 /// Applies the rules; with `--exact-bloat` once more to what was measured of the indexes that seem bloated, or of which
 /// statistics do not tell.
 async fn findings(
@@ -146,7 +136,7 @@ async fn findings(
     if !is_applied(BLOATED_INDEX, options) {
         return Ok(findings);
     }
-    let unknown = audit::of_unknown_bloat(&inputs.subject());
+    let unknown = audit::of_unknown_bloat(&inputs.subject(), options);
     if !args.exact_bloat {
         inputs.unseen.extend(not_estimated(&unknown));
         return Ok(findings);
@@ -169,33 +159,29 @@ fn not_estimated(unknown: &[IndexName]) -> Option<String> {
     ))
 }
 
-fn audit(
-    inputs: Inputs,
-    findings: &[Finding],
-    n_accepted: usize,
-    schemas: Vec<String>,
-    others: &[Table],
-) -> Audit {
-    let Inputs { mut catalog, evidence, unseen, .. } = inputs;
-    let (n_tables, n_indexes) =
-        (catalog.tables.len(), catalog.tables.iter().map(|table| table.indexes.len()).sum());
-    // Partitions may be in another schema than their parent.
-    catalog.tables.extend_from_slice(others);
-    let writer = Writer::new(&catalog);
+fn audit(inputs: Inputs, findings: &[Finding], n_accepted: usize, schemas: Vec<String>) -> Audit {
+    let Inputs { catalog, evidence, unseen, .. } = inputs;
+    let audited = || catalog.tables.iter().filter(|table| schemas.contains(&table.schema));
+    let (n_tables, n_indexes) = (audited().count(), audited().map(|table| table.indexes.len()).sum());
+    let of_sequences = evidence.sequences.iter().map(|it| (it.schema.clone(), it.name.clone()));
+    let of_statements = findings.iter().filter_map(|finding| finding.fix.as_ref()).flat_map(Fix::built_names);
+    let mut writer = Writer::new(&catalog, of_sequences.chain(of_statements));
     let reported = |finding: &Finding| Reported::new(finding.clone(), |change| writer.script(change));
     Audit {
         findings: findings.iter().map(reported).collect(),
         n_accepted,
         unseen,
-        schemas,
         n_tables,
         n_indexes,
+        schemas,
         counted_s: evidence.counted_s,
         replicas: evidence.replicas.into_iter().map(|replica| (replica.label, replica.counted_s)).collect(),
     }
 }
 
-fn warn_of_others(context: &Context, others: &[Table]) {
+fn warn_of_others(context: &Context, catalog: &Catalog, audited: &[String]) {
+    let others: Vec<&Table> =
+        catalog.tables.iter().filter(|table| !audited.contains(&table.schema)).collect();
     let mut schemas: Vec<_> = others.iter().map(|table| quote::identifier(&table.schema)).collect();
     schemas.sort_unstable();
     schemas.dedup();

@@ -3,14 +3,17 @@
 use std::time::Duration;
 
 use super::engine::Engine;
-use super::problem::{Designed, Existing};
+use super::problem::{Candidate, Designed, Existing, Pricing, table_of};
 use super::statements::{Case, Planned};
-use crate::catalog::{Catalog, TableKind};
+use crate::catalog::{Index, Table, TableKind};
+use crate::index::change::Seen;
 use crate::index::change::plan::creation;
+use crate::index::change::state::State;
 use crate::index::{
-    self, Advice, Alternative, DropAdvice, Help, Outcome, Refusal, SelfCheck, StatementCost, Suggestion,
-    ValueSetCost,
+    self, Advice, Alternative, DropAdvice, Help, IndexSet, KeptIndex, Outcome, Redesign, Refusal, SelfCheck,
+    StatementCost, Suggestion, Touched, ValueSetCost,
 };
+use crate::report;
 use crate::workload::Skipped;
 
 /// Alternatives that are named for each suggested index.
@@ -18,7 +21,9 @@ const MAX_ALTERNATIVES: usize = 5;
 
 /// What the advice is made of, beside the outcome of the search.
 pub(super) struct Findings<'f> {
-    pub(super) catalog: &'f Catalog,
+    pub(super) pricing: &'f Pricing<'f>,
+    /// What a redesign was to decide on, if it was one.
+    pub(super) redesigned: Option<&'f Touched<'f>>,
     pub(super) outcome: &'f Outcome,
     pub(super) designed: &'f Designed<'f>,
     pub(super) planned: &'f [Planned],
@@ -36,10 +41,11 @@ impl Findings<'_> {
     pub(super) fn into_advice(self) -> Advice {
         let (cost_before, cost_after) = self.totals();
         let limits = self.designed.problem.limits;
+        let mut tables = State::of_catalog(self.pricing.catalog);
         let mut missing = self.missing.clone();
         missing.extend(self.engine.missing().iter().cloned());
-        Advice {
-            suggestions: (0..self.outcome.chosen.len()).map(|i| self.suggestion(i, cost_before)).collect(),
+        let mut advice = Advice {
+            suggestions: (0..self.outcome.chosen.len()).map(|i| self.suggestion(i, &mut tables)).collect(),
             drops: self.outcome.dropped.iter().map(|(dropped, by)| self.dropped(*dropped, *by)).collect(),
             refusals: self
                 .outcome
@@ -47,6 +53,7 @@ impl Findings<'_> {
                 .iter()
                 .map(|(member, saves)| self.refusal(*member, *saves))
                 .collect(),
+            redesign: self.redesigned.map(|touched| self.redesign(touched)),
             statements: self.statements(),
             cost_before,
             cost_after,
@@ -60,7 +67,13 @@ impl Findings<'_> {
             self_check: self.self_check,
             skipped: self.skipped,
             ..Advice::default()
+        };
+        let share = |it: &Suggestion| 100.0 * it.saves / advice.cost_without(it.saves);
+        let shares: Vec<f64> = advice.suggestions.iter().map(share).collect();
+        for (suggestion, share) in advice.suggestions.iter_mut().zip(shares) {
+            suggestion.reason = format!("saves {share:.1}% of the workload's cost");
         }
+        advice
     }
 
     fn totals(&self) -> (f64, f64) {
@@ -70,7 +83,7 @@ impl Findings<'_> {
         })
     }
 
-    fn suggestion(&self, i: usize, cost_before: f64) -> Suggestion {
+    fn suggestion(&self, i: usize, tables: &mut State) -> Suggestion {
         let member = self.outcome.chosen[i];
         let candidate = &self.designed.candidates[member];
         let saves: f64 = self.outcome.helps[i]
@@ -80,20 +93,19 @@ impl Findings<'_> {
         let replaced = self.outcome.dropped.iter().filter(|(_, by)| *by == Some(member));
         Suggestion {
             definition: candidate.definition.clone(),
-            ddl: creation(&candidate.definition, self.catalog),
+            ddl: creation(&candidate.definition, tables).1,
             size_bytes: candidate.size.bytes(),
             write_price: candidate.write_price,
             saves,
-            helps: self.helps(i),
+            helps: self.helps(&self.outcome.helps[i]),
             replaces: replaced.map(|(dropped, _)| self.existing(*dropped).index.name.clone()).collect(),
             alternatives: self.alternatives(i),
-            reason: format!("saves {:.1}% of the workload's cost", 100.0 * saves / cost_before),
+            reason: String::new(),
         }
     }
 
-    /// The statements that the i-th chosen index makes cheaper, the most saving first.
-    fn helps(&self, i: usize) -> Vec<Help> {
-        let helps = &self.outcome.helps[i];
+    /// The statements that an index makes cheaper, the most saving first.
+    fn helps(&self, helps: &[(usize, f64, f64)]) -> Vec<Help> {
         let mut found: Vec<(f64, Help)> = Vec::new();
         for (number, planned) in self.planned.iter().enumerate() {
             let (mut cost_before, mut cost_after, mut is_helped) = (0.0, 0.0, false);
@@ -142,18 +154,19 @@ impl Findings<'_> {
     }
 
     fn dropped(&self, member: usize, by: Option<usize>) -> DropAdvice {
-        let Existing { table, index } = self.existing(member);
-        let reason = match by {
-            Some(by) if by < self.designed.candidates.len() => {
-                format!("{} does all that it can", self.designed.candidates[by].definition.name())
-            }
-            Some(by) => format!("{} does all that it can", self.existing(by).index.name),
-            None => "no statement of the workload gets dearer without it".to_owned(),
+        let Existing { table, index, .. } = self.existing(member);
+        let covered_by = by.map(|by| match self.designed.candidates.get(by) {
+            Some(candidate) => Seen::to_be(&candidate.definition),
+            None => Seen::of(self.existing(by).table, self.existing(by).index),
+        });
+        let reason = match &covered_by {
+            Some(cover) => format!("{} does all that it can", cover.index.name),
+            None => "the workload is no dearer without it".to_owned(),
         };
         let is_partitioned = table.kind == TableKind::Partitioned;
         DropAdvice {
-            schema: table.schema.clone(),
-            name: index.name.clone(),
+            seen: Seen::of(table, index),
+            covered_by,
             is_partitioned,
             undo_ddl: if is_partitioned {
                 // With those of the partitions, which the server does only in one go.
@@ -161,9 +174,57 @@ impl Findings<'_> {
             } else {
                 index::build_concurrently(&index.definition)
             },
-            size_bytes: index.size_bytes,
+            size_bytes: self.pricing.catalog.index_bytes(index),
+            upkeep: self.pricing.upkeep(table, index),
             reason,
         }
+    }
+
+    /// What is left of the set that is there, and both sets in numbers.
+    fn redesign(&self, touched: &Touched) -> Redesign {
+        let mut redesign = Redesign::default();
+        let chosen: Vec<&Candidate> =
+            self.outcome.chosen.iter().map(|member| &self.designed.candidates[*member]).collect();
+        let is_concerned = |table: &&Table| {
+            touched.names(table)
+                || chosen.iter().any(|it| table_of(&it.definition, self.pricing.catalog).oid == table.oid)
+        };
+        let tables = self.pricing.catalog.tables.iter().filter(is_concerned);
+        let indexes = tables.flat_map(|table| table.indexes.iter().map(move |index| (table, index)));
+        for (table, index) in indexes.filter(|(table, index)| counts(table, index)) {
+            let upkeep = self.pricing.upkeep(table, index);
+            let size_bytes = self.pricing.catalog.index_bytes(index);
+            redesign.before.add(size_bytes, upkeep);
+            if let Some(kept) = self.kept(touched, table, index) {
+                redesign.after.add(size_bytes, upkeep);
+                redesign.kept.push(kept);
+            }
+        }
+        for chosen in chosen {
+            redesign.after.add(chosen.size.bytes(), chosen.write_price.upkeep);
+        }
+        redesign
+    }
+
+    /// Returns an existing index with its reason to stay, if it does.
+    fn kept(&self, touched: &Touched, table: &Table, index: &Index) -> Option<KeptIndex> {
+        let place = self.designed.existing.iter().position(|it| it.index.oid == index.oid);
+        let member = place.map(|place| self.designed.candidates.len() + place);
+        if self.outcome.dropped.iter().any(|(dropped, _)| Some(*dropped) == member) {
+            return None;
+        }
+        let of_member = self.outcome.kept.iter().find(|(kept, _)| Some(*kept) == member);
+        let helps = of_member.map(|(_, helps)| self.helps(helps)).unwrap_or_default();
+        let reason = match touched.stays(table, index) {
+            Some(reason) => reason,
+            None if !helps.is_empty() => report::index::helps_in_words(&helps),
+            None if of_member.is_some() => "some statement would be dearer without it".to_owned(),
+            None => "what is without it could not be planned".to_owned(),
+        };
+        let (schema, table, name) = (table.schema.clone(), table.name.clone(), index.name.clone());
+        let definition = index.definition.clone();
+        let size_bytes = self.pricing.catalog.index_bytes(index);
+        Some(KeptIndex { schema, table, name, definition, size_bytes, helps, reason })
     }
 
     fn refusal(&self, member: usize, saves: f64) -> Refusal {
@@ -217,5 +278,20 @@ impl Findings<'_> {
                 }
             })
             .collect()
+    }
+}
+
+/// Whether an index counts as one of a set: primary keys are no matter of choice, and what is attached to the index of a
+/// partitioned table is a part of that.
+fn counts(table: &Table, index: &Index) -> bool {
+    let is_primary_key = table.primary_key().is_some_and(|key| key.index == Some(index.oid));
+    !is_primary_key && index.parent.is_none()
+}
+
+impl IndexSet {
+    fn add(&mut self, size_bytes: u64, upkeep: f64) {
+        self.n_indexes += 1;
+        self.size_bytes += size_bytes;
+        self.upkeep += upkeep;
     }
 }

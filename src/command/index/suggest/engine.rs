@@ -95,6 +95,12 @@ impl Engine {
         }
     }
 
+    /// Whether an index of today can be hidden, with those of the partitions if it is a partitioned one.
+    pub(super) fn can_hide(&self, member: usize, is_partitioned: bool) -> bool {
+        // HypoPG hides single indexes, and plans name those of the partitions.
+        self.has_member(member) && (!is_partitioned || matches!(self.place, Place::Shadow(_)))
+    }
+
     /// What could not be made there, with the reason.
     pub(super) fn missing(&self) -> &[String] {
         match &self.place {

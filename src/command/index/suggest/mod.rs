@@ -20,16 +20,20 @@ use crate::cli::{ConnectArgs, ProgramsArgs, WorkloadArgs, parse_size};
 use crate::config::Timeouts;
 use crate::context::Context;
 use crate::error::{Error, ExitStatus, Result};
-use crate::index::{self, Advice, Circumstances, Limits, candidates};
+use crate::index::{self, Advice, Circumstances, Limits, Proposal, Touched, candidates};
 use crate::pg::catalog::Surroundings;
 use crate::pg::shadow::Shadow;
 use crate::pg::{Access, Connection, Target};
 use crate::query::{StatementShape, quote};
 use crate::report;
 use crate::sources;
+use crate::workload::Skipped;
 use answer::Findings;
 use engine::{Bridge, Engine};
 use inputs::Inputs;
+use measure::Measured;
+use problem::Pricing;
+pub(crate) use statements::Verified;
 use statements::{Known, Planned};
 
 /// Questions to the planner that the search may ask: for 22 queries of TPC-H enough to come within 1.5 percent of what twice
@@ -71,6 +75,13 @@ pub(crate) struct SuggestArgs {
 /// What the index set may be and cost.
 #[derive(Args, Debug, Clone)]
 pub(crate) struct DesignArgs {
+    /// Design the whole index set anew: also drop what the workload has no use for
+    ///
+    /// The workload must be all that the tables are used for. Indexes stay that keep constraints, that were scanned for
+    /// something it does not ask for, and on tables that it does not name. Limits are for the suggested indexes and those that
+    /// the workload decides about; what a statement needs of what is there stays all the same.
+    #[arg(long)]
+    pub(crate) redesign: bool,
     /// Suggest indexes of this size at the most, all together
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     pub(crate) storage_budget: Option<u64>,
@@ -103,6 +114,7 @@ pub(crate) enum WhatIf {
 impl Default for DesignArgs {
     fn default() -> Self {
         Self {
+            redesign: false,
             storage_budget: None,
             max_indexes: None,
             max_columns: 3,
@@ -113,8 +125,18 @@ impl Default for DesignArgs {
     }
 }
 
+impl DesignArgs {
+    fn candidates(&self) -> candidates::Options {
+        candidates::Options { max_columns: usize::from(self.max_columns), kinds: self.kinds.clone() }
+    }
+}
+
 pub(crate) async fn run(context: &Context, args: &SuggestArgs) -> Result<ExitStatus> {
-    let advice = if let Some(path) = &args.from_snapshot {
+    if args.design.redesign && args.verify.verify_on.is_some() {
+        return Err(Error::usage("a redesign drops indexes, which cannot be tried on a database in use")
+            .hint("Use `--verify`, which runs the workload on a local copy, or `perfkit index apply --redesign --prove`."));
+    }
+    let (advice, _) = if let Some(path) = &args.from_snapshot {
         let inputs = inputs::of_snapshot(context, path, &args.workload).await?;
         design(context, inputs, None, &args.design, &args.programs, Some(args)).await?
     } else {
@@ -149,12 +171,7 @@ pub(crate) async fn run(context: &Context, args: &SuggestArgs) -> Result<ExitSta
 
 /// Says what the advice does not rest on.
 pub(crate) fn report_gaps(context: &Context, advice: &Advice) {
-    for skipped in advice.skipped.iter().take(MAX_SHOWN) {
-        context.ui.status(format_args!("skipped: {} ({})", sources::one_line(&skipped.sql), skipped.reason));
-    }
-    if advice.skipped.len() > MAX_SHOWN {
-        context.ui.status(format_args!("skipped: {} more, see --json", advice.skipped.len() - MAX_SHOWN));
-    }
+    report_skipped(context, &advice.skipped);
     for missing in &advice.missing {
         context.ui.warn(missing);
     }
@@ -165,6 +182,23 @@ pub(crate) fn report_gaps(context: &Context, advice: &Advice) {
     }
 }
 
+fn report_skipped(context: &Context, skipped: &[Skipped]) {
+    for skipped in skipped.iter().take(MAX_SHOWN) {
+        context.ui.status(format_args!("skipped: {} ({})", sources::one_line(&skipped.sql), skipped.reason));
+    }
+    if skipped.len() > MAX_SHOWN {
+        context.ui.status(format_args!("skipped: {} more, see --json", skipped.len() - MAX_SHOWN));
+    }
+}
+
+/// A workload's statements with their values, and the catalog that they are about.
+pub(crate) struct Runnable {
+    pub(crate) catalog: Catalog,
+    pub(crate) statements: Vec<Verified>,
+    /// Those that cannot be used.
+    pub(crate) skipped: Vec<Skipped>,
+}
+
 /// Reads catalog and workload of a database, and searches for the best set.
 pub(crate) async fn advise(
     context: &Context,
@@ -172,9 +206,39 @@ pub(crate) async fn advise(
     workload: &WorkloadArgs,
     args: &DesignArgs,
     programs: &ProgramsArgs,
-) -> Result<Advice> {
+) -> Result<(Advice, Runnable)> {
     let inputs = inputs::of_database(context, connection, workload).await?;
     design(context, inputs, Some((target, connection)), args, programs, None).await
+}
+
+/// Reads catalog and workload of a database, to run its statements without advice.
+pub(crate) async fn runnable(
+    context: &Context,
+    connection: &mut Connection,
+    workload: &WorkloadArgs,
+    args: &DesignArgs,
+) -> Result<Runnable> {
+    let Inputs { catalog, mut workload, .. } = inputs::of_database(context, connection, workload).await?;
+    let known = Known { catalog: &catalog, connection: Some(connection) };
+    let (planned, mut hints) = statements::prepare(&known, &mut None, &mut workload).await?;
+    let shapes: Vec<StatementShape> = planned.iter().map(|planned| planned.shape.clone()).collect();
+    // Expressions that are compared have no statistics but those of rows that are read for them.
+    let proposals = candidates::candidates(&shapes, &catalog, &args.candidates());
+    let measured = measured(&proposals, &catalog, Some(connection), &mut None).await?;
+    hints.expressions = measured.expressions;
+    let statements = statements::with_values(context, &known, planned, &hints).await?;
+    report_skipped(context, &workload.skipped);
+    Ok(Runnable { catalog, statements, skipped: workload.skipped })
+}
+
+async fn measured(
+    proposals: &[Proposal],
+    catalog: &Catalog,
+    connection: Option<&Connection>,
+    shadow: &mut Option<Shadow>,
+) -> Result<Measured> {
+    let definitions = proposals.iter().map(|it| (&it.definition, problem::table_of(&it.definition, catalog)));
+    measure::measure(&index::needed_measures(definitions), catalog, connection, shadow).await
 }
 
 /// Searches for the best set. `verified_as` says how the result is proven, if it is to be.
@@ -185,7 +249,7 @@ async fn design(
     args: &DesignArgs,
     programs: &ProgramsArgs,
     verified_as: Option<&SuggestArgs>,
-) -> Result<Advice> {
+) -> Result<(Advice, Runnable)> {
     let start = Instant::now();
     let Inputs { catalog, surroundings, major, mut workload } = inputs;
     let connection = database.map(|(_, connection)| connection);
@@ -197,27 +261,34 @@ async fn design(
 
     let (mut planned, mut hints) = statements::prepare(&known, &mut shadow, &mut workload).await?;
     warn_of_unanalyzed(context, &planned, &catalog);
-    let writes =
-        statements::add_foreign_key_checks(context, &known, &mut shadow, &mut planned, &mut hints).await?;
+    let own: Vec<StatementShape> = planned.iter().map(|planned| planned.shape.clone()).collect();
+    let touched = args.redesign.then(|| Touched::new(&own, &catalog));
+    let redesigned = touched.as_ref();
+    let writes = statements::add_foreign_key_checks(
+        context,
+        &known,
+        &mut shadow,
+        &mut planned,
+        &mut hints,
+        redesigned,
+    )
+    .await?;
     let shapes: Vec<StatementShape> = planned.iter().map(|planned| planned.shape.clone()).collect();
-    let options =
-        candidates::Options { max_columns: usize::from(args.max_columns), kinds: args.kinds.clone() };
-    let proposals = candidates::candidates(&shapes, &catalog, &options);
-    let definitions =
-        proposals.iter().map(|it| (&it.definition, problem::table_of(&it.definition, &catalog)));
-    let needed = index::needed_measures(definitions);
-    let measured = measure::measure(&needed, &catalog, connection, &mut shadow).await?;
+    let proposals = candidates::candidates(&shapes, &catalog, &args.candidates());
+    let measured = measured(&proposals, &catalog, connection, &mut shadow).await?;
     let circumstances = Circumstances {
         counted_s: catalog.counted_s,
         brin_keeps_hot: major >= 16,
         ..Circumstances::default()
     };
-    let candidates = problem::candidates(proposals, &catalog, &measured.measures, &writes, &circumstances);
-    let existing = problem::droppable(&candidates, &catalog);
+    let pricing = Pricing { catalog: &catalog, measures: &measured.measures, writes: &writes, circumstances };
+    let candidates = problem::candidates(proposals, &pricing, redesigned);
+    let existing = problem::droppable(&candidates, &pricing, redesigned);
     let mut engine = Engine::start(context, shadow, database, &candidates, &existing, &measured).await?;
 
     hints.expressions.clone_from(&measured.expressions);
-    let (cases, skipped) = statements::cases(context, &known, &planned, &hints, &mut engine).await?;
+    let (cases, used_today, skipped) =
+        statements::cases(context, &known, &planned, &hints, &mut engine).await?;
     workload.skipped.extend(skipped);
     if cases.is_empty() {
         return Err(Error::usage("no statement of the workload could be planned")
@@ -229,9 +300,9 @@ async fn design(
         storage_bytes: args.storage_budget,
         max_indexes: args.max_indexes,
         max_calls: Some(MAX_CALLS + MAX_CALLS_PER_CASE * cases.len()),
-        may_drop: false,
     };
-    let designed = problem::design(candidates, existing, (&planned, &cases), &catalog, &engine, limits);
+    let designed =
+        problem::design(candidates, existing, (&planned, &cases, &used_today), &catalog, &engine, limits);
     let outcome = {
         let progress = context.ui.spinner("price indexes");
         let deadline = args.time_limit.map(|limit| start + limit);
@@ -241,7 +312,8 @@ async fn design(
     let generic = engine.generic(&planned, &designed, &outcome).await?;
     let missing = [measured.gaps, extensions(&shapes, &catalog)].concat();
     let findings = Findings {
-        catalog: &catalog,
+        pricing: &pricing,
+        redesigned,
         outcome: &outcome,
         designed: &designed,
         planned: &planned,
@@ -254,6 +326,7 @@ async fn design(
         elapsed: start.elapsed(),
     };
     let mut advice = findings.into_advice();
+    let statements = statements::to_verify(&planned, &cases);
     drop(engine);
     if let Some(args) = verified_as.filter(|args| args.verify.is_wanted()) {
         let source = database.map(|(target, _)| verify::Source {
@@ -261,11 +334,12 @@ async fn design(
             catalog: &catalog,
             surroundings: &surroundings,
         });
-        let cases = statements::to_verify(&planned, &cases);
-        let cases: Vec<verify::Case> = cases.iter().map(statements::Verified::case).collect();
+        let cases: Vec<verify::Case> =
+            statements.iter().filter(|it| it.has_values()).map(Verified::case).collect();
         verify::verify(context, &args.verify, programs, &args.connect, source, &cases, &mut advice).await?;
     }
-    Ok(advice)
+    let skipped = advice.skipped.clone();
+    Ok((advice, Runnable { catalog, statements, skipped }))
 }
 
 async fn shadow(

@@ -1,20 +1,20 @@
 //! The workload's statements as the planner is asked about them: with sets of values, and with the checks that foreign
 //! keys add behind the scenes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::engine::Engine;
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Table};
 use crate::command::index::verify;
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::index::Writes;
 use crate::index::candidates::{self, ForeignKeyCheck, Written};
+use crate::index::{Answer, Touched, Writes};
 use crate::pg::shadow::{Question, Shadow};
 use crate::pg::{self, Connection, TextValue, explain};
 use crate::query::{self, StatementShape};
 use crate::sources::{self, Hints};
-use crate::workload::{Skipped, Source, Statement, StatementKind, Workload};
+use crate::workload::{Skipped, Source, Statement, StatementKind, ValueSet, Workload};
 
 /// What is known of the database.
 #[derive(Clone, Copy)]
@@ -98,12 +98,16 @@ fn reason(error: pg::Error) -> Result<String> {
 
 /// Adds what the server runs for foreign keys when the workload deletes or changes referenced rows, and returns what the
 /// workload writes to each table, by its oid.
+///
+/// For a redesign, foreign keys of the tables that the workload names are looked after also where it writes no parents:
+/// these checks weigh nothing, but they must not get dearer.
 pub(super) async fn add_foreign_key_checks(
     context: &Context,
     known: &Known<'_>,
     shadow: &mut Option<Shadow>,
     planned: &mut Vec<Planned>,
     hints: &mut Hints,
+    redesigned: Option<&Touched<'_>>,
 ) -> Result<BTreeMap<u32, Writes>> {
     let mut written: Vec<Written> = Vec::new();
     for (number, it) in planned.iter().enumerate() {
@@ -117,9 +121,25 @@ pub(super) async fn add_foreign_key_checks(
             Some(Written { table, kind: write.kind, columns: write.columns, n_rows })
         }));
     }
+    let is_named = |table: &Table| redesigned.is_some_and(|touched| touched.names(table));
+    let children = known.catalog.tables.iter().filter(|table| is_named(table));
+    let parents: BTreeSet<u32> = children
+        .flat_map(|table| &table.constraints)
+        .filter_map(|constraint| Some(constraint.references.as_ref()?.table))
+        .collect();
+    written.extend(parents.into_iter().map(|table| Written {
+        table,
+        kind: StatementKind::Delete,
+        columns: Vec::new(),
+        n_rows: 0.0,
+    }));
     for ForeignKeyCheck { name, sql, kind, shape, weight } in
         candidates::foreign_key_checks(&written, known.catalog)
     {
+        let mut children = shape.uses.iter().filter_map(|table_use| known.catalog.table(&table_use.table));
+        if weight <= 0.0 && !children.any(is_named) {
+            continue;
+        }
         let Ok(types) = parameter_types(known, shadow, &sql).await else { continue };
         hints.types.push(types);
         let statement = Statement { name, sql, kind, parameters: Vec::new(), weight, mean_ms: None };
@@ -173,14 +193,15 @@ fn by_table(written: Vec<Written>) -> BTreeMap<u32, Writes> {
     by_table
 }
 
-/// Returns a case for each set of values of each statement, and the statements that cannot be planned.
+/// Returns a case for each set of values of each statement, the members that each statement's plans use today, and the
+/// statements that cannot be planned.
 pub(super) async fn cases<'p>(
     context: &Context,
     known: &Known<'_>,
     planned: &'p [Planned],
     hints: &Hints,
     engine: &mut Engine,
-) -> Result<(Vec<Case<'p>>, Vec<Skipped>)> {
+) -> Result<(Vec<Case<'p>>, BTreeMap<usize, BTreeSet<usize>>, Vec<Skipped>)> {
     let statements: Vec<Statement> = planned.iter().map(|planned| planned.statement.clone()).collect();
     let sets = sources::value_sets(context, known.connection, known.catalog, &statements, hints).await?;
     let (mut cases, mut skipped) = (Vec::new(), Vec::new());
@@ -195,40 +216,50 @@ pub(super) async fn cases<'p>(
         }
     }
     // A constant that its type does not take fails as late as when it is planned. Mostly none does.
-    if plan(&cases, engine).await?.is_err() {
-        let mut plannable = Vec::new();
-        for cases in cases.chunk_by(|a, b| a.statement == b.statement) {
-            match plan(cases, engine).await? {
-                Ok(()) => plannable.extend_from_slice(cases),
-                Err(reason) => skipped.push(Skipped { sql: cases[0].sql.to_owned(), reason }),
-            }
+    let mut used: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
+    let mut remember = |cases: &[Case], answers: Vec<Answer>| {
+        for (case, answer) in cases.iter().zip(answers) {
+            used.entry(case.statement).or_default().extend(answer.used);
         }
-        cases = plannable;
+    };
+    if let Ok(answers) = plan(&cases, engine).await? {
+        remember(&cases, answers);
+        return Ok((cases, used, skipped));
     }
-    Ok((cases, skipped))
+    let mut plannable = Vec::new();
+    for cases in cases.chunk_by(|a, b| a.statement == b.statement) {
+        match plan(cases, engine).await? {
+            Ok(answers) => {
+                remember(cases, answers);
+                plannable.extend_from_slice(cases);
+            }
+            Err(reason) => skipped.push(Skipped { sql: cases[0].sql.to_owned(), reason }),
+        }
+    }
+    Ok((plannable, used, skipped))
 }
 
 /// Asks the planner about each of the cases once, as things are today; says why one cannot be planned.
-async fn plan(cases: &[Case<'_>], engine: &mut Engine) -> Result<Result<(), String>> {
+async fn plan(cases: &[Case<'_>], engine: &mut Engine) -> Result<Result<Vec<Answer>, String>> {
     let today = engine.existing();
     let questions: Vec<Question> = cases
         .iter()
         .map(|case| Question { visible: &today, statement: case.sql, parameters: &case.values })
         .collect();
     match engine.answers(&questions).await {
-        Ok(_) => Ok(Ok(())),
+        Ok(answers) => Ok(Ok(answers)),
         Err(error) => reason(error).map(Err),
     }
 }
 
-/// A statement of the workload with all its values, to be run.
-pub(super) struct Verified<'p> {
-    statement: &'p Statement,
+/// A statement of the workload with all its values, to be run; without any where they are not known.
+pub(crate) struct Verified {
+    statement: Statement,
     value_sets: Vec<Vec<TextValue>>,
 }
 
-impl Verified<'_> {
-    pub(super) fn case(&self) -> verify::Case<'_> {
+impl Verified {
+    pub(crate) fn case(&self) -> verify::Case<'_> {
         verify::Case {
             name: &self.statement.name,
             sql: &self.statement.sql,
@@ -236,17 +267,38 @@ impl Verified<'_> {
             value_sets: &self.value_sets,
         }
     }
+
+    pub(super) fn has_values(&self) -> bool {
+        !self.value_sets.is_empty()
+    }
 }
 
-/// Returns the statements that can be run, without what foreign keys add.
-pub(super) fn to_verify<'p>(planned: &'p [Planned], cases: &[Case<'_>]) -> Vec<Verified<'p>> {
+/// Returns the statements with the values that they are planned with, without what foreign keys add.
+pub(super) fn to_verify(planned: &[Planned], cases: &[Case<'_>]) -> Vec<Verified> {
     let numbered = planned.iter().enumerate().filter(|(_, planned)| !planned.is_foreign_key_check);
     numbered
         .map(|(number, planned)| {
             let of_statement = cases.iter().filter(|case| case.statement == number);
             let value_sets = of_statement.map(|case| case.values.clone()).collect();
-            Verified { statement: &planned.statement, value_sets }
+            Verified { statement: planned.statement.clone(), value_sets }
         })
-        .filter(|verified| !verified.value_sets.is_empty())
         .collect()
+}
+
+/// Returns the same without a planner's opinion of the values.
+pub(super) async fn with_values(
+    context: &Context,
+    known: &Known<'_>,
+    planned: Vec<Planned>,
+    hints: &Hints,
+) -> Result<Vec<Verified>> {
+    let statements: Vec<Statement> = planned.into_iter().map(|planned| planned.statement).collect();
+    let sets = sources::value_sets(context, known.connection, known.catalog, &statements, hints).await?;
+    let verified = statements.into_iter().zip(sets).map(|(statement, sets)| {
+        let values = |set: ValueSet| set.values.into_iter().map(TextValue).collect();
+        // Without values its plan for any values still says what it uses.
+        let value_sets = sets.unwrap_or_default().into_iter().map(values).collect();
+        Verified { statement, value_sets }
+    });
+    Ok(verified.collect())
 }

@@ -6,7 +6,7 @@
 mod on_copy;
 mod on_named;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 
@@ -15,8 +15,8 @@ use crate::cli::{ConnectArgs, ProgramsArgs};
 use crate::config::Timeouts;
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::index::verification::{Built, Outcome, Run, Verification};
-use crate::index::{Advice, Suggestion};
+use crate::index::verification::{Built, Named, Outcome, Run, Verification};
+use crate::index::{Advice, DropAdvice, Suggestion};
 use crate::pg::catalog::Surroundings;
 use crate::pg::{self, Connection, Target, TextValue, trial};
 use crate::query;
@@ -106,8 +106,23 @@ pub(crate) async fn verify(
     });
     let withdrawn: Vec<Suggestion> = withdrawn;
     advice.suggestions = kept;
-    // What a withdrawn index was to replace stays.
-    advice.drops.retain(|drop| !withdrawn.iter().any(|suggestion| suggestion.replaces.contains(&drop.name)));
+    // What a withdrawn index was to replace stays; and all of a set designed anew in which something got slower.
+    let is_worse = advice.redesign.is_some() && verification.slower().next().is_some();
+    let stays = |drop: &DropAdvice| {
+        let index = &drop.seen.index;
+        is_worse
+            || withdrawn.iter().any(|suggestion| {
+                let of = &suggestion.definition;
+                (&of.schema, &of.table) == (&index.schema, &index.table)
+                    && suggestion.replaces.contains(&index.name)
+            })
+    };
+    let (taken_back, drops): (Vec<DropAdvice>, Vec<DropAdvice>) =
+        std::mem::take(&mut advice.drops).into_iter().partition(stays);
+    advice.drops = drops;
+    if let Some(redesign) = &mut advice.redesign {
+        redesign.take_back(&withdrawn, taken_back);
+    }
     advice.verification = Some(verification);
     Ok(())
 }
@@ -169,8 +184,8 @@ impl Trials {
         self.built.push(Built { definition, estimated_bytes, built_bytes: tree.size_bytes, share });
     }
 
-    fn used(&self, names: &[String]) -> impl Iterator<Item = usize> {
-        let numbers = self.names.iter().filter(|(name, _)| names.contains(name));
+    fn used(&self, named: &Named) -> impl Iterator<Item = usize> {
+        let numbers = self.names.iter().filter(|(name, _)| named.indexes.contains(name));
         numbers.map(|(_, number)| *number)
     }
 }
@@ -179,39 +194,68 @@ impl Trials {
 fn without_effects<'c, 'w>(cases: &'c [Case<'w>], verification: &mut Verification) -> Vec<&'c Case<'w>> {
     let mut kept = Vec::new();
     for case in cases {
-        match query::outside_effects(case.sql).as_slice() {
-            [] => kept.push(case),
-            effects => {
-                let reason = format!("calls {}, which a rollback does not undo", effects.join(", "));
-                verification.skipped.push(Skipped { sql: case.sql.to_owned(), reason });
-            }
+        match effects(case) {
+            None => kept.push(case),
+            Some(reason) => verification.skipped.push(Skipped { sql: case.sql.to_owned(), reason }),
         }
     }
     kept
 }
 
-/// Returns the mean of a case's executions, one with each set of values, and the indexes in their plans.
-async fn run(
+/// Returns why a case is not to be run although it can be rolled back.
+pub(super) fn effects(case: &Case<'_>) -> Option<String> {
+    let effects = query::outside_effects(case.sql);
+    (!effects.is_empty()).then(|| format!("calls {}, which a rollback does not undo", effects.join(", ")))
+}
+
+/// Returns why a case is not to be run on a database in use: it calls functions that may do anything.
+pub(super) async fn unknown_effects(connection: &Connection, case: &Case<'_>) -> pg::Result<Option<String>> {
+    let volatile = trial::volatile_functions(connection, case.sql).await?;
+    let names = volatile.join(", ");
+    Ok((!volatile.is_empty()).then(|| format!("calls {names}, which is volatile and may do anything")))
+}
+
+/// Runs a case once to warm the caches up, then as often as wanted; returns the runs and what the plans name.
+pub(super) async fn repeated(
     connection: &mut Connection,
     case: &Case<'_>,
-    allow_writes: bool,
-) -> pg::Result<(Run, Vec<String>)> {
+    n_runs: u16,
+) -> pg::Result<(Vec<Run>, Named)> {
+    let start = Instant::now();
+    let mut runs = Vec::new();
+    let mut all_named = Named::default();
+    for round in 0..=usize::from(n_runs) {
+        let (run, named) = run(connection, case, false).await?;
+        if round > 0 {
+            runs.push(run);
+            all_named.extend(named);
+        }
+        if round >= MIN_RUNS && start.elapsed() > MAX_STATEMENT_TIME {
+            break;
+        }
+    }
+    Ok((runs, all_named))
+}
+
+/// Returns the mean of a case's executions, one with each set of values, and what their plans name.
+async fn run(connection: &mut Connection, case: &Case<'_>, allow_writes: bool) -> pg::Result<(Run, Named)> {
     let mut mean = Run::default();
-    let mut all_names = Vec::new();
+    let mut all_named = Named::default();
     #[expect(clippy::cast_precision_loss, reason = "there are few value sets")]
     let n_sets = case.value_sets.len() as f64;
     for values in case.value_sets {
-        let (run, names) = trial::run(connection, case.sql, values, allow_writes).await?;
+        let (run, named) = trial::run(connection, case.sql, values, allow_writes).await?;
         mean.ms += run.ms / n_sets;
         mean.blocks += run.blocks / n_sets;
-        all_names.extend(names);
+        all_named.extend(named);
     }
-    Ok((mean, all_names))
+    Ok((mean, all_named))
 }
 
 /// Returns why a case could not be run, unless the user or the server ended everything.
-fn skipped(context: &Context, case: &Case<'_>, error: pg::Error) -> Result<Skipped> {
-    if context.interrupt.is_raised() || error.code().is_none() {
+pub(super) fn skipped(context: &Context, case: &Case<'_>, error: pg::Error) -> Result<Skipped> {
+    let is_of_statement = error.code().is_some() || matches!(error, pg::Error::Answer { .. });
+    if context.interrupt.is_raised() || !is_of_statement {
         return Err(error.into());
     }
     Ok(Skipped { sql: case.sql.to_owned(), reason: Error::from(error).message().to_owned() })

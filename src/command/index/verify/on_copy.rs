@@ -10,6 +10,7 @@ use crate::cli::ProgramsArgs;
 use crate::config::Timeouts;
 use crate::context::{Context, LONG_STATEMENT_TIMEOUT};
 use crate::error::Result;
+use crate::index::change::IndexName;
 use crate::index::verification::{self, Measured, Verification};
 use crate::index::{Advice, Definition};
 use crate::pg::sampled_copy::SampledCopy;
@@ -71,11 +72,10 @@ pub(super) async fn verify(
         indexes.add(number, tree, definition, suggestion.size_bytes, share);
     }
     for advised in &advice.drops {
-        let tree = trial::tree(copy.connection(), &advised.schema, &advised.name).await?;
+        let IndexName { schema, name, .. } = &advised.seen.index;
+        let tree = trial::tree(copy.connection(), schema, name).await?;
         if tree.oids.is_empty() {
-            verification
-                .missing
-                .push(format!("dropping index \"{}\": the copy does not have it", advised.name));
+            verification.missing.push(format!("dropping index \"{name}\": the copy does not have it"));
         }
         indexes.dropped.extend(tree.oids);
     }
@@ -86,7 +86,10 @@ pub(super) async fn verify(
     let measured =
         interleaved(context, args, &spinner, copy.connection(), &runnable, &indexes, &mut verification);
     let measured = measured.await?;
-    (verification.statements, verification.indexes) = verification::judge(&measured, indexes.built);
+    (verification.statements, verification.indexes) = verification::judge(&measured, indexes.built, |of| {
+        let mut gone = advice.drops.iter().map(|drop| &drop.seen.index);
+        gone.any(|index| (&index.schema, &index.table) == (&of.schema, &of.table))
+    });
     verification.n_runs = usize::from(args.runs);
     Ok(verification)
 }

@@ -1,13 +1,11 @@
 //! Verification on a database that the user names: all statements, then the indexes, then all statements again.
 
-use std::time::Instant;
-
-use super::{Case, MAX_STATEMENT_TIME, MIN_RUNS, NOTHING, Trials, VerifyArgs, run, skipped, without_effects};
+use super::{Case, NOTHING, Trials, VerifyArgs, repeated, skipped, unknown_effects, without_effects};
 use crate::config::{Environment, Timeouts};
 use crate::context::{Context, LONG_STATEMENT_TIMEOUT};
 use crate::error::{Error, Result};
 use crate::index::Advice;
-use crate::index::verification::{self, Built, Measured, Run, Verification};
+use crate::index::verification::{self, Built, Measured, Verification};
 use crate::pg::conninfo::Conninfo;
 use crate::pg::{self, Access, Connection, Target, ddl, trial};
 use crate::workload::Skipped;
@@ -54,11 +52,9 @@ pub(super) async fn verify(
         n_runs: usize::from(args.runs),
         ..Verification::default()
     };
-    verification.missing.extend(
-        advice.drops.iter().map(|drop| {
-            format!("dropping index \"{}\": that cannot be tried on a database in use", drop.name)
-        }),
-    );
+    verification.missing.extend(advice.drops.iter().map(|drop| {
+        format!("dropping index \"{}\": that cannot be tried on a database in use", drop.seen.index.name)
+    }));
     let result = before_and_after(context, args, &mut connection, timeouts, cases, advice, &mut verification);
     let result = result.await;
     if let Err(error) = trial::clean_up(&connection).await {
@@ -66,7 +62,7 @@ pub(super) async fn verify(
     }
     let (measured, built) = result?;
     ddl::unlock(&connection).await?;
-    (verification.statements, verification.indexes) = verification::judge(&measured, built);
+    (verification.statements, verification.indexes) = verification::judge(&measured, built, |_| false);
     Ok(Some(verification))
 }
 
@@ -85,6 +81,10 @@ async fn before_and_after(
     for case in without_effects(cases, verification) {
         if case.kind.writes() {
             let reason = "only reads are run on a database that is named".to_owned();
+            verification.skipped.push(Skipped { sql: case.sql.to_owned(), reason });
+            continue;
+        }
+        if let Some(reason) = unknown_effects(connection, case).await? {
             verification.skipped.push(Skipped { sql: case.sql.to_owned(), reason });
             continue;
         }
@@ -117,28 +117,6 @@ async fn before_and_after(
         }
     }
     Ok((measured, indexes.built))
-}
-
-/// Runs a case once to warm the caches up, then as often as wanted.
-async fn repeated(
-    connection: &mut Connection,
-    case: &Case<'_>,
-    n_runs: u16,
-) -> pg::Result<(Vec<Run>, Vec<String>)> {
-    let start = Instant::now();
-    let mut runs = Vec::new();
-    let mut all_names = Vec::new();
-    for round in 0..=usize::from(n_runs) {
-        let (run, names) = run(connection, case, false).await?;
-        if round > 0 {
-            runs.push(run);
-            all_names.extend(names);
-        }
-        if round >= MIN_RUNS && start.elapsed() > MAX_STATEMENT_TIME {
-            break;
-        }
-    }
-    Ok((runs, all_names))
 }
 
 fn named(url: &str, environment: &Environment, timeouts: Timeouts) -> Result<Target> {
