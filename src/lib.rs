@@ -24,7 +24,8 @@
 //!
 //! `query::shape` says what statements ask of each table, `index::candidates` what could serve them, `index::size` and
 //! `index::write_price` what that costs, `index::selection` which set is best; it asks an `index::Planner`, which
-//! `command::index::suggest` puts before the shadow or HypoPG.
+//! `command::index::suggest` puts before the shadow or HypoPG. In a redesign indexes that are there are members of the search as
+//! well, but for those of which `index::redesign` says why they stay.
 //!
 //! # Changes of the index set
 //!
@@ -49,7 +50,7 @@
 //!
 //! # Invariants
 //!
-//! - **Invariant:** the self times of a plan and the time outside of it are its execution time, within what rounding hides.//!
+//! - **Invariant:** the self times of a plan and the time outside of it are its execution time, within what rounding hides.
 //! - **Invariant:** the core reads no clock, environment or unseeded randomness, has no `async fn`, and names neither
 //!   an edge module nor a crate of the edge. A test scans for it.
 //! - **Invariant:** `ui` alone writes to the terminal; `pg` alone uses tokio-postgres and deadpool-postgres; `query` alone
