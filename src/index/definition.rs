@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 
-use super::change::name::MAX_NAME_BYTES;
+use super::change::name::{MAX_NAME_BYTES, shortened};
 use crate::catalog::Index;
 use crate::query::condition::conjuncts;
 use crate::query::index_ddl::{IndexDdl, index_ddl};
@@ -292,12 +292,7 @@ impl Definition {
         if name.len() <= MAX_NAME_BYTES {
             return name;
         }
-        let hash = format!("_{:08x}_idx", random::substream(0, &name) >> 32);
-        let mut end = MAX_NAME_BYTES - hash.len();
-        while !name.is_char_boundary(end) {
-            end -= 1;
-        }
-        format!("{}{hash}", &name[..end])
+        shortened(&name, &format!("_{:08x}_idx", random::substream(0, &name) >> 32))
     }
 
     /// Returns what is indexed, as in `sleep_records (user_id, bedtime DESC) WHERE wake_time IS NULL`.

@@ -20,6 +20,7 @@ use super::{
     Context, Finding, Fix, Observation, Severity, build_concurrently, duplicate_index, redundant_index,
 };
 use crate::catalog::{Index, Table, TableKind};
+use crate::index::change::name::shortened;
 use crate::index::drop_index;
 use crate::query::quote;
 use crate::unit;
@@ -202,14 +203,8 @@ fn fix(context: &Context, table: &Table, index: &Index) -> (Fix, String) {
 
 /// A name that depends on the index's alone and fits.
 fn statistics_name(index: &str, number: usize) -> String {
-    /// `NAMEDATALEN` - 1, in bytes.
-    const MAX_BYTES: usize = 63;
     let suffix = if number == 1 { "_stat".to_owned() } else { format!("_stat{number}") };
-    let mut end = index.len().min(MAX_BYTES - suffix.len());
-    while !index.is_char_boundary(end) {
-        end -= 1;
-    }
-    format!("{}{suffix}", &index[..end])
+    shortened(index, &suffix)
 }
 
 #[cfg(test)]

@@ -126,7 +126,7 @@ impl State {
 }
 
 impl TableState {
-    pub(super) fn index_name(&self, name: &str) -> IndexName {
+    pub(crate) fn index_name(&self, name: &str) -> IndexName {
         IndexName { schema: self.schema.clone(), table: self.name.clone(), name: name.to_owned() }
     }
 }

@@ -525,11 +525,7 @@ impl Executor<'_> {
         let state = ddl::read_state(&self.control, self.goals).await?;
         let invalid = state.tables.iter().flat_map(|table| {
             let indexes = table.indexes.iter().filter(|index| !index.is_valid);
-            indexes.map(|index| IndexName {
-                schema: table.schema.clone(),
-                table: table.name.clone(),
-                name: index.name.clone(),
-            })
+            indexes.map(|index| table.index_name(&index.name))
         });
         Ok(invalid
             .filter(|index| {
