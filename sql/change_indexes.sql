@@ -23,7 +23,11 @@ SELECT i.indrelid AS table,
        coalesce((
            SELECT pg_catalog.sum(pg_catalog.pg_relation_size(p.relid))
            FROM pg_catalog.pg_partition_tree(c.oid) AS p
-       ), pg_catalog.pg_relation_size(c.oid), 0)::pg_catalog.int8 AS size_bytes
+       ), pg_catalog.pg_relation_size(c.oid), 0)::pg_catalog.int8 AS size_bytes,
+       coalesce((
+           SELECT pg_catalog.sum(pg_catalog.pg_stat_get_numscans(p.relid))
+           FROM pg_catalog.pg_partition_tree(c.oid) AS p
+       ), pg_catalog.pg_stat_get_numscans(c.oid), 0)::pg_catalog.int8 AS n_scans
 FROM pg_catalog.pg_index AS i
 JOIN pg_catalog.pg_class AS c ON c.oid = i.indexrelid
 JOIN pg_catalog.pg_class AS t ON t.oid = i.indrelid

@@ -1,5 +1,7 @@
 //! What is known of a database: tables, columns, indexes, constraints and their statistics.
 
+use std::collections::HashMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::query::{Relations, TableName};
@@ -15,6 +17,9 @@ pub(crate) struct Catalog {
     /// How long the server has counted what is in [`Activity`], in seconds; `None` where it is not known.
     pub(crate) counted_s: Option<f64>,
 }
+
+/// The indexes of partitions that are attached to each index, by its oid.
+pub(crate) type Attached<'c> = HashMap<u32, Vec<&'c Index>>;
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Table {
@@ -253,15 +258,25 @@ impl Catalog {
         self.tables.iter().find(|table| table.schema == schema && table.name == name).map(|table| table.oid)
     }
 
-    /// Bytes of an index, of a partitioned one with all that is attached to it.
-    pub(crate) fn index_bytes(&self, index: &Index) -> u64 {
-        // A partitioned index has no file.
-        if index.size_bytes > 0 {
-            return index.size_bytes;
+    /// The partitions right below each partitioned table, by its oid.
+    pub(crate) fn partitions(&self) -> HashMap<u32, Vec<&Table>> {
+        let mut partitions: HashMap<u32, Vec<&Table>> = HashMap::new();
+        for table in &self.tables {
+            if let Some((parent, _)) = &table.partition_of {
+                partitions.entry(*parent).or_default().push(table);
+            }
         }
-        let all = self.tables.iter().flat_map(|table| &table.indexes);
-        let attached = all.filter(|it| it.parent == Some(index.oid));
-        attached.map(|it| self.index_bytes(it)).sum::<u64>()
+        partitions
+    }
+
+    pub(crate) fn attached(&self) -> Attached<'_> {
+        let mut attached = Attached::new();
+        for index in self.tables.iter().flat_map(|table| &table.indexes) {
+            if let Some(parent) = index.parent {
+                attached.entry(parent).or_default().push(index);
+            }
+        }
+        attached
     }
 
     /// The partitions of a partitioned table, of all levels, that hold rows.
@@ -331,6 +346,14 @@ impl Table {
     }
 }
 
+impl Index {
+    /// Bytes with all that is attached to it: a partitioned index has no file of its own.
+    pub(crate) fn tree_bytes(&self, attached: &Attached) -> u64 {
+        let parts = attached.get(&self.oid).into_iter().flatten();
+        self.size_bytes + parts.map(|part| part.tree_bytes(attached)).sum::<u64>()
+    }
+}
+
 impl Column {
     /// Distinct values in a table of `n_rows` rows; without statistics as many as the planner assumes
     /// (`DEFAULT_NUM_DISTINCT` of selfuncs.h).
@@ -350,5 +373,27 @@ impl Column {
 
     pub(crate) fn null_frac(&self) -> f64 {
         self.statistics().map_or(0.0, |statistics| f64::from(statistics.null_frac))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_index_is_as_large_as_all_that_is_attached_to_it() {
+        let index = |oid, parent, size_bytes| Index { oid, parent, size_bytes, ..Index::default() };
+        let tables = vec![
+            vec![index(1, None, 0), index(2, None, 7)],
+            vec![index(3, Some(1), 10)],
+            vec![index(4, Some(1), 0)],
+            vec![index(5, Some(4), 5), index(6, Some(4), 6)],
+        ];
+        let table = |indexes| Table { indexes, ..Table::default() };
+        let catalog = Catalog { tables: tables.into_iter().map(table).collect(), ..Catalog::default() };
+        let attached = catalog.attached();
+        let indexes = catalog.tables.iter().flat_map(|table| &table.indexes);
+        let bytes: Vec<u64> = indexes.map(|index| index.tree_bytes(&attached)).collect();
+        assert_eq!(bytes, [21, 7, 10, 11, 5, 6]);
     }
 }

@@ -46,7 +46,7 @@ pub(crate) struct DemoArgs {
 pub(crate) async fn run(context: &Context, args: &DemoArgs) -> Result<ExitStatus> {
     let start = Instant::now();
     let server = Server::start(context, args).await?;
-    let result = show(context, args, &server, start).await;
+    let result = Box::pin(show(context, args, &server, start)).await;
     if let (Server::Kept { url, .. }, Ok(_)) = (&server, &result) {
         context.ui.status(format_args!("the server stays up: {url}"));
         context.ui.status("`perfkit sandbox destroy` removes it");

@@ -144,6 +144,8 @@ pub(crate) struct Redesign {
     pub(crate) kept: Vec<KeptIndex>,
     pub(crate) before: IndexSet,
     pub(crate) after: IndexSet,
+    /// Why the server's counters do not show whether something beside the workload scans the indexes that go, if so.
+    pub(crate) doubt: Option<String>,
 }
 
 impl Redesign {

@@ -122,6 +122,13 @@ impl Method {
     }
 }
 
+impl Definition {
+    /// Whether a key is an expression, of which ANALYZE then gathers statistics.
+    pub(crate) fn has_expression(&self) -> bool {
+        self.keys.iter().any(|key| key.column().is_none())
+    }
+}
+
 impl Key {
     /// A column in its type's own order.
     pub(crate) fn ascending(column: &str) -> Self {

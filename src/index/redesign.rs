@@ -56,8 +56,7 @@ impl<'a> Touched<'a> {
             return Some("its table has too few rows to show what an index is worth".to_owned());
         }
         let n_scans = index.usage.map_or(0, |usage| usage.n_scans);
-        let asks_for =
-            |key: &IndexKey| uses.iter().any(|it| it.operands().any(|operand| is_key(operand, key)));
+        let asks_for = |key: &IndexKey| asks_for(&uses, key);
         let key = index.keys.first()?;
         let is_asked = asks_for(key);
         let expression = index.keys.iter().find(|key| key.expression.is_some() && asks_for(key));
@@ -72,6 +71,12 @@ impl<'a> Touched<'a> {
                 key.column.as_ref().or(key.expression.as_ref()).map_or("its key", String::as_str)
             )
         })
+    }
+
+    /// Whether a statement asks for what an index is ordered by.
+    pub(crate) fn asks_for(&self, table: &Table, index: &Index) -> bool {
+        let uses = self.uses(table);
+        index.keys.first().is_some_and(|key| asks_for(&uses, key))
     }
 
     fn n_rows(&self, table: &Table) -> f64 {
@@ -92,6 +97,10 @@ impl<'a> Touched<'a> {
         }
         uses
     }
+}
+
+fn asks_for(uses: &[&TableUse], key: &IndexKey) -> bool {
+    uses.iter().any(|it| it.operands().any(|operand| is_key(operand, key)))
 }
 
 #[cfg(test)]

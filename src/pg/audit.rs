@@ -6,12 +6,13 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::{Row, Transaction};
 
 use super::catalog::{Sizes, counted_s, get, index_usage, may_call, read_parts, read_tables, snapshot};
-use super::connect::{Access, Connection, Target};
+use super::connect::{Access, Connection, Route, Target};
 use super::error::{Error, Result};
 use super::interrupt::Interrupt;
 use super::sql;
 use crate::catalog::{Catalog, Index, Table, TableKind};
 use crate::index::audit::{Evidence, Replica, Sequence};
+use crate::index::change::record::{StatisticsTarget, Storage};
 
 const DOING: &str = "read the evidence of the audit";
 /// Reading more tables takes longer than connecting once more does.
@@ -45,6 +46,7 @@ pub(crate) async fn read(
     interrupt: &Interrupt,
 ) -> Result<(Catalog, Evidence, Vec<String>)> {
     let (major, is_standby) = (connection.major(), connection.is_standby);
+    let way = (connection.route.clone(), connection.label.clone());
     connection.query(sql::CHEAP_PLANNING, &[]).await.map_err(Error::query(DOING))?;
     // What ends while the catalog is read was unfinished in the snapshot, and what begins meanwhile is not all shown afterwards.
     let earlier_builds = running_builds(connection).await?;
@@ -53,7 +55,7 @@ pub(crate) async fn read(
     let helper = if catalog.tables.len() > MANY_TABLES {
         let row = transaction.query_one(sql::EXPORT_SNAPSHOT, &[]).await.map_err(Error::query(DOING))?;
         let exported: String = get(&row, "snapshot")?;
-        second_session(target, interrupt, &exported).await?.map(|helper| (helper, exported))
+        second_session(target, way, interrupt, &exported).await?.map(|helper| (helper, exported))
     } else {
         None
     };
@@ -86,19 +88,20 @@ pub(crate) async fn read(
         Evidence { major, is_standby, counted_s, in_progress, sequences, ..Evidence::default() };
     let tables: Vec<u32> = catalog.tables.iter().map(|table| table.oid).collect();
     evidence.n_combinations = combinations(connection, &catalog, &tables).await?;
-    read_storage(connection, &tables, &mut evidence).await?;
+    evidence.storage = read_storage(connection, &tables).await?;
     Ok((catalog, evidence, gaps))
 }
 
 /// Opens another session in which the exported snapshot can be seen. `None` where there is none: the server has no room for it,
-/// or the target's next session is one of another server.
+/// or the same way leads to another server now.
 async fn second_session(
     target: &Target,
+    (route, label): (Route, String),
     interrupt: &Interrupt,
     snapshot_id: &str,
 ) -> Result<Option<Connection>> {
     let opened = async {
-        let mut connection = target.connect(Access::ReadOnly, interrupt).await?;
+        let mut connection = target.connect_by(route, &label, Access::ReadOnly, interrupt).await?;
         connection.query(sql::CHEAP_PLANNING, &[]).await.map_err(Error::query(DOING))?;
         import(&mut connection, snapshot_id).await?.commit().await.map_err(Error::query(DOING))?;
         Ok(connection)
@@ -140,19 +143,22 @@ fn is_judged_by_statistics(table: &Table) -> bool {
 }
 
 /// Reads where indexes are stored and what is gathered of their expressions, as far as it is not the default.
-async fn read_storage(connection: &Connection, tables: &[u32], evidence: &mut Evidence) -> Result<()> {
+async fn read_storage(connection: &Connection, tables: &[u32]) -> Result<Storage> {
+    let mut storage = Storage::default();
     let rows = connection.query(sql::INDEX_STORAGE, &[&tables]).await.map_err(Error::query(DOING))?;
     for row in rows {
         let oid = get(&row, "oid")?;
         let tablespace: Option<String> = get(&row, "tablespace")?;
-        evidence.tablespaces.extend(tablespace.map(|name| (oid, name)));
+        storage.tablespaces.extend(tablespace.map(|name| (oid, name)));
         let keys: Vec<i32> = get(&row, "keys")?;
         let targets: Vec<i32> = get(&row, "targets")?;
-        let keys = keys.into_iter().filter_map(|key| usize::try_from(key).ok());
-        let targets: Vec<(usize, i32)> = keys.zip(targets).collect();
-        evidence.statistics_targets.extend((!targets.is_empty()).then_some((oid, targets)));
+        let targets = keys.into_iter().zip(targets).filter_map(|(column, target)| {
+            Some(StatisticsTarget { column: column.try_into().ok()?, target: target.try_into().ok()? })
+        });
+        let targets: Vec<StatisticsTarget> = targets.collect();
+        storage.statistics_targets.extend((!targets.is_empty()).then_some((oid, targets)));
     }
-    Ok(())
+    Ok(storage)
 }
 
 /// Returns how many different combinations the keys of indexes have, where extended statistics are on just these columns.

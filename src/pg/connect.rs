@@ -146,18 +146,40 @@ impl Target {
                 return Err(Error::Interrupted);
             }
             match self.connect_host(host).await {
-                Ok((client, route)) => return self.session(client, route, host, access, interrupt).await,
+                Ok((client, route)) => {
+                    return self.session(client, route, &host.label, access, interrupt).await;
+                }
                 Err(error) => last = Some(error),
             }
         }
         Err(last.expect("a target has a host"))
     }
 
+    /// Opens a session by the way that led an earlier one to its server, which `label` names: no other host is asked.
+    pub(super) async fn connect_by(
+        &self,
+        route: Route,
+        label: &str,
+        access: Access,
+        interrupt: &Interrupt,
+    ) -> Result<Connection> {
+        let opening = open(&route.config, route.tls.clone());
+        let client = match tokio::time::timeout(self.connect_timeout, opening).await {
+            Ok(Ok(client)) => client,
+            Ok(Err(source)) => return Err(Error::Connect { target: label.to_owned(), source }),
+            Err(_) => {
+                let timeout = self.connect_timeout;
+                return Err(Error::ConnectTimeout { target: label.to_owned(), timeout });
+            }
+        };
+        self.session(client, route, label, access, interrupt).await
+    }
+
     async fn session(
         &self,
         client: Client,
         route: Route,
-        host: &Host,
+        label: &str,
         access: Access,
         interrupt: &Interrupt,
     ) -> Result<Connection> {
@@ -170,13 +192,13 @@ impl Target {
         let version = u32::try_from(version).unwrap_or(0);
         if version < OLDEST_VERSION {
             let version = row.try_get("version").map_err(read)?;
-            return Err(Error::TooOld { target: host.label.clone(), version });
+            return Err(Error::TooOld { target: label.to_owned(), version });
         }
         Ok(Connection {
             client,
             version,
             is_standby: row.try_get("is_standby").map_err(read)?,
-            label: host.label.clone(),
+            label: label.to_owned(),
             route,
             registration,
         })

@@ -498,6 +498,31 @@ fn nothing_is_dropped_when_its_cover_is_gone() {
 }
 
 #[test]
+fn an_index_that_is_scanned_again_is_kept() {
+    let database = events();
+    database.execute("CREATE INDEX quiet ON events (user_id)");
+    // The audit says so once counters are old enough, a redesign of what no statement asks for.
+    let plan = r#"{ "findings": [{ "change": { "action": "drop", "size_bytes": 0, "covered_by": [],
+        "index": { "schema": "public", "table": "events", "name": "quiet", "n_scans": 0,
+                   "definition": "CREATE INDEX quiet ON public.events USING btree (user_id)" } } }] }"#;
+    database.execute("SET enable_seqscan = off; SELECT FROM events WHERE user_id = 1");
+    let n_scans = "SELECT idx_scan FROM pg_stat_user_indexes WHERE indexrelname = 'quiet'";
+    while database.value(n_scans) == "0" {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let run = saved(plan).on(&database).exits(1);
+    assert!(run.stderr.contains("it is scanned again"), "{}", run.stderr);
+    assert_eq!(all_indexes(&database), ["quiet"]);
+    // As if nothing had.
+    database.execute("SELECT pg_stat_reset()");
+    while database.value(n_scans) != "0" {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    saved(plan).on(&database).succeeds();
+    assert!(all_indexes(&database).is_empty());
+}
+
+#[test]
 fn saved_advice_is_checked_as_well() {
     let database = events();
     database.execute("CREATE INDEX old ON events (user_id); CREATE INDEX other ON events (id)");

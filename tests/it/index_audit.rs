@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::net::{TcpListener, TcpStream};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -24,6 +24,16 @@ struct Report {
     counted_s: Option<f64>,
     replicas: Vec<Replica>,
     unseen: Vec<String>,
+    unproven: Option<Unproven>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "reading them checks that they are there")]
+struct Unproven {
+    indexes: Vec<Value>,
+    reason: String,
+    wait_s: Option<f64>,
 }
 
 #[derive(Deserialize)]
@@ -287,6 +297,31 @@ fn a_fix_ends_its_finding_and_undo_puts_the_index_back() {
     assert_eq!(index_definitions(&database), before);
 }
 
+/// What `pg_get_indexdef` does not say is put back as well.
+#[test]
+fn undo_puts_comments_and_statistics_back() {
+    let database = Database::create();
+    database.execute(
+        "CREATE TABLE t (id int PRIMARY KEY, note text);
+         INSERT INTO t SELECT i, 'n' || i FROM generate_series(1, 1000) AS i;
+         CREATE INDEX t_lower ON t (lower(note));
+         ALTER INDEX t_lower ALTER COLUMN 1 SET STATISTICS 50;
+         COMMENT ON INDEX t_lower IS 'it''s by hand';
+         CREATE INDEX t_lower_id ON t (lower(note), id);
+         ANALYZE t",
+    );
+    let state = "SELECT pg_get_indexdef(c.oid) || a.attstattarget || obj_description(c.oid, 'pg_class')
+                        || (SELECT count(*) FROM pg_stats WHERE tablename = 't_lower')
+                 FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+                 WHERE c.relname = 't_lower'";
+    let before = database.value(state);
+    let report = audit(&database, &["--only", "redundant-index"]);
+    assert_eq!(ids(&report), ["redundant-index public.t.t_lower"]);
+    run(&database, report.findings[0].fix_sql.as_deref().unwrap());
+    run(&database, report.findings[0].undo_sql.as_deref().unwrap());
+    assert_eq!(database.value(state), before);
+}
+
 #[test]
 fn the_table_is_for_people_and_files_are_for_ci() {
     let database = with_defects();
@@ -447,6 +482,23 @@ fn scans_on_a_replica_count() {
     assert_eq!(ids(&report), [""; 0]);
     assert_eq!(report.replicas.len(), 1);
     assert!(report.replicas[0].counted_s.is_some());
+}
+
+/// A database that was just made has one note, and nothing that ends a CI job.
+#[test]
+fn young_counters_make_one_note() {
+    let database = Database::create();
+    database.execute(
+        "CREATE TABLE t (a int PRIMARY KEY, b int, c int); CREATE INDEX t_b ON t (b); CREATE INDEX t_c ON t (c)",
+    );
+    let report = audit(&database, &[]);
+    assert_eq!(ids(&report), [""; 0]);
+    let unproven = report.unproven.expect("counters are as young as the server");
+    let names: Vec<_> = unproven.indexes.iter().map(|index| index["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["t_b", "t_c"]);
+    let text = perfkit(&["index", "audit"]).on(&database).succeeds().stdout;
+    assert!(text.contains("2 indexes were not scanned, which proves nothing: "), "{text}");
+    assert!(audit(&database, &["--ignore", "unused-index"]).unproven.is_none());
 }
 
 #[test]
@@ -652,6 +704,29 @@ fn many_tables_are_read_in_two_sessions() {
         ]
     );
     assert_eq!((report.tables, report.indexes), (1100, 4));
+
+    // The second session goes to the server that answered the first one, and asks no other host again.
+    let (mute, n_asked, is_over) =
+        (TcpListener::bind("127.0.0.1:0").unwrap(), AtomicUsize::new(0), AtomicBool::new(false));
+    let address = mute.local_addr().unwrap();
+    let hosts = database.url.replace("host=", "host=127.0.0.1,");
+    let url = hosts.replace("port=", &format!("port={},", address.port())) + "&sslmode=disable";
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            loop {
+                drop(mute.accept());
+                if is_over.load(Ordering::SeqCst) {
+                    break;
+                }
+                n_asked.fetch_add(1, Ordering::SeqCst);
+            }
+        });
+        let finished = perfkit(&["index", "audit", "--only", "duplicate-index"]).on(&Database { url }).run();
+        is_over.store(true, Ordering::SeqCst);
+        drop(TcpStream::connect(address));
+        assert_eq!(finished.status, 1, "{}", finished.stderr);
+    });
+    assert_eq!(n_asked.load(Ordering::SeqCst), 1);
 }
 
 #[test]

@@ -339,7 +339,7 @@ impl<'a> Undoer<'a> {
     /// INVALID index may be theirs, so that their end is waited for.
     async fn may_drop(&self, step: &Step, statement: &Statement) -> Result<bool> {
         let Some(index) = dropped(step, &statement.sql) else { return Ok(true) };
-        let seen = Seen { index: index.clone(), definition: None };
+        let seen = Seen { index: index.clone(), definition: None, n_scans: None };
         let goals = [Goal::Drop { index: seen, covered_by: Vec::new() }];
         let mut watcher = Watcher::new(self.context, one_line(&statement.sql));
         let mut first_oid = None;

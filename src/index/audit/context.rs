@@ -5,8 +5,9 @@ use std::collections::{HashMap, HashSet};
 
 use super::asked::Asked;
 use super::{Change, Options, Seen, Subject};
-use crate::catalog::{Index, Table, TableKind};
+use crate::catalog::{Attached, Index, Table, TableKind};
 use crate::index::change::name::{self, Taken};
+use crate::index::change::script;
 use crate::query::Write;
 
 /// What a rule is given.
@@ -18,7 +19,7 @@ pub(super) struct Context<'a> {
     indexes: HashMap<u32, (&'a Table, &'a Index)>,
     /// The partitions of each partitioned table, and the indexes attached to each index of such a table.
     partitions: HashMap<u32, Vec<&'a Table>>,
-    attached: HashMap<u32, Vec<&'a Index>>,
+    attached: Attached<'a>,
     /// Scans on other servers, by the index's oid.
     replica_scans: HashMap<u32, u64>,
     /// What the workload's statements ask of each table and write to it, each with its share of the calls, by the table's oid.
@@ -31,18 +32,6 @@ pub(super) struct Context<'a> {
 impl<'a> Context<'a> {
     pub(super) fn new(subject: &'a Subject<'a>, options: &'a Options) -> Self {
         let tables = &subject.catalog.tables;
-        let mut partitions: HashMap<u32, Vec<&Table>> = HashMap::new();
-        let mut attached: HashMap<u32, Vec<&Index>> = HashMap::new();
-        for table in tables {
-            if let Some((parent, _)) = &table.partition_of {
-                partitions.entry(*parent).or_default().push(table);
-            }
-            for index in &table.indexes {
-                if let Some(parent) = index.parent {
-                    attached.entry(parent).or_default().push(index);
-                }
-            }
-        }
         let mut replica_scans: HashMap<u32, u64> = HashMap::new();
         for (index, n_scans) in subject.evidence.replicas.iter().flat_map(|replica| &replica.n_scans) {
             *replica_scans.entry(*index).or_default() += n_scans;
@@ -67,8 +56,8 @@ impl<'a> Context<'a> {
             options,
             tables: tables.iter().map(|table| (table.oid, table)).collect(),
             indexes: indexes.map(|(table, index)| (index.oid, (table, index))).collect(),
-            partitions,
-            attached,
+            partitions: subject.catalog.partitions(),
+            attached: subject.catalog.attached(),
             replica_scans,
             uses,
             writes,
@@ -85,6 +74,11 @@ impl<'a> Context<'a> {
     pub(super) fn drop(&self, table: &Table, index: &Index) -> Change {
         let size_bytes = self.size_bytes(index);
         Change::Drop { index: Seen::of(table, index), size_bytes, covered_by: Vec::new() }
+    }
+
+    /// Returns the statements that bring an index back, once it was dropped.
+    pub(super) fn restoration(&self, table: &Table, index: &Index) -> Vec<String> {
+        script::restoration(table, index, &self.subject.evidence.storage, &self.partitions)
     }
 
     /// Returns a name for an index that no relation and no other fix has.
@@ -162,7 +156,7 @@ impl<'a> Context<'a> {
 
     /// Bytes of an index, of a partitioned one with all that is attached to it.
     pub(super) fn size_bytes(&self, index: &Index) -> u64 {
-        index.size_bytes + self.attached(index).iter().map(|it| self.size_bytes(it)).sum::<u64>()
+        index.tree_bytes(&self.attached)
     }
 
     /// 8 kB pages of a table, of a partitioned one with all its partitions.

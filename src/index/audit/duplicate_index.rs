@@ -9,7 +9,7 @@
 //! unique, scanned most, smaller, older. Of two equal indexes the planner takes the newer one, so that the other looks unused: both may never go.
 
 use super::cover::{Cover, cover, protection, rank};
-use super::{Context, Finding, Fix, Observation, Severity, build_concurrently};
+use super::{Context, Finding, Fix, Observation, Severity};
 use crate::catalog::{Index, Table, TableKind};
 use crate::query::quote;
 use crate::unit;
@@ -60,7 +60,7 @@ fn observation(context: &Context, table: &Table, index: &Index, stays: &Index) -
                 .to_owned(),
         ),
         Some(_) if is_free_constraint(table, index) => (
-            drop_constraint(table, index),
+            drop_constraint(context, table, index),
             "Drop its constraint: no foreign key relies on it, and the other one forbids the same."
                 .to_owned(),
         ),
@@ -100,21 +100,16 @@ fn is_free_constraint(table: &Table, index: &Index) -> bool {
 }
 
 /// Of a partitioned table the way back would block writers: a person should plan that.
-fn drop_constraint(table: &Table, index: &Index) -> Option<Fix> {
+fn drop_constraint(context: &Context, table: &Table, index: &Index) -> Option<Fix> {
     let constraint = table.constraints.iter().find(|own| own.index == Some(index.oid))?;
     if table.kind == TableKind::Partitioned {
         return None;
     }
     let qualified = quote::qualified(&table.schema, &table.name);
     let name = quote::identifier(&constraint.name);
-    let timing = constraint.definition.find("DEFERRABLE").map_or("", |at| &constraint.definition[at..]);
-    let add = format!(
-        "ALTER TABLE {qualified} ADD CONSTRAINT {name} UNIQUE USING INDEX {} {timing}",
-        quote::identifier(&index.name)
-    );
     Some(Fix::Statements {
         sql: vec![format!("ALTER TABLE {qualified} DROP CONSTRAINT {name}")],
-        undo_sql: vec![build_concurrently(&index.definition), add.trim_end().to_owned()],
+        undo_sql: context.restoration(table, index),
     })
 }
 

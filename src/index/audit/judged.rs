@@ -6,6 +6,8 @@ use super::cover::protection;
 use super::unused_index::{Support, support};
 use super::{Context, Finding, Fix, Observation, Severity};
 use crate::catalog::{Activity, ColumnStatistics, Index, IndexKey, Table, TableKind};
+use crate::index::change::record::StatisticsTarget;
+use crate::index::change::script::analysis;
 use crate::index::change::{Change, Seen};
 use crate::index::{Definition, Key, Measures, build_concurrently, drop_index, estimate, estimate_tree};
 use crate::query::words::{Lexeme, lexemes, unquoted};
@@ -21,7 +23,7 @@ const MAX_MODIFIED_SHARE: f64 = 0.2;
 /// An index that is valid and that nobody builds at this moment, with its table.
 #[derive(Clone, Copy)]
 pub(super) struct Judged<'a> {
-    context: &'a Context<'a>,
+    pub(super) context: &'a Context<'a>,
     pub(super) table: &'a Table,
     pub(super) index: &'a Index,
     /// Of the table, with its partitions.
@@ -161,9 +163,8 @@ impl<'a> Judged<'a> {
     /// The index as something that can be changed, with its storage parameters, tablespace and operator classes; `None` when it is of a kind that cannot be said.
     pub(super) fn definition(&self) -> Option<Definition> {
         let mut definition = Definition::existing(&self.table.schema, &self.table.name, self.index)?;
-        let tablespaces = &self.context.subject.evidence.tablespaces;
-        let placed = tablespaces.iter().find(|(oid, _)| *oid == self.index.oid);
-        definition.tablespace = placed.map(|(_, name)| name.clone());
+        definition.tablespace =
+            self.context.subject.evidence.storage.tablespaces.get(&self.index.oid).cloned();
         for key in &mut definition.keys {
             if let Operand::Expression { sql, columns } = &mut key.operand {
                 *columns = named_columns(sql, self.table);
@@ -218,36 +219,31 @@ impl<'a> Judged<'a> {
     /// The statements that replace an index whose expressions have statistics targets of their own, which no CREATE INDEX
     /// says; `None` where none of them stays.
     fn replace_by_hand(&self, definition: &Definition) -> Option<Fix> {
-        let targets = &self.context.subject.evidence.statistics_targets;
-        let (_, targets) = targets.iter().find(|(oid, _)| *oid == self.index.oid)?;
+        let targets = self.context.subject.evidence.storage.statistics_targets.get(&self.index.oid)?;
         let number_of = |sql: &String| {
             let is_it =
                 |key: &Key| matches!(&key.operand, Operand::Expression { sql: own, .. } if own == sql);
             definition.keys.iter().position(is_it).map(|at| at + 1)
         };
-        let kept = targets.iter().filter_map(|(number, target)| {
-            let expression = self.index.keys.get(number.checked_sub(1)?)?.expression.as_ref()?;
+        let kept = targets.iter().filter_map(|StatisticsTarget { column, target }| {
+            let expression = self.index.keys.get(usize::from(column.checked_sub(1)?))?.expression.as_ref()?;
             Some((number_of(expression)?, *target))
         });
-        let kept: Vec<(usize, i32)> = kept.collect();
+        let kept: Vec<(usize, u16)> = kept.collect();
         if kept.is_empty() || self.table.kind == TableKind::Partitioned {
             return None;
         }
         let schema = &self.table.schema;
         let name = self.context.free_name(schema, &definition.name());
-        let set = |index: &str, targets: &[(usize, i32)]| {
-            let index = quote::qualified(schema, index);
-            let set = targets.iter().map(|(number, target)| {
-                format!("ALTER INDEX {index} ALTER COLUMN {number} SET STATISTICS {target}")
-            });
-            let analyze = format!("ANALYZE {}", quote::qualified(schema, &self.table.name));
-            set.chain([analyze]).collect::<Vec<_>>()
-        };
+        let qualified = quote::qualified(schema, &name);
+        let set = kept.iter().map(|(number, target)| {
+            format!("ALTER INDEX {qualified} ALTER COLUMN {number} SET STATISTICS {target}")
+        });
         let mut sql = vec![build_concurrently(&definition.ddl_named(&name))];
-        sql.extend(set(&name, &kept));
+        sql.extend(set);
+        sql.extend(analysis(definition));
         sql.push(drop_index(schema, &self.index.name, false));
-        let mut undo_sql = vec![build_concurrently(&self.index.definition)];
-        undo_sql.extend(set(&self.index.name, targets));
+        let mut undo_sql = self.context.restoration(self.table, self.index);
         undo_sql.push(drop_index(schema, &name, false));
         Some(Fix::Statements { sql, undo_sql })
     }

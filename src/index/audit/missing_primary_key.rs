@@ -8,7 +8,7 @@
 //! Condition: no PRIMARY KEY on an ordinary or partitioned table (a partition is judged by its parent), or replica
 //! identity `i` without an index of that mark; there is no threshold. Empty tables are a note.
 
-use super::{Context, Finding, Fix, Observation, Severity, build_concurrently};
+use super::{Context, Finding, Fix, Observation, Severity};
 use crate::catalog::{Index, IndexKey, Table, TableKind};
 use crate::query::quote;
 
@@ -18,10 +18,10 @@ pub(super) fn check(context: &Context) -> Vec<Observation> {
     let judged = |table: &&Table| {
         matches!(table.kind, TableKind::Ordinary | TableKind::Partitioned) && table.partition_of.is_none()
     };
-    context.tables().filter(judged).filter_map(observation).collect()
+    context.tables().filter(judged).filter_map(|table| observation(context, table)).collect()
 }
 
-fn observation(table: &Table) -> Option<Observation> {
+fn observation(context: &Context, table: &Table) -> Option<Observation> {
     let lost_identity =
         table.replica_identity == 'i' && !table.indexes.iter().any(|index| index.is_replica_identity);
     let relation = quote::qualified(&table.schema, &table.name);
@@ -59,10 +59,9 @@ fn observation(table: &Table) -> Option<Observation> {
                 sql: vec![format!(
                     "ALTER TABLE {relation} ADD CONSTRAINT {name} PRIMARY KEY USING INDEX {name}"
                 )],
-                undo_sql: vec![
-                    format!("ALTER TABLE {relation} DROP CONSTRAINT {name}"),
-                    build_concurrently(&index.definition),
-                ],
+                undo_sql: std::iter::once(format!("ALTER TABLE {relation} DROP CONSTRAINT {name}"))
+                    .chain(context.restoration(table, index))
+                    .collect(),
             });
             let remedy = if index.is_constraint {
                 format!(
@@ -138,13 +137,16 @@ mod tests {
 
     #[test]
     fn takes_a_unique_index() {
-        let unique = |keys: &[&str]| Index { is_unique: true, ..index("t_key", keys) };
+        let comment = Some("as ORMs name rows".to_owned());
+        let unique =
+            |keys: &[&str]| Index { is_unique: true, comment: comment.clone(), ..index("t_key", keys) };
         let told = Some((Severity::Medium, "t has no primary key, nor a replica identity"));
         let fix = check_table(with(vec![unique(&["id", "email"])]), told);
         let sql = vec!["ALTER TABLE public.t ADD CONSTRAINT t_key PRIMARY KEY USING INDEX t_key".to_owned()];
         let undo_sql = vec![
             "ALTER TABLE public.t DROP CONSTRAINT t_key".to_owned(),
             "CREATE UNIQUE INDEX CONCURRENTLY t_key ON public.t USING btree (id, email)".to_owned(),
+            "COMMENT ON INDEX public.t_key IS 'as ORMs name rows'".to_owned(),
         ];
         assert_eq!(fix, Some(Fix::Statements { sql, undo_sql }));
         for other in [

@@ -37,7 +37,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
-use super::build_concurrently;
+use super::change::record::Storage;
 use super::change::{Change, IndexName, Seen};
 use crate::catalog::{Catalog, Index, Table};
 use crate::query::index_ddl::index_ddl;
@@ -48,6 +48,8 @@ use context::Context;
 
 /// The rule whose findings can be measured.
 pub(crate) const BLOATED_INDEX: &str = bloated_index::RULE;
+/// The rule that needs counters which have counted for long enough ([`unproven`]).
+pub(crate) const UNUSED_INDEX: &str = unused_index::RULE;
 
 /// How long counters must have counted before they prove anything: a week holds every day's and every weekend's jobs
 /// (pgdoctor's limit).
@@ -127,11 +129,7 @@ pub(crate) struct Evidence {
     /// Indexes that somebody builds at this moment, by oid (`pg_stat_progress_create_index`).
     pub(crate) in_progress: Vec<u32>,
     pub(crate) sequences: Vec<Sequence>,
-    /// The tablespace of indexes that are not in the database's own, by oid.
-    pub(crate) tablespaces: Vec<(u32, String)>,
-    /// The statistics targets that the keys of an index have of their own (ALTER INDEX … SET STATISTICS), by its oid, each with
-    /// the key's number from 1.
-    pub(crate) statistics_targets: Vec<(u32, Vec<(usize, i32)>)>,
+    pub(crate) storage: Storage,
     /// Share of wasted bytes that `pgstattuple` measured, by the index's oid; 0 to 1.
     pub(crate) measured_bloat: Vec<(u32, f64)>,
     /// Number of different combinations of an index's keys, by its oid, where extended statistics (`ndistinct`) tell it.
@@ -162,6 +160,16 @@ pub(crate) struct Sequence {
     pub(crate) max_value: i64,
     pub(crate) increment: i64,
     pub(crate) cycles: bool,
+}
+
+/// Indexes without a scan, of which nobody can say yet whether they are unused.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Unproven {
+    pub(crate) indexes: Vec<IndexName>,
+    /// Why, as a clause.
+    pub(crate) reason: String,
+    /// When the counters will be old enough, in seconds; `None` where their age is not known.
+    pub(crate) wait_s: Option<f64>,
 }
 
 /// What to leave out.
@@ -290,6 +298,29 @@ pub(crate) fn of_unknown_bloat(subject: &Subject, options: &Options) -> Vec<Inde
     let mut unknown = bloated_index::unknown(&Context::new(subject, options));
     unknown.retain(|index| options.is_audited(&index.schema));
     unknown
+}
+
+/// Returns the indexes that look unused to counters which are too young to prove it; `None` where they are old enough, or no
+/// index looks so.
+pub(crate) fn unproven(subject: &Subject, options: &Options) -> Option<Unproven> {
+    let context = Context::new(subject, options);
+    let (mut indexes, reason) = unused_index::unproven(&context)?;
+    indexes.retain(|(table, index)| {
+        options.is_audited(&table.schema) && context.size_bytes(index) >= options.min_size_bytes
+    });
+    let wait_s = context.counted_s().map(|counted_s| options.min_counted_s - counted_s);
+    let indexes: Vec<IndexName> = indexes.iter().map(|(table, index)| IndexName::of(table, index)).collect();
+    (!indexes.is_empty()).then_some(Unproven { indexes, reason, wait_s })
+}
+
+/// Returns why this server's counters do not prove that an index is not used; `None` where they are old enough.
+pub(crate) fn doubt_of_counters(catalog: &Catalog) -> Option<String> {
+    let is_counted = |table: &Table| table.indexes.iter().all(|index| index.usage.is_some());
+    if catalog.tables.iter().all(is_counted) {
+        unused_index::youth(catalog.counted_s, MIN_COUNTED_S)
+    } else {
+        Some("track_counts is off".to_owned())
+    }
 }
 
 /// Returns what is wrong, the gravest first, then what frees the most.

@@ -269,6 +269,7 @@ mod tests {
     use super::super::{Change, Fix};
     use super::*;
     use crate::catalog::IndexUsage;
+    use crate::index::change::record::StatisticsTarget;
 
     const BY_USER: &str = "SELECT * FROM t WHERE user_id = $1 AND created_at > $2";
     const BY_TIME: &str = "SELECT * FROM t WHERE created_at > $1";
@@ -340,7 +341,7 @@ mod tests {
             ..index("i", &["created_at", "user_id", "kind collate C"])
         };
         let mut fixture = visits(vec![stored]).asking(&[BY_USER]);
-        fixture.evidence.tablespaces = vec![(7, "other".into()), (101, "fast".into())];
+        fixture.evidence.storage.tablespaces = [(7, "other".into()), (101, "fast".into())].into();
         assert_eq!(
             ddl(&fixture),
             "CREATE INDEX t_user_id_created_at_kind_c_include_id_idx ON public.t (user_id, created_at, kind COLLATE \"C\") \
@@ -358,9 +359,10 @@ mod tests {
         indexed.statistics = vec![("lower".into(), values(9.0, &[]))];
         let mut fixture = visits(vec![indexed]).asking(&[BY_USER]);
         let replaced = "high: create t (user_id, created_at, lower(kind)) for t_user_id_created_at_lower_idx";
-        fixture.evidence.statistics_targets = vec![(7, vec![(3, 500)])];
+        let target = vec![StatisticsTarget { column: 3, target: 500 }];
+        fixture.evidence.storage.statistics_targets = [(7, target.clone())].into();
         fixture.check_verdict(check, replaced);
-        fixture.evidence.statistics_targets = vec![(101, vec![(3, 500)])];
+        fixture.evidence.storage.statistics_targets = [(101, target)].into();
         let name = "t_user_id_created_at_lower_kind_idx";
         fixture.check_verdict(
             check,

@@ -15,7 +15,7 @@
 
 use super::judged::{self, Cure, Judged, Verdict};
 use super::unused_index::QUIET_S;
-use super::{Context, Fix, Observation, Severity, build_concurrently};
+use super::{Context, Fix, Observation, Severity};
 use crate::catalog::TableKind;
 use crate::index::drop_index;
 use crate::unit;
@@ -78,7 +78,8 @@ fn observe(context: &Context, judged: &Judged, counted_s: f64) -> Option<Observa
         Cure::default()
     } else {
         let sql = drop_index(&judged.table.schema, &index.name, false);
-        let fix = Fix::Statements { sql: vec![sql], undo_sql: vec![build_concurrently(&index.definition)] };
+        let fix =
+            Fix::Statements { sql: vec![sql], undo_sql: judged.context.restoration(judged.table, index) };
         judged.take(fix, size_bytes)
     };
     Some(judged.observe(Verdict { rule: RULE, severity: Severity::Low, message, remedy }, cure))

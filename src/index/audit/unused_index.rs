@@ -6,9 +6,9 @@
 //!
 //! Condition: no scan on this server and all given replicas, or, from PostgreSQL 16 on, none for [`QUIET_S`]; valid; not
 //! unique, because checks of uniqueness do not count as scans; needed by nothing else ([`protection`]). What is
-//! duplicate or redundant is said there. No fix is offered
-//! - while the counters are younger than `Options::min_counted_s` or nobody knows how old they are: a restore, a reset or
-//!   a crash makes every index look unused;
+//! duplicate or redundant is said there. While the counters are younger than `Options::min_counted_s` or nobody knows how old
+//! they are, an index without a scan is no finding: a restore, a reset or a crash makes every index look so ([`unproven`]).
+//! No fix is offered
 //! - while none of the servers is the primary: standbys do not see what it does;
 //! - where it alone serves a foreign key: nobody has deleted parents yet.
 //!
@@ -16,9 +16,7 @@
 
 use super::cover::protection;
 use super::serving::{foreign_keys, serves};
-use super::{
-    Context, Finding, Fix, Observation, Severity, build_concurrently, duplicate_index, redundant_index,
-};
+use super::{Change, Context, Finding, Fix, Observation, Severity, duplicate_index, redundant_index};
 use crate::catalog::{Index, Table, TableKind};
 use crate::index::change::name::shortened;
 use crate::index::drop_index;
@@ -48,15 +46,37 @@ pub(super) fn check(context: &Context) -> Vec<Observation> {
         if silent.is_empty() {
             continue;
         }
-        let mut told: Vec<u32> =
-            duplicate_index::duplicates(context, table).iter().map(|(index, _)| index.oid).collect();
-        let redundant = redundant_index::of_table(context, table).into_iter();
-        told.extend(redundant.filter(|it| it.finding.fix.is_some()).flat_map(|it| it.changes));
+        let told = told(context, table);
         for (index, silence) in silent.into_iter().filter(|(index, _)| !told.contains(&index.oid)) {
             found.push(observation(context, table, index, silence));
         }
     }
     found
+}
+
+/// Returns the indexes that nothing has scanned, where the counters are too young for that to be a finding, and why they are.
+pub(super) fn unproven<'a>(context: &Context<'a>) -> Option<(Vec<(&'a Table, &'a Index)>, String)> {
+    let reason = youth(context.counted_s(), context.options.min_counted_s)?;
+    let mut found = Vec::new();
+    for table in context.tables() {
+        let is_unscanned = |index: &&Index| may_go(context, index) && context.n_scans(index) == Some(0);
+        let unscanned: Vec<&Index> = table.indexes.iter().filter(is_unscanned).collect();
+        if unscanned.is_empty() {
+            continue;
+        }
+        let told = told(context, table);
+        let untold = unscanned.into_iter().filter(|index| !told.contains(&index.oid));
+        found.extend(untold.map(|index| (table, index)));
+    }
+    Some((found, reason))
+}
+
+/// The indexes of a table that other rules speak of, by oid.
+fn told(context: &Context, table: &Table) -> Vec<u32> {
+    let duplicates = duplicate_index::duplicates(context, table);
+    let redundant = redundant_index::of_table(context, table).into_iter();
+    let redundant = redundant.filter(|it| it.finding.fix.is_some()).flat_map(|it| it.changes);
+    duplicates.iter().map(|(index, _)| index.oid).chain(redundant).collect()
 }
 
 /// The indexes of a table that certainly nothing needs, by oid.
@@ -70,24 +90,25 @@ pub(super) fn proven(context: &Context, table: &Table) -> Vec<u32> {
 }
 
 fn silent<'a>(context: &Context, table: &'a Table) -> impl Iterator<Item = (&'a Index, Silence)> {
-    let may_go = |index: &&Index| context.is_usable(index) && !index.is_unique && protection(index).is_none();
+    let may_go = |index: &&Index| may_go(context, index);
     table.indexes.iter().filter(may_go).filter_map(|index| Some((index, silence(context, index)?)))
+}
+
+fn may_go(context: &Context, index: &Index) -> bool {
+    context.is_usable(index) && !index.is_unique && protection(index).is_none()
 }
 
 fn silence(context: &Context, index: &Index) -> Option<Silence> {
     let n_scans = context.n_scans(index)?;
     let usage = index.usage?;
     if n_scans == 0 {
-        let doubt = match context.counted_s() {
-            None => Some("nobody knows since when the counters count".to_owned()),
-            Some(counted_s) if counted_s < context.options.min_counted_s => {
-                Some(format!("the counters are only {} old", days(counted_s)))
-            }
-            Some(_) => context.unseen_primary(),
-        };
-        let since = match context.counted_s() {
-            Some(counted_s) if doubt.is_none() => format!("was not scanned in {}", days(counted_s)),
-            _ => "was not scanned".to_owned(),
+        let counted_s = context
+            .counted_s()
+            .filter(|_| youth(context.counted_s(), context.options.min_counted_s).is_none())?;
+        let doubt = context.unseen_primary();
+        let since = match &doubt {
+            None => format!("was not scanned in {}", days(counted_s)),
+            Some(_) => "was not scanned".to_owned(),
         };
         return Some(Silence { since, doubt });
     }
@@ -102,6 +123,17 @@ fn silence(context: &Context, index: &Index) -> Option<Silence> {
         ),
         doubt: context.unseen_primary(),
     })
+}
+
+/// Returns why counters that have counted for so long prove nothing; `None` where they are old enough.
+pub(super) fn youth(counted_s: Option<f64>, min_counted_s: f64) -> Option<String> {
+    match counted_s {
+        None => Some("nobody knows since when the counters count".to_owned()),
+        Some(counted_s) if counted_s < min_counted_s => {
+            Some(format!("the counters are only {} old", days(counted_s)))
+        }
+        Some(_) => None,
+    }
 }
 
 /// An age in its largest unit.
@@ -179,7 +211,11 @@ fn fix(context: &Context, table: &Table, index: &Index) -> (Fix, String) {
     // Statistics of expressions are hidden from all but the owner, so that none in sight means nothing. Of a partitioned table
     // the partitions have them, and they go with their indexes: that is for the undo to bring back.
     if expressions.is_empty() || table.kind == TableKind::Partitioned {
-        return (Fix::Change(context.drop(table, index)), format!("Drop it, {caution}."));
+        let mut change = context.drop(table, index);
+        if let Change::Drop { index: seen, .. } = &mut change {
+            seen.n_scans = index.usage.map(|usage| usage.n_scans);
+        }
+        return (Fix::Change(change), format!("Drop it, {caution}."));
     }
     let relation = quote::qualified(&table.schema, &table.name);
     let names: Vec<String> = (1..=expressions.len())
@@ -192,7 +228,7 @@ fn fix(context: &Context, table: &Table, index: &Index) -> (Fix, String) {
         .collect();
     sql.push(format!("ANALYZE {relation}"));
     sql.push(drop_index(&table.schema, &index.name, false));
-    let mut undo_sql = vec![build_concurrently(&index.definition)];
+    let mut undo_sql = context.restoration(table, index);
     undo_sql.extend(names.iter().map(|name| format!("DROP STATISTICS {name}")));
     let remedy = format!(
         "Drop it, {caution}; its statistics of {} shape estimates, so that CREATE STATISTICS has to keep them.",
@@ -209,8 +245,8 @@ fn statistics_name(index: &str, number: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Replica;
     use super::super::fixture::{DAY_S, Fixture, foreign_key, index, never_scanned, owned, table};
-    use super::super::{Change, Replica};
     use super::*;
     use crate::catalog::IndexUsage;
 
@@ -242,25 +278,35 @@ mod tests {
     /// Trap 13: young counters, and those of which nobody knows the age (a crash zeroes them).
     #[test]
     fn counters_must_be_old_enough() {
-        let mut fixture = silent();
+        let check_unproven = |fixture: &Fixture, expected: Option<&str>| {
+            let subject = fixture.subject();
+            let unproven = unproven(&Context::new(&subject, &fixture.options));
+            assert_eq!(unproven.as_ref().map(|(_, reason)| reason.as_str()), expected);
+            if let Some((indexes, _)) = unproven {
+                let names: Vec<&str> = indexes.iter().map(|(_, index)| index.name.as_str()).collect();
+                assert_eq!(names, ["x"]);
+                check_fixture(fixture, &[]);
+            }
+        };
+        let scanned = index("y", &["id"]);
+        let same = never_scanned(index("z", &["id"]));
+        let key = owned(never_scanned(index("t_pkey", &["id", "a"])));
+        let mut fixture = fixture(vec![never_scanned(index("x", &["a"])), scanned, same, key]);
+        check_unproven(&fixture, None);
         fixture.evidence.counted_s = Some(6.5 * DAY_S);
-        check_fixture(
-            &fixture,
-            &[("x (30 MB) was not scanned, but the counters are only 6 days old", false)],
-        );
+        check_unproven(&fixture, Some("the counters are only 6 days old"));
         fixture.options.min_counted_s = DAY_S;
+        check_unproven(&fixture, None);
         check_fixture(&fixture, &[("x (30 MB) was not scanned in 6 days", true)]);
         fixture.options.min_counted_s = 7.0 * DAY_S;
         for (counted_s, age) in
             [(DAY_S, "1 day"), (7_300.0, "2 hours"), (3_599.0, "59 minutes"), (5.0, "5 seconds")]
         {
             fixture.evidence.counted_s = Some(counted_s);
-            let told = format!("x (30 MB) was not scanned, but the counters are only {age} old");
-            check_fixture(&fixture, &[(&told, false)]);
+            check_unproven(&fixture, Some(&format!("the counters are only {age} old")));
         }
         fixture.evidence.counted_s = None;
-        let told = "x (30 MB) was not scanned, but nobody knows since when the counters count";
-        check_fixture(&fixture, &[(told, false)]);
+        check_unproven(&fixture, Some("nobody knows since when the counters count"));
     }
 
     /// Trap 14.
@@ -277,8 +323,9 @@ mod tests {
         fixture.evidence.replicas = vec![replica.clone()];
         check_fixture(&fixture, &[("x (30 MB) was not scanned in 9 days here and on 1 replica", true)]);
         fixture.evidence.replicas.push(Replica { counted_s: Some(DAY_S), ..replica.clone() });
-        let told = "x (30 MB) was not scanned here and on 2 replicas, but the counters are only 1 day old";
-        check_fixture(&fixture, &[(told, false)]);
+        check_fixture(&fixture, &[]);
+        fixture.evidence.replicas[1].counted_s = Some(8.0 * DAY_S);
+        check_fixture(&fixture, &[("x (30 MB) was not scanned in 8 days here and on 2 replicas", true)]);
         fixture.evidence.replicas[1].n_scans = vec![(oid, 3)];
         check_fixture(&fixture, &[]);
     }
@@ -395,6 +442,7 @@ mod tests {
         ];
         let undo_sql = [
             "CREATE INDEX CONCURRENTLY t_lower_idx ON public.t USING btree (lower(email))",
+            "ANALYZE public.t",
             "DROP STATISTICS public.t_lower_idx_stat",
         ];
         let owned = |texts: &[&str]| texts.iter().map(|it| (*it).to_owned()).collect();

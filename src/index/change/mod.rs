@@ -65,16 +65,19 @@ pub(crate) struct Seen {
     /// As `pg_get_indexdef` wrote it; `None` stands for whatever has the name.
     #[serde(default)]
     pub(crate) definition: Option<String>,
+    /// How often it had been scanned, of one that goes because nothing scans it: new scans speak for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) n_scans: Option<u64>,
 }
 
 impl Seen {
     pub(crate) fn of(table: &Table, index: &Index) -> Self {
-        Self { index: IndexName::of(table, index), definition: Some(index.definition.clone()) }
+        Self { index: IndexName::of(table, index), definition: Some(index.definition.clone()), n_scans: None }
     }
 
     /// An index that is not there yet.
     pub(crate) fn to_be(definition: &Definition) -> Self {
-        Self { index: IndexName::to_be(definition), definition: Some(definition.ddl()) }
+        Self { index: IndexName::to_be(definition), definition: Some(definition.ddl()), n_scans: None }
     }
 
     /// Whether this is how the server writes it now.

@@ -122,6 +122,22 @@ pub(crate) fn note_definitions(goals: &mut [Goal], state: &State) {
     }
 }
 
+/// Takes for decided that indexes go which were not scanned since they were seen: scans that begin while the plan is carried
+/// out may be perfkit's own, which runs the workload to prove what it does.
+pub(crate) fn settle_scans(goals: &mut [Goal], state: &State) {
+    for seen in goals.iter_mut().flat_map(Goal::seen_mut) {
+        let now = state.index(&seen.index).map(|(_, index)| index);
+        if now.is_none_or(|now| !is_scanned_since(seen, now)) {
+            seen.n_scans = None;
+        }
+    }
+}
+
+/// Whether an index was scanned after it was seen to be of no use. Fewer scans than then are those since a reset of the counters.
+fn is_scanned_since(seen: &Seen, now: &IndexState) -> bool {
+    now.n_scans > 0 && seen.n_scans.is_some_and(|then| then != now.n_scans)
+}
+
 /// Returns what is left to do for these goals.
 pub(crate) fn plan(goals: &[Goal], state: &State, progress: &Progress) -> Plan {
     let mut doomed: Vec<Doomed> = Vec::new();
@@ -403,6 +419,11 @@ impl<'a> Planner<'a> {
                 missing.index.name
             );
             self.hold(&name, reason);
+        } else if is_scanned_since(doomed.seen, index) {
+            self.hold(
+                &name,
+                "it is not dropped: it is scanned again, since it was found to be unused".to_owned(),
+            );
         } else if let Some(pid) =
             self.state.builder(table.oid).filter(|_| !index.is_valid && !index.is_partitioned)
         {

@@ -210,14 +210,14 @@ fn create(sql: &str, replaces: &[(&str, &str)]) -> Goal {
 }
 
 fn named(table: &str, index: &str) -> Seen {
-    Seen { index: name(table, index), definition: None }
+    Seen { index: name(table, index), definition: None, n_scans: None }
 }
 
 /// An index as its definition says it.
 fn seen(definition: &str) -> Seen {
     let ddl = index_ddl(definition).unwrap();
     let index = name(&ddl.table.name, ddl.name.as_deref().unwrap());
-    Seen { index, definition: Some(definition.to_owned()) }
+    Seen { index, definition: Some(definition.to_owned()), n_scans: None }
 }
 
 fn drop(table: &str, index: &str) -> Goal {
@@ -411,6 +411,33 @@ fn what_became_another_index_is_left_alone() {
     // What is no CREATE INDEX to perfkit is compared as it is written.
     let odd = "CREATE INDEX i ON s.t (a) ODD";
     assert!(is_same_index(odd, odd) && !is_same_index(odd, saved));
+}
+
+/// What was unused when the plan was made may be needed when it is carried out.
+#[test]
+fn what_is_scanned_again_stays() {
+    const INDEX: &str = "CREATE INDEX i ON s.t (a)";
+    let check = |then: Option<u64>, now: u64, is_dropped: bool| {
+        let mut server = Server::new().with("t", INDEX, true);
+        server.index(&name("t", "i")).n_scans = now;
+        let index = Seen { n_scans: then, ..seen(INDEX) };
+        let mut goals = [Goal::Drop { index, covered_by: Vec::new() }];
+        let planned = plan(&goals, &server.state, &server.progress);
+        assert_eq!(planned.steps.len(), usize::from(is_dropped), "{then:?}, {now}: {planned:?}");
+        assert_eq!(planned.held.len(), usize::from(!is_dropped));
+        // Once that is settled, no later scan changes it.
+        settle_scans(&mut goals, &server.state);
+        server.index(&name("t", "i")).n_scans = now + 6;
+        assert_eq!(plan(&goals, &server.state, &server.progress).steps, planned.steps);
+    };
+    check(None, 9, true);
+    check(Some(0), 0, true);
+    check(Some(7), 7, true);
+    check(Some(0), 1, false);
+    check(Some(7), 8, false);
+    // The counters were reset.
+    check(Some(7), 0, true);
+    check(Some(7), 2, false);
 }
 
 #[test]

@@ -136,8 +136,11 @@ mod tests {
 
     #[test]
     fn rebuilds_of_a_run_that_was_cut_short_count_for_a_day() {
-        let seen =
-            |definition: Option<&str>| Seen { index: index(), definition: definition.map(str::to_owned) };
+        let seen = |definition: Option<&str>| Seen {
+            index: index(),
+            definition: definition.map(str::to_owned),
+            n_scans: None,
+        };
         let reindex = |definition| Change::Reindex { index: seen(definition), size_bytes: 0 };
         let drop = || Change::Drop { index: seen(None), size_bytes: 0, covered_by: Vec::new() };
         let check = |last: StepState, wanted: &[Change], now_us: i64, expected: bool| {

@@ -1,8 +1,11 @@
 //! Everything that makes up one index, so that it comes back exactly as it was.
 
+use std::collections::HashMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::IndexName;
+use crate::catalog::{self, Index, Table, TableKind};
 
 /// An index as the catalog has it. What belongs to its table (owner, columns, extended statistics) is no part of it.
 ///
@@ -54,6 +57,15 @@ pub(crate) struct StatisticsTarget {
     pub(crate) target: u16,
 }
 
+/// How indexes are stored and analyzed that do not take the defaults; a catalog does not hold it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Storage {
+    /// The tablespace of indexes that are not in the database's own, by oid.
+    pub(crate) tablespaces: HashMap<u32, String>,
+    /// See [`Record::statistics_targets`]; by the index's oid.
+    pub(crate) statistics_targets: HashMap<u32, Vec<StatisticsTarget>>,
+}
+
 /// A primary key, unique or exclusion constraint.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Constraint {
@@ -84,4 +96,66 @@ pub(crate) struct ForeignKey {
     pub(crate) comment: Option<String>,
     /// A foreign key of a partitioned table cannot be added NOT VALID before PostgreSQL 18.
     pub(crate) is_of_partitioned: bool,
+}
+
+impl Record {
+    /// Returns what a catalog knows of an index: all but the columns that it needs, the foreign keys that rely on it and the
+    /// comment of its constraint.
+    pub(crate) fn of_catalog(
+        table: &Table,
+        index: &Index,
+        storage: &Storage,
+        partitions: &HashMap<u32, Vec<&Table>>,
+    ) -> Self {
+        let attached = partitions.get(&table.oid).into_iter().flatten().flat_map(|child| {
+            let own = child.indexes.iter().filter(|part| part.parent == Some(index.oid));
+            own.map(|part| Self {
+                parent: Some(IndexName::of(table, index)),
+                ..Self::of_catalog(child, part, storage, partitions)
+            })
+        });
+        let constraint =
+            table.constraints.iter().find(|own| index.is_constraint && own.index == Some(index.oid));
+        Self {
+            index: IndexName::of(table, index),
+            definition: index.definition.clone(),
+            method: index.method.clone(),
+            columns: Vec::new(),
+            has_expressions: index.keys.iter().any(|key| key.expression.is_some()),
+            tablespace: storage.tablespaces.get(&index.oid).cloned(),
+            comment: index.comment.clone(),
+            statistics_targets: storage.statistics_targets.get(&index.oid).cloned().unwrap_or_default(),
+            is_clustered: index.is_clustered,
+            is_replica_identity: index.is_replica_identity,
+            is_valid: index.is_valid,
+            is_ready: index.is_ready,
+            is_live: true,
+            constraint: constraint.and_then(Constraint::of_catalog),
+            foreign_keys: Vec::new(),
+            parent: None,
+            is_partitioned: table.kind == TableKind::Partitioned,
+            partitions: attached.collect(),
+        }
+    }
+}
+
+impl Constraint {
+    /// `None` for a kind that owns no index.
+    fn of_catalog(constraint: &catalog::Constraint) -> Option<Self> {
+        let definition = constraint.definition.clone();
+        let is_initially_deferred = definition.ends_with(" INITIALLY DEFERRED");
+        Some(Self {
+            kind: match constraint.kind {
+                'p' => ConstraintKind::PrimaryKey,
+                'u' => ConstraintKind::Unique,
+                'x' => ConstraintKind::Exclusion,
+                _ => return None,
+            },
+            // The server writes them last.
+            is_deferrable: is_initially_deferred || definition.ends_with(" DEFERRABLE"),
+            is_initially_deferred,
+            definition,
+            comment: None,
+        })
+    }
 }

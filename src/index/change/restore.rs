@@ -90,6 +90,26 @@ pub(crate) fn restore(record: &Record, now: &State) -> Result<Vec<Statement>, Ob
     Ok(plan.statements)
 }
 
+/// Returns the statements that bring an index back once it was dropped, where nothing else changes.
+pub(crate) fn restore_dropped(record: &Record) -> Vec<Statement> {
+    let mut now = State::default();
+    let mut open = vec![record];
+    while let Some(record) = open.pop() {
+        now.tables.push(Table {
+            name: TableName::of_index(&record.index),
+            columns: record.columns.clone(),
+            is_partitioned: record.is_partitioned,
+            parent: record.parent.as_ref().map(TableName::of_index),
+            clustered_by: None,
+            has_lost_identity: true,
+            foreign_keys: Vec::new(),
+            invalid_indexes: Vec::new(),
+        });
+        open.extend(record.partitions.iter().rev());
+    }
+    restore(record, &now).expect("its tables are there, and no other index is")
+}
+
 /// Returns the statement that drops an index. One that a constraint owns goes with the constraint.
 pub(crate) fn drop_statement(record: &Record) -> Statement {
     let (table, name) = (table_of(&record.index), record.index.qualified());
@@ -139,6 +159,12 @@ impl State {
     /// The tables that are partitions of this one.
     fn partitions(&self, index: &IndexName) -> impl Iterator<Item = &Table> {
         self.tables.iter().filter(|table| table.is_partition_of(index))
+    }
+}
+
+impl TableName {
+    fn of_index(index: &IndexName) -> Self {
+        Self { schema: index.schema.clone(), name: index.table.clone() }
     }
 }
 

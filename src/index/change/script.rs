@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 
 use super::plan::creation;
+use super::record::{Record, Storage};
+use super::restore::restore_dropped;
 use super::state::State;
 use super::{Change, IndexName, steps};
 use crate::catalog::{Catalog, Index, Table, TableKind};
-use crate::index::{Definition, build_concurrently, drop_index};
-use crate::query::quote;
+use crate::index::{Definition, drop_index};
 
 /// Statements without semicolons, in the order in which they are run, one at a time and outside of transactions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,22 +24,22 @@ pub(crate) struct Writer<'c> {
     tables: HashMap<(&'c str, &'c str), &'c Table>,
     /// The partitions of each table, by its oid.
     partitions: HashMap<u32, Vec<&'c Table>>,
+    storage: &'c Storage,
     state: State,
 }
 
 impl<'c> Writer<'c> {
     /// `reserved` are names, with their schemas, that other statements or objects have beside those of the catalog.
-    pub(crate) fn new(catalog: &'c Catalog, reserved: impl IntoIterator<Item = (String, String)>) -> Self {
-        let mut partitions: HashMap<u32, Vec<&Table>> = HashMap::new();
-        for table in &catalog.tables {
-            if let Some((parent, _)) = &table.partition_of {
-                partitions.entry(*parent).or_default().push(table);
-            }
-        }
+    pub(crate) fn new(
+        catalog: &'c Catalog,
+        storage: &'c Storage,
+        reserved: impl IntoIterator<Item = (String, String)>,
+    ) -> Self {
         let by_name = |table: &'c Table| ((table.schema.as_str(), table.name.as_str()), table);
         let mut state = State::of_catalog(catalog);
         state.taken.extend(reserved);
-        Self { tables: catalog.tables.iter().map(by_name).collect(), partitions, state }
+        let tables = catalog.tables.iter().map(by_name).collect();
+        Self { tables, partitions: catalog.partitions(), storage, state }
     }
 
     /// Returns a change as SQL that blocks writers as little as PostgreSQL allows: an index of a partitioned table can only be
@@ -65,7 +66,8 @@ impl<'c> Writer<'c> {
     fn creation(&mut self, definition: &Definition) -> Script {
         let table = self.tables.get(&(definition.schema.as_str(), definition.table.as_str()));
         let is_partitioned = table.is_some_and(|table| table.kind == TableKind::Partitioned);
-        let (name, sql) = creation(definition, &mut self.state);
+        let (name, mut sql) = creation(definition, &mut self.state);
+        sql.extend(analysis(definition));
         Script { sql, undo_sql: vec![drop_index(&definition.schema, &name, is_partitioned)] }
     }
 
@@ -79,44 +81,39 @@ impl<'c> Writer<'c> {
         let is_partitioned = table.kind == TableKind::Partitioned;
         Script {
             sql: vec![drop_index(&name.schema, &name.name, is_partitioned)],
-            undo_sql: self.restoration(table, index),
+            undo_sql: restoration(table, index, self.storage, &self.partitions),
         }
     }
+}
 
-    /// Builds an index again as `pg_get_indexdef` describes it, with those that are attached to it.
-    fn restoration(&self, table: &Table, index: &Index) -> Vec<String> {
-        // For a partitioned table the definition says ON ONLY, which builds nothing and so blocks nobody for long.
-        let mut sql = match table.kind {
-            TableKind::Partitioned => vec![index.definition.clone()],
-            _ => vec![build_concurrently(&index.definition)],
-        };
-        for child in self.partitions(table) {
-            for part in child.indexes.iter().filter(|part| part.parent == Some(index.oid)) {
-                sql.extend(self.restoration(child, part));
-                sql.push(steps::attach(&IndexName::of(table, index), &IndexName::of(child, part)));
-            }
-        }
-        if let Some(comment) = &index.comment {
-            let name = IndexName::of(table, index).qualified();
-            sql.push(format!("COMMENT ON INDEX {name} IS {}", quote::quote_literal(comment)));
-        }
-        sql
-    }
+/// Returns the statements that bring an index back as it was, once it was dropped, with those that are attached to it.
+pub(crate) fn restoration(
+    table: &Table,
+    index: &Index,
+    storage: &Storage,
+    partitions: &HashMap<u32, Vec<&Table>>,
+) -> Vec<String> {
+    let record = Record::of_catalog(table, index, storage, partitions);
+    restore_dropped(&record).into_iter().map(|statement| statement.sql).collect()
+}
 
-    fn partitions(&self, table: &Table) -> &[&'c Table] {
-        self.partitions.get(&table.oid).map_or(&[], Vec::as_slice)
-    }
+/// Returns the statement that gathers the statistics of an index's expressions, if it has any.
+pub(crate) fn analysis(definition: &Definition) -> Option<String> {
+    definition.has_expression().then(|| steps::analyze(&definition.schema, &definition.table))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalog::IndexKey;
     use crate::index::Key;
     use crate::index::change::Seen;
+    use crate::index::change::record::StatisticsTarget;
+    use crate::query::Operand;
 
     fn index(oid: u32, name: &str, definition: &str, parent: Option<u32>) -> Index {
         let (name, definition) = (name.to_owned(), definition.to_owned());
-        Index { oid, name, definition, parent, ..Index::default() }
+        Index { oid, name, definition, parent, is_valid: true, is_ready: true, ..Index::default() }
     }
 
     fn table(oid: u32, name: &str, indexes: Vec<Index>) -> Table {
@@ -146,7 +143,7 @@ mod tests {
 
     fn existing(table: &str, name: &str) -> Seen {
         let (schema, table, name) = ("public".to_owned(), table.to_owned(), name.to_owned());
-        Seen { index: IndexName { schema, table, name }, definition: None }
+        Seen { index: IndexName { schema, table, name }, definition: None, n_scans: None }
     }
 
     fn drop(table: &str, name: &str) -> Change {
@@ -154,8 +151,8 @@ mod tests {
     }
 
     fn check(change: &Change, sql: &[&str], undo_sql: &[&str]) {
-        let catalog = catalog();
-        let script = Writer::new(&catalog, []).script(change);
+        let (catalog, storage) = (catalog(), Storage::default());
+        let script = Writer::new(&catalog, &storage, []).script(change);
         assert_eq!(script.sql, sql);
         assert_eq!(script.undo_sql, undo_sql);
     }
@@ -170,6 +167,44 @@ mod tests {
                 "COMMENT ON INDEX public.orders_note IS 'it''s needed'",
             ],
         );
+    }
+
+    /// All that `pg_get_indexdef` leaves out comes back with it, and what ANALYZE has gathered.
+    #[test]
+    fn a_drop_comes_back_as_it_was() {
+        let mut catalog = catalog();
+        let index = &mut catalog.tables[0].indexes[0];
+        index.keys = vec![IndexKey { expression: Some("lower(note)".to_owned()), ..IndexKey::default() }];
+        index.is_clustered = true;
+        let storage = Storage {
+            tablespaces: [(2, "fast".to_owned()), (4, "other".to_owned())].into(),
+            statistics_targets: [(2, vec![StatisticsTarget { column: 1, target: 500 }])].into(),
+        };
+        let script = Writer::new(&catalog, &storage, []).script(&drop("orders", "orders_note"));
+        let expected = [
+            "CREATE UNIQUE INDEX CONCURRENTLY orders_note ON public.orders USING btree (note) TABLESPACE fast",
+            "ALTER INDEX public.orders_note ALTER COLUMN 1 SET STATISTICS 500",
+            "COMMENT ON INDEX public.orders_note IS 'it''s needed'",
+            "ALTER TABLE public.orders CLUSTER ON orders_note",
+            "ANALYZE public.orders",
+        ];
+        assert_eq!(script.undo_sql, expected);
+    }
+
+    #[test]
+    fn expressions_are_analyzed_once_they_are_indexed() {
+        let operand = Operand::Expression { sql: "lower(note)".to_owned(), columns: vec!["note".to_owned()] };
+        let definition = Definition::btree("public", "orders", vec![Key::of(operand)]);
+        let replaces = vec![existing("orders", "orders_note")];
+        let change = Change::Create { definition, size_bytes: 0, replaces };
+        let (catalog, storage) = (catalog(), Storage::default());
+        let script = Writer::new(&catalog, &storage, []).script(&change);
+        let expected = [
+            "CREATE INDEX CONCURRENTLY orders_lower_note_idx ON public.orders (lower(note))",
+            "ANALYZE public.orders",
+            "DROP INDEX CONCURRENTLY public.orders_note",
+        ];
+        assert_eq!(script.sql, expected);
     }
 
     #[test]
@@ -222,7 +257,8 @@ mod tests {
         let mut catalog = catalog();
         catalog.tables[0].indexes[0].name = "orders_a_idx".to_owned();
         let reserved = ("public".to_owned(), "orders_a_idx_2".to_owned());
-        let mut writer = Writer::new(&catalog, [reserved]);
+        let storage = Storage::default();
+        let mut writer = Writer::new(&catalog, &storage, [reserved]);
         let mut create = |table: &str| {
             let definition = Definition::btree("public", table, vec![Key::ascending("a")]);
             writer.script(&Change::Create { definition, size_bytes: 0, replaces: Vec::new() })
@@ -254,7 +290,8 @@ mod tests {
         catalog.tables.push(far);
         let definition = Definition::btree("public", "logs", vec![Key::ascending("a")]);
         let change = Change::Create { definition, size_bytes: 0, replaces: Vec::new() };
-        let script = Writer::new(&catalog, []).script(&change);
+        let storage = Storage::default();
+        let script = Writer::new(&catalog, &storage, []).script(&change);
         assert_eq!(script.sql, ["CREATE INDEX logs_a_idx ON public.logs (a)"]);
     }
 

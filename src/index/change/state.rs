@@ -57,6 +57,8 @@ pub(crate) struct IndexState {
     /// Whether ANALYZE has gathered statistics of its expressions.
     pub(crate) has_statistics: bool,
     pub(crate) size_bytes: u64,
+    /// Since the counters were reset; of a partitioned index with all that is attached to it.
+    pub(crate) n_scans: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

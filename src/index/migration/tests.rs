@@ -68,6 +68,7 @@ fn drops() -> Vec<DropAdvice> {
             definition: Some(
                 "CREATE INDEX orders_customer_id_idx ON public.orders USING btree (customer_id)".into(),
             ),
+            n_scans: None,
         },
         covered_by: None,
         is_partitioned: false,

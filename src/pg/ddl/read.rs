@@ -59,6 +59,7 @@ pub(crate) async fn read_state(connection: &Connection, goals: &[Goal]) -> Resul
             }),
             has_statistics: get(&row, "has_statistics")?,
             size_bytes: get::<i64>(&row, "size_bytes")?.unsigned_abs(),
+            n_scans: get::<i64>(&row, "n_scans")?.unsigned_abs(),
         };
         if let Some(table) = state.tables.iter_mut().find(|it| it.oid == table) {
             table.indexes.push(index);

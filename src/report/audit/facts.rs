@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Audit;
-use crate::index::audit::{Finding, Severity};
+use crate::index::audit::{Finding, Severity, Unproven};
 use crate::query::quote;
 use crate::report::index::counted;
 use crate::unit;
@@ -75,8 +75,17 @@ pub(super) fn caveats(audit: &Audit) -> Vec<String> {
     for (label, counted_s) in &audit.replicas {
         lines.push(format!("on replica {label} they are counted for {}", age(*counted_s)));
     }
+    lines.extend(audit.unproven.iter().map(not_proven));
     lines.extend(audit.unseen.iter().map(|unseen| format!("not seen: {unseen}")));
     lines
+}
+
+/// Sums up the indexes that counters are too young to call unused.
+fn not_proven(unproven: &Unproven) -> String {
+    let Unproven { indexes, reason, wait_s } = unproven;
+    let was = if indexes.len() == 1 { "was" } else { "were" };
+    let wait = wait_s.map_or_else(String::new, |wait_s| format!("; audit again in {}", age(Some(wait_s))));
+    format!("{} {was} not scanned, which proves nothing: {reason}{wait}", counted(indexes.len(), "index"))
 }
 
 /// Writes an age in its two largest units.

@@ -4,7 +4,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Value, json};
 
 use super::{Audit, Reported, facts};
-use crate::index::audit::Fix;
+use crate::index::audit::{Fix, Unproven};
 use crate::report::SCHEMA_VERSION;
 
 pub(super) struct Report<'a>(pub(super) &'a Audit);
@@ -28,8 +28,17 @@ impl Serialize for Report<'_> {
         keys.serialize_entry("counted_s", &audit.counted_s.map(f64::trunc))?;
         keys.serialize_entry("replicas", &replicas)?;
         keys.serialize_entry("unseen", &audit.unseen)?;
+        keys.serialize_entry("unproven", &audit.unproven.as_ref().map(unproven))?;
         keys.end()
     }
+}
+
+fn unproven(unproven: &Unproven) -> Value {
+    json!({
+        "indexes": unproven.indexes,
+        "reason": unproven.reason,
+        "wait_s": unproven.wait_s.map(f64::ceil),
+    })
 }
 
 /// One at a time: all of them as values would take more memory than the catalog.

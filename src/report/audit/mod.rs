@@ -9,7 +9,7 @@ mod script;
 mod text;
 
 use super::{Align, Document, Format, Style, Table, junit, sarif};
-use crate::index::audit::{Finding, Fix, Severity};
+use crate::index::audit::{Finding, Fix, Severity, Unproven};
 use crate::index::change::script::Script;
 
 /// An audit's findings with what they rest on.
@@ -21,6 +21,7 @@ pub(crate) struct Audit {
     pub(crate) n_accepted: usize,
     /// What could not be seen, a line each.
     pub(crate) unseen: Vec<String>,
+    pub(crate) unproven: Option<Unproven>,
     pub(crate) schemas: Vec<String>,
     pub(crate) n_tables: usize,
     pub(crate) n_indexes: usize,

@@ -23,6 +23,7 @@ fn audit() -> Audit {
     let seen = |name: &str, columns: &str| Seen {
         index: IndexName { schema: "public".to_owned(), table: "Orders".to_owned(), name: name.to_owned() },
         definition: Some(format!("CREATE INDEX {name} ON public.\"Orders\" USING btree ({columns})")),
+        n_scans: None,
     };
     let (index, covered_by) = (seen("orders_a", "user_id"), vec![seen("orders_b", "user_id, at")]);
     let drop = Fix::Change(Change::Drop { index, size_bytes: 3 << 20, covered_by });
@@ -45,6 +46,7 @@ fn audit() -> Audit {
         findings: findings.map(|finding| Reported::new(finding, script)).into(),
         n_accepted: 2,
         unseen: vec!["which sequences <are> full".to_owned()],
+        unproven: None,
         schemas: vec!["public".to_owned()],
         n_tables: 1,
         n_indexes: 4,
@@ -105,6 +107,38 @@ fn nothing_found_is_said() {
     );
 }
 
+/// However many indexes a new database has that nothing has scanned so far.
+#[test]
+fn what_is_not_proven_is_one_note() {
+    let index = |name: &str| IndexName {
+        schema: "public".to_owned(),
+        table: "Orders".to_owned(),
+        name: name.to_owned(),
+    };
+    let check = |names: &[&str], wait_s: Option<f64>, expected: &str| {
+        let indexes = names.iter().map(|name| index(name)).collect();
+        let unproven =
+            Some(Unproven { indexes, reason: "the counters are only 1 day old".to_owned(), wait_s });
+        let audit = Audit { unproven, ..audit() };
+        let document = document(&audit, &Style::PLAIN);
+        for format in [Format::Text, Format::Markdown, Format::Html, Format::Sql] {
+            let text = document.render(format, &Style::PLAIN).unwrap();
+            assert_eq!(text.matches(expected).count(), 1, "{format:?}: {text}");
+        }
+        let json: Value =
+            serde_json::from_str(&document.render(Format::Json, &Style::PLAIN).unwrap()).unwrap();
+        assert_eq!(json["unproven"]["indexes"].as_array().map(Vec::len), Some(names.len()));
+        assert_eq!(json["unproven"]["indexes"][0]["name"], names[0]);
+        assert_eq!(json["unproven"]["wait_s"].as_f64(), wait_s.map(f64::ceil));
+    };
+    check(
+        &["a", "b"],
+        Some(518_400.5),
+        "2 indexes were not scanned, which proves nothing: the counters are only 1 day old; audit again in 6 d 0 h",
+    );
+    check(&["a"], None, "1 index was not scanned, which proves nothing: the counters are only 1 day old");
+}
+
 #[test]
 fn ages_have_two_units() {
     for (seconds, expected) in [
@@ -133,6 +167,7 @@ struct Mirror {
     counted_s: Option<f64>,
     replicas: Vec<ReplicaMirror>,
     unseen: Vec<String>,
+    unproven: Option<Value>,
 }
 
 #[derive(Deserialize)]

@@ -325,11 +325,25 @@ pub(super) fn caveats(advice: &Advice) -> Vec<String> {
             None => "no cost of the shadow could be compared with the server's".to_owned(),
         });
     }
+    caveats.extend(trusted(advice));
     caveats.extend(advice.missing.iter().map(|missing| format!("the shadow lacks {missing}")));
     if advice.is_cut_short {
         caveats.push("the search ended at its time limit: a longer one may find a better set".to_owned());
     }
     caveats
+}
+
+/// Says that nothing but the workload tells which indexes can go, where that is so.
+pub(crate) fn trusted(advice: &Advice) -> Option<String> {
+    let doubt = advice.redesign.as_ref()?.doubt.as_ref()?;
+    let n_trusted = advice.drops.iter().filter(|drop| drop.covered_by.is_none()).count();
+    let goes = if n_trusted == 1 { "goes" } else { "go" };
+    (n_trusted > 0).then(|| {
+        format!(
+            "{} {goes} by the workload alone, which must be complete: {doubt}",
+            counted(n_trusted, "index")
+        )
+    })
 }
 
 /// Returns a number with its noun, as in `1 index` and `2 indexes`.

@@ -120,6 +120,7 @@ fn drop(drop: &DropAdvice) -> Value {
         "table": drop.seen.index.table,
         "name": drop.seen.index.name,
         "definition": drop.seen.definition,
+        "n_scans": drop.seen.n_scans,
         "covered_by": drop.covered_by.as_slice(),
         "undo_ddl": facts::undo_ddl(drop),
         "size_bytes": drop.size_bytes,
@@ -133,6 +134,7 @@ fn redesign(redesign: &Redesign) -> Value {
         "kept": list(&redesign.kept, kept),
         "before": set(redesign.before),
         "after": set(redesign.after),
+        "doubt": redesign.doubt,
     })
 }
 

@@ -12,7 +12,7 @@ mod undone;
 
 pub(crate) use self::apply::{Applied, BuiltIndex, DoneStep, Space, applied, built, plan_lines, planned};
 pub(super) use self::facts::counted;
-pub(crate) use self::facts::helps_in_words;
+pub(crate) use self::facts::{helps_in_words, trusted};
 pub(super) use self::markdown::{fenced, folded, inline};
 pub(crate) use self::proof::{Proven, Undone};
 pub(super) use self::script::comment;

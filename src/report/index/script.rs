@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::facts;
 use crate::index::Advice;
+use crate::index::change::script::analysis;
 
 /// Writes what to build, then what to drop, each with its reason.
 pub(super) fn script(advice: &Advice) -> String {
@@ -18,6 +19,9 @@ pub(super) fn script(advice: &Advice) -> String {
         let helps: Vec<&str> = suggestion.helps.iter().map(|help| help.statement.as_str()).collect();
         comment(&mut text, &format!("helps: {}", helps.join(", ")));
         let _ = writeln!(text, "{}", suggestion.script());
+        if let Some(sql) = analysis(&suggestion.definition) {
+            let _ = writeln!(text, "{sql};");
+        }
     }
     for drop in &advice.drops {
         text.push('\n');

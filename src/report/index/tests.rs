@@ -116,6 +116,7 @@ fn full() -> Advice {
                 definition: Some(
                     "CREATE INDEX orders_customer_id_idx ON public.orders USING btree (customer_id)".into(),
                 ),
+                n_scans: None,
             },
             covered_by: Some(Seen::to_be(&by_both)),
             is_partitioned: false,
@@ -163,6 +164,7 @@ fn redesigned() -> Advice {
         ],
         before: IndexSet { n_indexes: 3, size_bytes: 17_000_000, upkeep: 1_234.5 },
         after: IndexSet { n_indexes: 4, size_bytes: 33_000_000, upkeep: 1_000.0 },
+        doubt: Some("the counters are only 2 hours old".into()),
     };
     Advice { redesign: Some(redesign), verification: None, ..full() }
 }
@@ -272,6 +274,24 @@ fn shows_the_whole_set_of_a_redesign() {
     for format in [Format::Markdown, Format::Html, Format::Csv] {
         assert!(render(&advice, format, &TERMINAL).contains("orders_number_key"), "{format:?}");
     }
+}
+
+#[test]
+fn says_what_goes_by_the_workload_alone() {
+    const TEXT: &str =
+        "1 index goes by the workload alone, which must be complete: the counters are only 2 hours old";
+    let check = |advice: &Advice, is_said: bool| {
+        for format in [Format::Markdown, Format::Html, Format::Text] {
+            let text = render(advice, format, &TERMINAL).replace('\n', " ");
+            assert_eq!(text.contains(TEXT), is_said, "{format:?}: {text}");
+        }
+    };
+    let mut advice = redesigned();
+    check(&advice, false);
+    advice.drops[0].covered_by = None;
+    check(&advice, true);
+    advice.redesign.as_mut().unwrap().doubt = None;
+    check(&advice, false);
 }
 
 #[test]

@@ -6,21 +6,18 @@ use std::time::{Duration, Instant};
 use super::wait::Watcher;
 use crate::context::Context;
 use crate::error::{Error, Result};
+use crate::index::change::IndexName;
 use crate::index::change::failure::{self, Failure};
 use crate::index::change::journal::{History, Run, SessionName, Step as Entry, StepState};
-use crate::index::change::plan::{Goal, Plan, is_leftover_of, plan};
+use crate::index::change::plan::{Goal, Plan, plan};
 use crate::index::change::progress::Progress;
 use crate::index::change::state::State;
 use crate::index::change::steps::{Action, Step};
-use crate::index::change::{IndexName, duplicates};
 use crate::index::drop_index;
 use crate::pg::ddl::{self, Patience, Worker};
 use crate::pg::journal::{self, Journal, Life};
 use crate::pg::{self, Access, Connection, Target, index_record};
-use crate::query::index_ddl::index_ddl;
-use crate::random;
 use crate::sources;
-use crate::unit;
 
 use super::input::Input;
 
@@ -29,16 +26,9 @@ const LOCK_PATIENCE: Duration = Duration::from_secs(2);
 /// A server that restarts or fails over is back after this, or needs somebody.
 const RECONNECT_PATIENCE: Duration = Duration::from_mins(1);
 /// How often it is looked whether something has ended.
-const POLL: Duration = Duration::from_millis(250);
-/// Nobody who pressed Ctrl-C waits for long until the leftover is dropped; dropping waits for older transactions as
-/// building does.
-const HURRIED_CLEAN_UP: Duration = Duration::from_secs(8);
-const CLEAN_UP: Duration = Duration::from_mins(1);
+pub(super) const POLL: Duration = Duration::from_millis(250);
 /// So long a session is waited for that may be an earlier run's or not, which waiting longer will not tell.
 const HIDDEN_PATIENCE: Duration = Duration::from_secs(5);
-/// So often a step may lose its session, or find another state than it was planned for.
-const MAX_LOSSES: u32 = 5;
-
 /// How a plan is carried out.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Options {
@@ -74,25 +64,25 @@ pub(crate) struct Outcome {
     pub(crate) state: State,
 }
 
-struct Executor<'a> {
-    context: &'a Context,
+pub(super) struct Executor<'a> {
+    pub(super) context: &'a Context,
     target: &'a Target,
-    options: &'a Options,
-    goals: &'a [Goal],
+    pub(super) options: &'a Options,
+    pub(super) goals: &'a [Goal],
     /// Holds the lock, reads the state and watches. It is idle while a step runs, so that the lock is free as soon as this
     /// process ends, however the server goes on with the step.
-    control: Connection,
-    worker: Worker,
-    session: SessionName,
+    pub(super) control: Connection,
+    pub(super) worker: Worker,
+    pub(super) session: SessionName,
     journal: Journal,
     run: Run,
-    entries: Vec<Entry>,
-    state: State,
-    progress: Progress,
+    pub(super) entries: Vec<Entry>,
+    pub(super) state: State,
+    pub(super) progress: Progress,
     done: Vec<Done>,
     /// The step that is tried, and how often it was.
-    trying: (String, u32),
-    losses: u32,
+    pub(super) trying: (String, u32),
+    pub(super) losses: u32,
     /// The step whose session was lost, and when it began: the server may go on with it.
     lost: Option<(Step, Instant)>,
 }
@@ -328,7 +318,7 @@ impl Executor<'_> {
     }
 
     /// Whether what a step clears away is still what the plan has seen; asked by the session that drops it.
-    async fn is_left(&self, step: &Step) -> Result<bool, pg::Error> {
+    pub(super) async fn is_left(&self, step: &Step) -> Result<bool, pg::Error> {
         match self.state.index(&step.index) {
             Some((_, seen)) => ddl::is_leftover(&self.worker.connection, &step.index, seen.oid).await,
             None => Ok(false),
@@ -380,172 +370,8 @@ impl Executor<'_> {
         Ok(())
     }
 
-    /// Decides what a failure means; `Ok` is to plan anew.
-    async fn fail(
-        &mut self,
-        at: Option<usize>,
-        step: &Step,
-        error: pg::Error,
-        blockers: &[ddl::Blocker],
-    ) -> Result<()> {
-        if self.trying.0 != step.sql {
-            self.trying = (step.sql.clone(), 0);
-        }
-        self.trying.1 += 1;
-        let interrupted = self.context.interrupt.is_raised();
-        let failure = error.failure();
-        match failure {
-            _ if interrupted => {}
-            Failure::Busy if self.trying.1 < self.options.lock_tries => {
-                let bits = random::substream(self.session.backend_start_us.unsigned_abs(), &step.sql);
-                let delay = failure::delay(self.trying.1, bits);
-                let who = blockers.first().map(super::wait::describe).unwrap_or_default();
-                self.context.ui.status(format_args!(
-                    "{} {}: somebody else has the lock{who}; try {} of {} in {:.1} s",
-                    step.verb(),
-                    step.index.name,
-                    self.trying.1 + 1,
-                    self.options.lock_tries,
-                    delay.as_secs_f64()
-                ));
-                self.note_failure(at, &error).await?;
-                return pause(self.context, delay).await;
-            }
-            Failure::Outdated if self.losses < MAX_LOSSES => {
-                self.losses += 1;
-                self.note_failure(at, &error).await?;
-                return pause(self.context, POLL).await;
-            }
-            Failure::SessionLost if self.losses < MAX_LOSSES => {
-                self.losses += 1;
-                self.context.ui.warn(format_args!("{error}: the session was lost; connecting again"));
-                return self.reconnect().await;
-            }
-            _ => {}
-        }
-        self.note_failure(at, &error).await?;
-        let error = Error::from(error);
-        let cleaned_up = self.clean_up(step).await;
-        let error = self.explained(error, failure, step).await;
-        let error = if self.is_half_dropped(step).await {
-            error.context(format!("index \"{}\" is INVALID now: its drop was cut short", step.index.name))
-        } else {
-            error
-        };
-        Err(match cleaned_up {
-            Ok(()) => error,
-            Err(why) => {
-                let left = match self.left_by(step).await {
-                    Ok(names) if !names.is_empty() => {
-                        format!("index {} is left INVALID: it could not be dropped yet", names.join(", "))
-                    }
-                    _ => "what the build may have left could not be dropped yet".to_owned(),
-                };
-                error
-                    .context(left)
-                    .cause(why)
-                    .hint("It is not used, and the next `perfkit index apply` drops it and builds it anew.")
-            }
-        })
-    }
-
-    /// Writes a failure down. Whether the same is tried again is for the next plan to say.
-    async fn note_failure(&mut self, at: Option<usize>, error: &pg::Error) -> Result<()> {
-        let Some(at) = at else { return Ok(()) };
-        let entry = &mut self.entries[at];
-        entry.state = StepState::Failed;
-        entry.ended_us = Some(sources::now_us());
-        entry.error = Some(error.to_string());
-        self.write(at).await
-    }
-
-    /// Adds what the server's own words do not say.
-    async fn explained(&self, error: Error, failure: Failure, step: &Step) -> Error {
-        match failure {
-            Failure::Duplicates => self
-                .duplicates(step)
-                .await
-                .iter()
-                .fold(error, Error::cause)
-                .hint("Remove the duplicate rows, then run the command again."),
-            Failure::NoSpace => {
-                let needed = step.size_bytes.map(|size| {
-                    format!(
-                        "it was expected to take {}, and as much again while it is sorted",
-                        unit::bytes(size)
-                    )
-                });
-                let is_clean = self.left_by(step).await.is_ok_and(|names| names.is_empty());
-                let clean = is_clean.then(|| "nothing of the new index is left".to_owned());
-                needed
-                    .iter()
-                    .chain(&clean)
-                    .fold(error, Error::cause)
-                    .hint("Give the server space, or its temporary files a higher limit.")
-            }
-            Failure::ReadOnly => error.hint("Connect to the server that takes writes now."),
-            _ => error,
-        }
-    }
-
-    /// Drops what the failed step has left, unless an older transaction keeps it for too long.
-    async fn clean_up(&mut self, step: &Step) -> Result<()> {
-        if !step.builds() {
-            return Ok(());
-        }
-        let patience = if self.context.interrupt.is_raised() { HURRIED_CLEAN_UP } else { CLEAN_UP };
-        self.worker.shield(patience).await?;
-        self.state = ddl::read_state(&self.control, self.goals).await?;
-        let plan = plan(self.goals, &self.state, &self.progress);
-        let is_of_step = |it: &&Step| {
-            it.action == Action::DropLeftover
-                && (it.goal == step.goal
-                    || step.action == Action::Reindex && is_leftover_of(&it.index, &step.index))
-        };
-        for left in plan.steps.iter().filter(is_of_step) {
-            if self.is_left(left).await? {
-                self.worker.run(&doing(left), &left.sql, Patience::Endless).await?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Whether a drop that failed has come so far that the index is used no more.
-    async fn is_half_dropped(&self, step: &Step) -> bool {
-        let was_valid = self.state.index(&step.index).is_some_and(|(_, index)| index.is_valid);
-        if step.action != Action::Drop || !was_valid {
-            return false;
-        }
-        let now = ddl::read_state(&self.control, self.goals).await;
-        now.is_ok_and(|now| now.index(&step.index).is_some_and(|(_, index)| !index.is_valid))
-    }
-
-    /// Returns what a build that failed has left and that is there still, by its quoted names.
-    async fn left_by(&self, step: &Step) -> Result<Vec<String>> {
-        let state = ddl::read_state(&self.control, self.goals).await?;
-        let invalid = state.tables.iter().flat_map(|table| {
-            let indexes = table.indexes.iter().filter(|index| !index.is_valid);
-            indexes.map(|index| table.index_name(&index.name))
-        });
-        Ok(invalid
-            .filter(|index| {
-                (&index.schema, &index.name) == (&step.index.schema, &step.index.name)
-                    || is_leftover_of(index, &step.index)
-            })
-            .map(|index| format!("\"{}\"", index.name))
-            .collect())
-    }
-
-    async fn duplicates(&self, step: &Step) -> Vec<String> {
-        let Some(ddl) = index_ddl(&step.sql) else { return Vec::new() };
-        let IndexName { schema, table, .. } = &step.index;
-        // The server's DETAIL names one of them in any case.
-        let found = ddl::duplicates(&self.worker.connection, &ddl, schema, table).await.unwrap_or_default();
-        found.into_iter().map(|(key, n_rows)| duplicates::describe(&ddl, &key, n_rows)).collect()
-    }
-
     /// Opens the session that works anew; what it was doing is for the next plan to see.
-    async fn reconnect(&mut self) -> Result<()> {
+    pub(super) async fn reconnect(&mut self) -> Result<()> {
         let start = Instant::now();
         for attempt in 1.. {
             match Worker::connect(self.target, self.options.statement_timeout, &self.context.interrupt).await
@@ -674,7 +500,7 @@ impl Executor<'_> {
     }
 
     /// Writes a step down. A journal that cannot be written is opened again, once.
-    async fn write(&mut self, at: usize) -> Result<()> {
+    pub(super) async fn write(&mut self, at: usize) -> Result<()> {
         let entry = self.entries[at].clone();
         let Err(error) = self.journal.write(&self.run.id, &entry).await else { return Ok(()) };
         if error.failure() != Failure::SessionLost {
@@ -755,7 +581,7 @@ async fn require_writes(control: &Connection) -> Result<()> {
     }
 }
 
-fn doing(step: &Step) -> String {
+pub(super) fn doing(step: &Step) -> String {
     format!("{} index \"{}\" on table \"{}\"", step.verb(), step.index.name, step.index.table)
 }
 

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::error::{Error, Result};
-use crate::index::change::plan::{Goal, Wanted};
+use crate::index::change::plan::{Goal, Wanted, settle_scans};
 use crate::index::change::{Change, IndexName, Seen};
 use crate::index::{Advice, Definition};
 use crate::pg::{Connection, ddl};
@@ -62,6 +62,8 @@ struct SavedDrop {
     #[serde(default)]
     definition: Option<String>,
     #[serde(default)]
+    n_scans: Option<u64>,
+    #[serde(default)]
     covered_by: Vec<Seen>,
     #[serde(default)]
     size_bytes: u64,
@@ -92,7 +94,10 @@ pub(super) async fn of_file(path: &Path, connection: &Connection) -> Result<Inpu
     let wishes = read(&text).map_err(|reason| {
         Error::usage(format!("{:?} holds no changes of indexes", path.display())).cause(reason).hint(HINT)
     })?;
-    resolve(wishes, connection).await
+    let mut input = resolve(wishes, connection).await?;
+    let state = ddl::read_state(connection, &input.goals).await?;
+    settle_scans(&mut input.goals, &state);
+    Ok(input)
 }
 
 pub(super) async fn of_advice(advice: &Advice, connection: &Connection) -> Result<Input> {
@@ -103,7 +108,9 @@ pub(super) async fn of_advice(advice: &Advice, connection: &Connection) -> Resul
     });
     let drops = advice.drops.iter().map(|it| {
         let covers = it.covered_by.iter().cloned().collect();
-        saved_drop(it.seen.clone(), it.size_bytes, covers)
+        // What has scanned it since then is perfkit itself.
+        let seen = Seen { n_scans: None, ..it.seen.clone() };
+        saved_drop(seen, it.size_bytes, covers)
     });
     resolve(Saved { suggestions: suggestions.collect(), drops: drops.collect() }.wishes(), connection).await
 }
@@ -135,7 +142,7 @@ impl Saved {
             let IndexName { schema, table, .. } = IndexName::to_be(definition);
             let known = drops.iter().find(|drop| (&drop.schema, &drop.name) == (&schema, &name));
             let definition = known.and_then(|drop| drop.definition.clone());
-            Seen { index: IndexName { schema, table, name }, definition }
+            Seen { index: IndexName { schema, table, name }, definition, n_scans: None }
         };
         let create = |SavedSuggestion { definition, size_bytes, replaces }| {
             let replaces = replaces.into_iter().map(|name| seen(&definition, name)).collect();
@@ -147,8 +154,8 @@ impl Saved {
 }
 
 fn saved_drop(seen: Seen, size_bytes: u64, covered_by: Vec<Seen>) -> SavedDrop {
-    let Seen { index: IndexName { schema, name, .. }, definition } = seen;
-    SavedDrop { schema, name, definition, covered_by, size_bytes }
+    let Seen { index: IndexName { schema, name, .. }, definition, n_scans } = seen;
+    SavedDrop { schema, name, definition, n_scans, covered_by, size_bytes }
 }
 
 /// The table of an index that is to go is looked up, as it may have been renamed.
@@ -199,16 +206,20 @@ async fn resolve(wishes: Vec<Wish>, connection: &Connection) -> Result<Input> {
     for ((wish, name), found) in wishes.into_iter().zip(names).zip(found) {
         match (wish, found) {
             (Wish::Drop(drop), Some(index)) => {
-                let SavedDrop { definition, covered_by, size_bytes, .. } = drop;
-                input.push(Change::Drop { index: Seen { index, definition }, size_bytes, covered_by })?;
+                let SavedDrop { definition, n_scans, covered_by, size_bytes, .. } = drop;
+                let index = Seen { index, definition, n_scans };
+                input.push(Change::Drop { index, size_bytes, covered_by })?;
             }
             (Wish::DropNamed(_), Some(index)) => {
-                let index = Seen { index, definition: None };
+                let index = Seen { index, definition: None, n_scans: None };
                 input.push(Change::Drop { index, size_bytes: 0, covered_by: Vec::new() })?;
             }
             (Wish::Drop(_) | Wish::DropNamed(_), None) => input.absent.push(name.name),
             (Wish::Reindex(_), Some(index)) => {
-                input.push(Change::Reindex { index: Seen { index, definition: None }, size_bytes: 0 })?;
+                input.push(Change::Reindex {
+                    index: Seen { index, definition: None, n_scans: None },
+                    size_bytes: 0,
+                })?;
             }
             (Wish::Reindex(_), None) => {
                 return Err(Error::usage(format!("index \"{}\" does not exist", name.name))

@@ -1,6 +1,7 @@
 //! `perfkit index apply`: builds, rebuilds and drops indexes, one at a time, without blocking writers.
 
 mod execute;
+mod failing;
 mod input;
 mod prove;
 mod wait;

@@ -12,7 +12,7 @@ use crate::catalog::{Catalog, Table};
 use crate::cli::{ConnectArgs, WorkloadArgs, parse_duration, parse_size};
 use crate::context::Context;
 use crate::error::{Error, ExitStatus, Result};
-use crate::index::audit::{self, BLOATED_INDEX, Finding, Fix, Options, Rule};
+use crate::index::audit::{self, BLOATED_INDEX, Finding, Fix, Options, Rule, UNUSED_INDEX};
 use crate::index::change::IndexName;
 use crate::index::change::script::Writer;
 use crate::query::quote;
@@ -71,11 +71,15 @@ pub(crate) async fn run(context: &Context, args: &AuditArgs) -> Result<ExitStatu
     let mut inputs = inputs::read(context, args).await?;
     let options = options(args, schemas(&args.schemas, &inputs.catalog)?);
     let findings = findings(context, args, &mut inputs, &options).await?;
+    let unproven =
+        audit::unproven(&inputs.subject(), &options).filter(|_| is_applied(UNUSED_INDEX, &options));
     let held = baseline.hold(findings, accepted::today(), |rule, schema| {
-        is_applied(rule, &options) && options.schemas.iter().any(|audited| audited == schema)
+        // What is not proven yet may be found again.
+        let is_judged = rule != UNUSED_INDEX || unproven.is_none();
+        is_judged && is_applied(rule, &options) && options.schemas.iter().any(|audited| audited == schema)
     });
     warn_of_others(context, &inputs.catalog, &options.schemas);
-    let audit = audit(inputs, &held.findings, held.accepted.len(), options.schemas);
+    let audit = Audit { unproven, ..audit(inputs, &held.findings, held.accepted.len(), options.schemas) };
 
     accepted::report(context, &held);
     context.ui.publish(&report::audit::document(&audit, context.ui.style()))?;
@@ -165,13 +169,14 @@ fn audit(inputs: Inputs, findings: &[Finding], n_accepted: usize, schemas: Vec<S
     let (n_tables, n_indexes) = (audited().count(), audited().map(|table| table.indexes.len()).sum());
     let of_sequences = evidence.sequences.iter().map(|it| (it.schema.clone(), it.name.clone()));
     let of_statements = findings.iter().filter_map(|finding| finding.fix.as_ref()).flat_map(Fix::built_names);
-    let mut writer = Writer::new(&catalog, of_sequences.chain(of_statements));
+    let mut writer = Writer::new(&catalog, &evidence.storage, of_sequences.chain(of_statements));
     let reported = |finding: &Finding| Reported::new(finding.clone(), |change| writer.script(change));
     Audit {
         findings: findings.iter().map(reported).collect(),
         n_accepted,
         unseen,
         n_tables,
+        unproven: None,
         n_indexes,
         schemas,
         counted_s: evidence.counted_s,

@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::engine::Engine;
 use super::problem::{Candidate, Designed, Existing, Pricing, table_of};
 use super::statements::{Case, Planned};
-use crate::catalog::{Index, Table, TableKind};
+use crate::catalog::{Attached, Index, Table, TableKind};
+use crate::index::audit;
 use crate::index::change::Seen;
 use crate::index::change::plan::creation;
 use crate::index::change::state::State;
@@ -44,16 +45,22 @@ impl Findings<'_> {
         let mut tables = State::of_catalog(self.pricing.catalog);
         let mut missing = self.missing.clone();
         missing.extend(self.engine.missing().iter().cloned());
+        let attached = self.pricing.catalog.attached();
         let mut advice = Advice {
             suggestions: (0..self.outcome.chosen.len()).map(|i| self.suggestion(i, &mut tables)).collect(),
-            drops: self.outcome.dropped.iter().map(|(dropped, by)| self.dropped(*dropped, *by)).collect(),
+            drops: self
+                .outcome
+                .dropped
+                .iter()
+                .map(|(dropped, by)| self.dropped(*dropped, *by, &attached))
+                .collect(),
             refusals: self
                 .outcome
                 .refused
                 .iter()
                 .map(|(member, saves)| self.refusal(*member, *saves))
                 .collect(),
-            redesign: self.redesigned.map(|touched| self.redesign(touched)),
+            redesign: self.redesigned.map(|touched| self.redesign(touched, &attached)),
             statements: self.statements(),
             cost_before,
             cost_after,
@@ -153,7 +160,7 @@ impl Findings<'_> {
         &self.designed.existing[member - self.designed.candidates.len()]
     }
 
-    fn dropped(&self, member: usize, by: Option<usize>) -> DropAdvice {
+    fn dropped(&self, member: usize, by: Option<usize>, attached: &Attached) -> DropAdvice {
         let Existing { table, index, .. } = self.existing(member);
         let covered_by = by.map(|by| match self.designed.candidates.get(by) {
             Some(candidate) => Seen::to_be(&candidate.definition),
@@ -164,8 +171,12 @@ impl Findings<'_> {
             None => "the workload is no dearer without it".to_owned(),
         };
         let is_partitioned = table.kind == TableKind::Partitioned;
+        // Scans of what the workload asks for are no news.
+        let is_asked =
+            covered_by.is_some() || self.redesigned.is_none_or(|touched| touched.asks_for(table, index));
+        let n_scans = index.usage.filter(|_| !is_asked).map(|usage| usage.n_scans);
         DropAdvice {
-            seen: Seen::of(table, index),
+            seen: Seen { n_scans, ..Seen::of(table, index) },
             covered_by,
             is_partitioned,
             undo_ddl: if is_partitioned {
@@ -174,15 +185,16 @@ impl Findings<'_> {
             } else {
                 index::build_concurrently(&index.definition)
             },
-            size_bytes: self.pricing.catalog.index_bytes(index),
+            size_bytes: index.tree_bytes(attached),
             upkeep: self.pricing.upkeep(table, index),
             reason,
         }
     }
 
     /// What is left of the set that is there, and both sets in numbers.
-    fn redesign(&self, touched: &Touched) -> Redesign {
-        let mut redesign = Redesign::default();
+    fn redesign(&self, touched: &Touched, attached: &Attached) -> Redesign {
+        let doubt = audit::doubt_of_counters(self.pricing.catalog);
+        let mut redesign = Redesign { doubt, ..Redesign::default() };
         let chosen: Vec<&Candidate> =
             self.outcome.chosen.iter().map(|member| &self.designed.candidates[*member]).collect();
         let is_concerned = |table: &&Table| {
@@ -193,9 +205,9 @@ impl Findings<'_> {
         let indexes = tables.flat_map(|table| table.indexes.iter().map(move |index| (table, index)));
         for (table, index) in indexes.filter(|(table, index)| counts(table, index)) {
             let upkeep = self.pricing.upkeep(table, index);
-            let size_bytes = self.pricing.catalog.index_bytes(index);
+            let size_bytes = index.tree_bytes(attached);
             redesign.before.add(size_bytes, upkeep);
-            if let Some(kept) = self.kept(touched, table, index) {
+            if let Some(kept) = self.kept(touched, table, index, size_bytes) {
                 redesign.after.add(size_bytes, upkeep);
                 redesign.kept.push(kept);
             }
@@ -207,7 +219,7 @@ impl Findings<'_> {
     }
 
     /// Returns an existing index with its reason to stay, if it does.
-    fn kept(&self, touched: &Touched, table: &Table, index: &Index) -> Option<KeptIndex> {
+    fn kept(&self, touched: &Touched, table: &Table, index: &Index, size_bytes: u64) -> Option<KeptIndex> {
         let place = self.designed.existing.iter().position(|it| it.index.oid == index.oid);
         let member = place.map(|place| self.designed.candidates.len() + place);
         if self.outcome.dropped.iter().any(|(dropped, _)| Some(*dropped) == member) {
@@ -223,7 +235,6 @@ impl Findings<'_> {
         };
         let (schema, table, name) = (table.schema.clone(), table.name.clone(), index.name.clone());
         let definition = index.definition.clone();
-        let size_bytes = self.pricing.catalog.index_bytes(index);
         Some(KeptIndex { schema, table, name, definition, size_bytes, helps, reason })
     }
 

@@ -172,6 +172,9 @@ pub(crate) async fn run(context: &Context, args: &SuggestArgs) -> Result<ExitSta
 /// Says what the advice does not rest on.
 pub(crate) fn report_gaps(context: &Context, advice: &Advice) {
     report_skipped(context, &advice.skipped);
+    if let Some(trusted) = report::index::trusted(advice) {
+        context.ui.warn(trusted);
+    }
     for missing in &advice.missing {
         context.ui.warn(missing);
     }

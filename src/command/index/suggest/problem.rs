@@ -182,9 +182,10 @@ pub(super) fn design<'c>(
         engine.can_hide(member, it.table.kind == TableKind::Partitioned)
             && (unplanned.is_empty() || !reaches(&unplanned, it.table))
     };
+    let attached = catalog.attached();
     members.extend(existing.iter().enumerate().map(|(number, it)| {
         Member {
-            size_bytes: catalog.index_bytes(it.index),
+            size_bytes: it.index.tree_bytes(&attached),
             upkeep: it.upkeep,
             // What cannot be hidden cannot be judged.
             role: if can_judge(n_candidates + number, it) { it.role } else { Role::Existing },

@@ -21,12 +21,7 @@ pub(super) async fn verify(
     advice: &Advice,
 ) -> Result<Option<Verification>> {
     let target = named(url, &context.environment, timeouts)?;
-    let question = format!(
-        "Build {} indexes on {} and drop them again? Writes to their tables wait meanwhile.",
-        advice.suggestions.len(),
-        target.label()
-    );
-    if !context.confirm(&question, args.yes).await? {
+    if !context.confirm(&question(advice.suggestions.len(), target.label()), args.yes).await? {
         context.ui.status("nothing was verified");
         return Ok(None);
     }
@@ -43,18 +38,23 @@ pub(super) async fn verify(
             target.label()
         ));
     }
+    let untried = advice.drops.iter().map(|drop| {
+        format!("dropping index \"{}\": that cannot be tried on a database in use", drop.seen.index.name)
+    });
+    let untried: Vec<String> = untried.collect();
     if advice.suggestions.is_empty() {
+        for untried in untried {
+            context.ui.warn(format_args!("not verified: {untried}"));
+        }
         context.ui.status(NOTHING);
         return Ok(None);
     }
     let mut verification = Verification {
         place: target.label().to_owned(),
         n_runs: usize::from(args.runs),
+        missing: untried,
         ..Verification::default()
     };
-    verification.missing.extend(advice.drops.iter().map(|drop| {
-        format!("dropping index \"{}\": that cannot be tried on a database in use", drop.seen.index.name)
-    }));
     let result = before_and_after(context, args, &mut connection, timeouts, cases, advice, &mut verification);
     let result = result.await;
     if let Err(error) = trial::clean_up(&connection).await {
@@ -64,6 +64,17 @@ pub(super) async fn verify(
     ddl::unlock(&connection).await?;
     (verification.statements, verification.indexes) = verification::judge(&measured, built, |_| false);
     Ok(Some(verification))
+}
+
+/// Asks for what is going to happen: without an index to build, what is left of a killed run goes.
+fn question(n_indexes: usize, place: &str) -> String {
+    match n_indexes {
+        0 => format!("No index is to be built. Drop what a killed run may have left on {place}?"),
+        1 => format!("Build an index on {place} and drop it again? Writes to its table wait meanwhile."),
+        n => format!(
+            "Build {n} indexes on {place} and drop them again? Writes to their tables wait meanwhile."
+        ),
+    }
 }
 
 async fn before_and_after(
@@ -122,4 +133,17 @@ async fn before_and_after(
 fn named(url: &str, environment: &Environment, timeouts: Timeouts) -> Result<Target> {
     let conninfo = Conninfo::parse(url).map_err(pg::Error::Conninfo)?;
     Ok(Target::new(conninfo, environment, timeouts)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_asked_for_is_what_happens() {
+        let check = |n_indexes: usize, expected: &str| assert_eq!(question(n_indexes, "db"), expected);
+        check(0, "No index is to be built. Drop what a killed run may have left on db?");
+        check(1, "Build an index on db and drop it again? Writes to its table wait meanwhile.");
+        check(2, "Build 2 indexes on db and drop them again? Writes to their tables wait meanwhile.");
+    }
 }
