@@ -54,8 +54,14 @@ impl Bits {
 
     /// The members, in ascending order.
     pub(super) fn iter(&self) -> impl Iterator<Item = usize> + '_ {
-        self.0.iter().enumerate().flat_map(|(at, word)| {
-            let mut rest = *word;
+        self.iter_from(0)
+    }
+
+    /// The members that are no smaller than this, in ascending order.
+    pub(super) fn iter_from(&self, from: usize) -> impl Iterator<Item = usize> + '_ {
+        let (first, bit) = (from / 64, from % 64);
+        self.0.iter().enumerate().skip(first).flat_map(move |(at, word)| {
+            let mut rest = if at == first { *word >> bit << bit } else { *word };
             std::iter::from_fn(move || {
                 (rest != 0).then(|| {
                     let bit = rest.trailing_zeros() as usize;

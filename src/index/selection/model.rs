@@ -62,12 +62,17 @@ pub(super) struct Model<'k> {
     pub(super) problem: &'k Problem,
     pub(super) terms: &'k Terms,
     plans: &'k [Vec<Plan>],
-    /// For each member, the work items that have a plan with it.
+    /// For each work item, the number of its first plan when those of all are numbered through.
+    starts: Vec<usize>,
+    /// For each member, the work items that have a plan with it, in ascending order.
     items_of: Vec<Vec<usize>>,
+    /// … and the places of these plans, in ascending order.
+    places_of: Vec<Vec<Vec<usize>>>,
     /// The candidates of each plan, which are worth adding together.
     additions: Vec<Vec<usize>>,
-    /// For each work item, the additions that could change its cost.
+    /// For each work item, the additions that could change its cost, and the members of its plans.
     additions_of: Vec<Vec<usize>>,
+    members_of: Vec<Vec<usize>>,
     /// The members that no set leaves out.
     fixed: Bits,
 }
@@ -79,9 +84,15 @@ pub(super) struct State<'m, 'k> {
     pub(super) chosen: Bits,
     /// For each work item, the place of its plan among those known; their number when none of them can be.
     plans: Vec<usize>,
+    /// The plans, by their numbers, whose members are all chosen.
+    possible: Bits,
     pub(super) value: f64,
     pub(super) bytes: u64,
     pub(super) n_created: usize,
+    /// What each addition would save and what the set would lose without each member; `None` when that is not known, or
+    /// no longer: sets are changed a little at a time, and most changes do not concern each other.
+    savings: Vec<Option<f64>>,
+    losses: Vec<Option<f64>>,
 }
 
 /// How greedy growth weighs saving against bytes.
@@ -94,12 +105,17 @@ enum Rank {
 
 impl<'k> Model<'k> {
     pub(super) fn new(problem: &'k Problem, plans: &'k [Vec<Plan>], terms: &'k Terms, fixed: &Bits) -> Self {
-        let mut items_of = vec![BTreeSet::new(); problem.members.len()];
+        let mut items_of: Vec<Vec<usize>> = vec![Vec::new(); problem.members.len()];
+        let mut places_of: Vec<Vec<Vec<usize>>> = vec![Vec::new(); problem.members.len()];
         let mut additions = BTreeSet::new();
         for (item, plans) in plans.iter().enumerate() {
-            for plan in plans {
-                for member in &plan.members {
-                    items_of[*member].insert(item);
+            for (place, plan) in plans.iter().enumerate() {
+                for &member in &plan.members {
+                    if items_of[member].last() != Some(&item) {
+                        items_of[member].push(item);
+                        places_of[member].push(Vec::new());
+                    }
+                    places_of[member].last_mut().expect("one for each item").push(place);
                 }
                 let added: Vec<usize> =
                     plan.members.iter().copied().filter(|member| !fixed.contains(*member)).collect();
@@ -108,8 +124,6 @@ impl<'k> Model<'k> {
                 }
             }
         }
-        let items_of: Vec<Vec<usize>> =
-            items_of.into_iter().map(|items| items.into_iter().collect()).collect();
         let additions: Vec<Vec<usize>> = additions.into_iter().collect();
         let mut additions_of = vec![BTreeSet::new(); plans.len()];
         for (at, addition) in additions.iter().enumerate() {
@@ -119,7 +133,28 @@ impl<'k> Model<'k> {
         }
         let additions_of =
             additions_of.into_iter().map(|additions| additions.into_iter().collect()).collect();
-        Self { problem, terms, plans, items_of, additions, additions_of, fixed: fixed.clone() }
+        let members = |plans: &Vec<Plan>| -> BTreeSet<usize> {
+            plans.iter().flat_map(|plan| &plan.members).copied().collect()
+        };
+        let members_of = plans.iter().map(|plans| members(plans).into_iter().collect()).collect();
+        let ends = plans.iter().scan(0, |end, plans| {
+            *end += plans.len();
+            Some(*end)
+        });
+        let starts = std::iter::once(0).chain(ends).collect();
+        let fixed = fixed.clone();
+        Self {
+            problem,
+            terms,
+            plans,
+            starts,
+            items_of,
+            places_of,
+            additions,
+            additions_of,
+            members_of,
+            fixed,
+        }
     }
 
     /// Returns the best sets found from several ones to begin with, the best one first.
@@ -151,11 +186,25 @@ impl<'k> Model<'k> {
     pub(super) fn state(&self, chosen: &Bits) -> State<'_, 'k> {
         let chosen = chosen.or(&self.fixed);
         let is_there = |plan: &Plan| plan.members.iter().all(|member| chosen.contains(*member));
+        let all = self.plans.iter().flatten();
+        let there: Vec<usize> =
+            all.clone().enumerate().filter(|(_, plan)| is_there(plan)).map(|(number, _)| number).collect();
+        let possible = Bits::of(all.count(), &there);
         let plans: Vec<usize> =
-            self.plans.iter().map(|plans| first(plans, 0, plans.len(), is_there)).collect();
+            self.plans.iter().map(|of| of.iter().position(is_there).unwrap_or(of.len())).collect();
         let costs = plans.iter().enumerate().map(|(item, plan)| self.cost(item, *plan));
         let value = costs.zip(&self.terms.weights).map(|(cost, weight)| cost * weight).sum();
-        let mut state = State { model: self, plans, value, bytes: 0, n_created: 0, chosen };
+        let mut state = State {
+            model: self,
+            plans,
+            possible,
+            value,
+            bytes: 0,
+            n_created: 0,
+            savings: vec![None; self.additions.len()],
+            losses: vec![None; self.problem.members.len()],
+            chosen,
+        };
         for member in state.chosen.iter().collect::<Vec<_>>() {
             state.value += self.price(member);
             if !self.fixed.contains(member) {
@@ -172,17 +221,27 @@ impl<'k> Model<'k> {
         if cost > self.terms.most[item] { DEARER * cost } else { cost }
     }
 
-    /// The work items whose plans a change could concern, in ascending order.
-    fn touched(&self, add: &[usize], remove: &[usize]) -> Cow<'_, [usize]> {
-        let mut changed = add.iter().chain(remove);
-        if let (Some(only), None) = (changed.next(), changed.next()) {
+    /// The work items whose plans could change with these members, in ascending order.
+    fn touched(&self, members: &[usize]) -> Cow<'_, [usize]> {
+        if let [only] = members {
             return Cow::Borrowed(&self.items_of[*only]);
         }
         let mut items: Vec<usize> =
-            add.iter().chain(remove).flat_map(|member| &self.items_of[*member]).copied().collect();
+            members.iter().flat_map(|member| &self.items_of[*member]).copied().collect();
         items.sort_unstable();
         items.dedup();
         Cow::Owned(items)
+    }
+
+    /// The places of a work item's plans with this member, in ascending order.
+    fn places(&self, item: usize, member: usize) -> &[usize] {
+        self.items_of[member].binary_search(&item).map_or(&[], |at| &self.places_of[member][at])
+    }
+
+    /// The plans with this member: the work item and the place of each.
+    fn plans_with(&self, member: usize) -> impl Iterator<Item = (usize, usize)> + '_ {
+        let items = self.items_of[member].iter().zip(&self.places_of[member]);
+        items.flat_map(|(item, places)| places.iter().map(|place| (*item, *place)))
     }
 
     /// What having a member costs.
@@ -195,11 +254,6 @@ impl<'k> Model<'k> {
     }
 }
 
-/// Returns the place of the first plan from `from` on that is possible, or `to` when none is before that.
-fn first(plans: &[Plan], from: usize, to: usize, is_possible: impl Fn(&Plan) -> bool) -> usize {
-    plans[from..to].iter().position(is_possible).map_or(to, |at| from + at)
-}
-
 /// Keeps the best sets.
 fn keep_best(states: &mut Vec<State>) {
     states.sort_by(|a, b| a.value.total_cmp(&b.value));
@@ -207,51 +261,105 @@ fn keep_best(states: &mut Vec<State>) {
 }
 
 impl State<'_, '_> {
-    /// The place of a work item's plan after a change.
-    ///
-    /// Most changes leave most plans as they are, and this is asked millions of times: a plan stays while its members
-    /// do, unless a cheaper one appears, which needs something added.
-    fn plan(&self, item: usize, add: &[usize], remove: &[usize]) -> usize {
-        let (plans, current) = (&self.model.plans[item], self.plans[item]);
-        let is_there = |member: &usize| {
-            self.chosen.contains(*member) && !remove.contains(member) || add.contains(member)
-        };
-        let is_possible = |plan: &Plan| plan.members.iter().all(is_there);
-        let cheaper = if add.is_empty() { current } else { first(plans, 0, current, is_possible) };
-        if cheaper < current || plans.get(current).is_some_and(is_possible) {
-            cheaper
-        } else {
-            first(plans, current, plans.len(), is_possible)
+    /// The place of a work item's plan once members are added: a cheaper one than now holds one of them.
+    fn plan_with(&self, item: usize, add: &[usize]) -> usize {
+        let plans = &self.model.plans[item];
+        let is_there = |member: &usize| self.chosen.contains(*member) || add.contains(member);
+        let mut best = self.plans[item];
+        for member in add {
+            let places = self.model.places(item, *member).iter().copied();
+            let mut cheaper = places.take_while(|place| *place < best);
+            best = cheaper.find(|place| plans[*place].members.iter().all(is_there)).unwrap_or(best);
         }
+        best
     }
 
-    /// Returns by how much a change makes the set dearer; negative when it is better.
-    pub(super) fn change(&self, add: &[usize], remove: &[usize]) -> f64 {
-        let prices = |members: &[usize]| members.iter().map(|member| self.model.price(*member)).sum::<f64>();
-        let items = self.model.touched(add, remove);
-        let costs = items.iter().map(|item| {
-            let (then, now) = (self.plan(*item, add, remove), self.plans[*item]);
-            self.model.terms.weights[*item] * (self.model.cost(*item, then) - self.model.cost(*item, now))
-        });
-        costs.sum::<f64>() + prices(add) - prices(remove)
+    /// The place of a work item's plan once a member is removed: the same, unless that one held it.
+    fn plan_without(&self, item: usize, member: usize) -> usize {
+        let (plans, current) = (&self.model.plans[item], self.plans[item]);
+        if !plans.get(current).is_some_and(|plan| plan.members.contains(&member)) {
+            return current;
+        }
+        let start = self.model.starts[item];
+        let possible = self.possible.iter_from(start + current + 1).map(|number| number - start);
+        let mut others = possible.take_while(|place| *place < plans.len());
+        others.find(|place| !plans[*place].members.contains(&member)).unwrap_or(plans.len())
     }
 
-    fn apply(&mut self, add: &[usize], remove: &[usize]) {
-        let add: Vec<usize> = add.iter().copied().filter(|member| !self.chosen.contains(*member)).collect();
-        self.value += self.change(&add, remove);
+    /// By how much another plan makes a work item dearer.
+    fn loss(&self, item: usize, then: usize) -> f64 {
+        let now = self.plans[item];
+        if then == now {
+            return 0.0;
+        }
+        self.model.terms.weights[item] * (self.model.cost(item, then) - self.model.cost(item, now))
+    }
+
+    /// Returns by how much these additional members make the set dearer; negative when it is better.
+    fn loss_with(&self, add: &[usize]) -> f64 {
+        let items = self.model.touched(add);
+        let losses = items.iter().map(|item| self.loss(*item, self.plan_with(*item, add)));
+        losses.sum::<f64>() + add.iter().map(|member| self.model.price(*member)).sum::<f64>()
+    }
+
+    /// Returns by how much the set gets dearer without a member; negative when it is better.
+    fn loss_without(&self, member: usize) -> f64 {
+        let items = &self.model.items_of[member];
+        let losses = items.iter().map(|item| self.loss(*item, self.plan_without(*item, member)));
+        losses.sum::<f64>() - self.model.price(member)
+    }
+
+    fn add(&mut self, members: &[usize]) {
+        let add = self.missing(members);
+        self.value += self.loss_with(&add);
         let model = self.model;
-        for &item in model.touched(&add, remove).iter() {
-            self.plans[item] = self.plan(item, &add, remove);
+        for &item in model.touched(&add).iter() {
+            self.plans[item] = self.plan_with(item, &add);
         }
         for member in &add {
             self.chosen.insert(*member);
-            self.bytes += self.model.problem.members[*member].size_bytes;
+            self.bytes += model.problem.members[*member].size_bytes;
         }
-        for member in remove {
-            self.chosen.remove(*member);
-            self.bytes -= self.model.problem.members[*member].size_bytes;
+        for member in &add {
+            for (item, place) in model.plans_with(*member) {
+                if model.plans[item][place].members.iter().all(|member| self.chosen.contains(*member)) {
+                    self.possible.insert(model.starts[item] + place);
+                }
+            }
         }
-        self.n_created = self.n_created + add.len() - remove.len();
+        self.n_created += add.len();
+        self.forget(&add);
+    }
+
+    fn remove(&mut self, member: usize) {
+        self.value += self.loss_without(member);
+        let model = self.model;
+        for &item in &model.items_of[member] {
+            self.plans[item] = self.plan_without(item, member);
+        }
+        self.chosen.remove(member);
+        for (item, place) in model.plans_with(member) {
+            self.possible.remove(model.starts[item] + place);
+        }
+        self.bytes -= model.problem.members[member].size_bytes;
+        self.n_created -= 1;
+        self.forget(&[member]);
+    }
+
+    /// Forgets what depends on whether these members are there: whatever concerns a work item that they do.
+    fn forget(&mut self, changed: &[usize]) {
+        let model = self.model;
+        for item in model.touched(changed).iter() {
+            for addition in &model.additions_of[*item] {
+                self.savings[*addition] = None;
+            }
+            for member in &model.members_of[*item] {
+                self.losses[*member] = None;
+            }
+        }
+        for member in changed {
+            self.losses[*member] = None;
+        }
     }
 
     fn missing(&self, addition: &[usize]) -> Vec<usize> {
@@ -267,37 +375,30 @@ impl State<'_, '_> {
     /// Adds, as long as something saves more than it costs, what saves most by this rank.
     fn grow(&mut self, rank: Rank, effort: &mut usize) {
         let model = self.model;
-        let mut missing: Vec<Option<Vec<usize>>> = vec![None; model.additions.len()];
-        let mut savings: Vec<Option<f64>> = vec![None; model.additions.len()];
         loop {
             let mut best: Option<(f64, usize)> = None;
             for (at, addition) in model.additions.iter().enumerate() {
-                if savings[at].is_some_and(|saving| saving <= 0.0) {
+                if self.savings[at].is_some_and(|saving| saving <= 0.0) {
                     continue;
                 }
-                let add = missing[at].get_or_insert_with(|| self.missing(addition));
-                if add.is_empty() || !self.fits(add) {
+                let add = self.missing(addition);
+                if add.is_empty() || !self.fits(&add) {
                     continue;
                 }
-                let saving = *savings[at].get_or_insert_with(|| {
+                let saving = self.savings[at].unwrap_or_else(|| {
                     *effort += 1;
-                    -self.change(add, &[])
+                    -self.loss_with(&add)
                 });
+                self.savings[at] = Some(saving);
                 #[expect(clippy::cast_precision_loss, reason = "a rank needs no more than 53 bits")]
-                let bytes = model.size(add).max(1) as f64;
+                let bytes = model.size(&add).max(1) as f64;
                 let score = rank.score(saving, bytes);
                 if saving > 0.0 && best.is_none_or(|(best, _)| score > best) {
                     best = Some((score, at));
                 }
             }
             let Some((_, best)) = best else { return };
-            let add = self.missing(&model.additions[best]);
-            // Whatever has a member of these concerns a work item that they do.
-            for at in model.touched(&add, &[]).iter().flat_map(|item| &model.additions_of[*item]) {
-                savings[*at] = None;
-                missing[*at] = None;
-            }
-            self.apply(&add, &[]);
+            self.add(&model.additions[best]);
         }
     }
 
@@ -308,12 +409,13 @@ impl State<'_, '_> {
             let limits = self.model.problem.limits;
             let is_too_large = limits.storage_bytes.is_some_and(|limit| self.bytes > limit);
             let mut best: Option<(f64, usize)> = None;
-            for member in self.chosen.iter() {
-                if self.model.fixed.contains(member) || keep.contains(&member) {
+            for member in self.chosen.minus(&self.model.fixed).iter() {
+                if keep.contains(&member) {
                     continue;
                 }
                 *effort += 1;
-                let loss = self.change(&[], &[member]);
+                let loss = self.losses[member].unwrap_or_else(|| self.loss_without(member));
+                self.losses[member] = Some(loss);
                 #[expect(clippy::cast_precision_loss, reason = "a rank needs no more than 53 bits")]
                 let bytes = self.model.problem.members[member].size_bytes.max(1) as f64;
                 let score = if is_too_large && loss > 0.0 { rank.score(loss, bytes) } else { loss };
@@ -322,7 +424,7 @@ impl State<'_, '_> {
                 }
             }
             let Some((_, member)) = best else { return };
-            self.apply(&[], &[member]);
+            self.remove(member);
         }
     }
 
@@ -338,7 +440,7 @@ impl State<'_, '_> {
                     continue;
                 }
                 let mut other = self.clone();
-                other.apply(&add, &[]);
+                other.add(&add);
                 for rank in if other.fits(&[]) { &RANKS[..1] } else { &RANKS[..] } {
                     let mut other = other.clone();
                     other.shrink_to_limits(*rank, &add, effort);
@@ -361,7 +463,7 @@ impl State<'_, '_> {
                 }
                 // What only this member made useful leaves with it.
                 let mut other = self.clone();
-                other.apply(&[], &[member]);
+                other.remove(member);
                 other.shrink_to_limits(Rank::PerByte, &[], effort);
                 self.adopt_if_better(&other, effort);
             }

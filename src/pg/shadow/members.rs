@@ -8,6 +8,10 @@ use crate::pg::connect::Connection;
 use crate::pg::error::{Error, Result};
 use crate::pg::sql;
 
+/// Candidates that are created by one message. A statement's own takes longer than an empty index; and a transaction
+/// locks every one of its indexes.
+const CREATED_TOGETHER: usize = 32;
+
 /// Members by their numbers, and by the names that plans give their indexes.
 ///
 /// EXPLAIN names an index without its schema, so no two indexes of a shadow share a name.
@@ -58,21 +62,41 @@ impl Members {
         self.renamed.iter().map(|(here, (_, there))| (here.as_str(), there.as_str()))
     }
 
-    /// Creates the index of a candidate, the next member. An inner error says why it cannot be.
+    /// Creates the indexes of candidates, which become the next members. Returns what could not be created, with the
+    /// reason; such a member has no index.
     pub(super) async fn create(
         &mut self,
         connection: &Connection,
-        definition: &Definition,
-    ) -> Result<Result<(), String>> {
-        let name = candidate_name(self.members.len());
-        self.members.push(Member { oids: Vec::new(), is_existing: false });
-        match connection.batch_execute(&definition.ddl_named(&name)).await {
-            Ok(()) => Ok(Ok(())),
-            Err(error) => match error.as_db_error() {
-                Some(db) => Ok(Err(db.message().to_owned())),
-                None => Err(Error::query(format!("create candidate {}", definition.describe()))(error)),
-            },
+        definitions: &[&Definition],
+    ) -> Result<Vec<String>> {
+        let mut refused = Vec::new();
+        for definitions in definitions.chunks(CREATED_TOGETHER) {
+            let statements: Vec<String> = definitions
+                .iter()
+                .zip(self.members.len()..)
+                .map(|(definition, number)| definition.ddl_named(&candidate_name(number)))
+                .collect();
+            let absent = definitions.iter().map(|_| Member { oids: Vec::new(), is_existing: false });
+            self.members.extend(absent);
+            // What is sent together is one transaction: none of them is there when one fails, and each is tried alone.
+            match connection.batch_execute(&statements.join(";")).await {
+                Ok(()) => continue,
+                Err(error) if error.as_db_error().is_some() => {}
+                Err(error) => return Err(Error::query("create candidates")(error)),
+            }
+            for (definition, statement) in definitions.iter().zip(&statements) {
+                let described = definition.describe();
+                match connection.batch_execute(statement).await {
+                    Ok(()) => {}
+                    Err(error) => match error.as_db_error() {
+                        // Not every type has an order, and a table may be missing here.
+                        Some(db) => refused.push(format!("candidate {described}: {}", db.message())),
+                        None => return Err(Error::query(format!("create candidate {described}"))(error)),
+                    },
+                }
+            }
         }
+        Ok(refused)
     }
 
     /// Finds the indexes of the candidates from `first` on, and gives those of partitions names of their own.

@@ -225,13 +225,8 @@ impl Shadow {
         let owner = self.host.owner(TEMPLATE).await?;
         adopt(&owner, &self.session).await?;
         let first = self.members.len();
-        for (definition, _) in candidates {
-            let created = self.members.create(&owner, definition).await?;
-            if let Err(reason) = created {
-                // Not every type has an order, and a table may be missing here.
-                self.missing.push(format!("candidate {}: {reason}", definition.describe()));
-            }
-        }
+        let definitions: Vec<&Definition> = candidates.iter().map(|(definition, _)| definition).collect();
+        self.missing.extend(self.members.create(&owner, &definitions).await?);
         self.relations = relations(&superuser).await?;
         self.members.adopt_trees(&owner, &mut self.relations, first).await?;
         for (number, (definition, size)) in candidates.iter().enumerate() {

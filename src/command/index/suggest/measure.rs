@@ -91,11 +91,13 @@ async fn sample(
         .collect();
     let (samples, gaps) = pg::sample::expressions(connection, catalog, &wanted).await?;
     measured.gaps.extend(gaps);
+    let mut combinations: Vec<_> = samples.iter().map(|sample| (sample, sample.combinations())).collect();
     for (oid, operands) in &needed.distinct {
         let Some(table) = catalog.table_by_oid(*oid) else { continue };
         let names: Vec<&str> = operands.iter().map(String::as_str).collect();
-        let mut of_table = samples.iter().filter(|of| of.schema == table.schema && of.table == table.name);
-        if let Some(n_distinct) = of_table.find_map(|sample| sample.distinct(&names)) {
+        let mut of_table =
+            combinations.iter_mut().filter(|(of, _)| of.schema == table.schema && of.table == table.name);
+        if let Some(n_distinct) = of_table.find_map(|(_, combinations)| combinations.distinct(&names)) {
             let n_distinct = index::combinations_of_sample(n_distinct, &names, table);
             measured.measures.distinct.insert((*oid, operands.clone()), n_distinct);
         }
