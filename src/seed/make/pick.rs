@@ -1,0 +1,249 @@
+//! Picks: the row of the parent that each row refers to.
+
+use super::block::{Block, Parents, Scratch};
+use super::draw::{digit, drawn, image, located};
+use super::values::DAY_US;
+use super::world::{NONE, World, to_place};
+use crate::random;
+use crate::seed::keys::curve::Curve;
+use crate::seed::keys::permutation::Permutation;
+use crate::seed::plan::{Born, Edge, Nulls, Pick};
+use crate::seed::schema::TableId;
+use crate::seed::wire::Wire;
+
+/// How often a parent is drawn by its popularity until one is old enough; then all that are old enough are alike.
+const N_TRIES: u64 = 8;
+/// One in so many rows of a tree refers to the first chunk, the others to their own.
+const TREE_FAR: u64 = 8;
+
+/// Appends the rows' parents, and for a laid edge the ranks and ordinals, regardless of what is NULL.
+pub(super) fn find(
+    world: &World,
+    edge: &Edge,
+    block: &mut Block,
+    scratch: &mut Scratch,
+    found: &mut Parents,
+) {
+    let parents = &mut found.parents;
+    match &edge.pick {
+        Pick::Drawn { curve, ranks, born: None } => {
+            block.bits(edge.key, parents);
+            for parent in parents.iter_mut() {
+                *parent = image(ranks, drawn(curve, *parent));
+            }
+        }
+        Pick::Drawn { curve, ranks, born: Some(born) } => {
+            born_before(world, edge, (curve, ranks), born, block, scratch, parents);
+        }
+        Pick::Laid { slots, curve, ranks } => {
+            for &row in &block.rows {
+                let (rank, ordinal) = located(curve, image(slots, row));
+                parents.push(image(ranks, rank));
+                found.ranks.push(rank);
+                found.ordinals.push(ordinal);
+            }
+        }
+        Pick::Distinct { lead, curve, ranks, not_self } => {
+            world.follow(block, *lead, scratch);
+            block.bits(edge.key, parents);
+            let lead_edge = &world.table(block.table).edges[usize::from(*lead)];
+            let Pick::Laid { curve: fanout, .. } = &lead_edge.pick else {
+                // Without a laid lead there are no ordinals: any parent.
+                for parent in parents.iter_mut() {
+                    *parent = image(ranks, drawn(curve, *parent));
+                }
+                return;
+            };
+            let lead = &block.edges[usize::from(*lead)].of;
+            let n_used = curve.n_used();
+            for (place, parent) in parents.iter_mut().enumerate() {
+                let degree = fanout.degree(lead.ranks[place]);
+                let itself =
+                    (*not_self && lead.parents[place] < ranks.n()).then(|| ranks.invert(lead.parents[place]));
+                let rank = distinct_rank((curve, n_used), lead.ordinals[place], degree, itself, *parent);
+                *parent = image(ranks, rank);
+            }
+        }
+        Pick::OneToOne { rows } => parents.extend(block.rows.iter().map(|&row| image(rows, row))),
+        Pick::Digit { cells, divisor, n } => {
+            block.distinct(cells.n(), parents);
+            for parent in parents.iter_mut() {
+                *parent = digit(image(cells, *parent), *divisor, *n);
+            }
+        }
+        Pick::Within { through, ours, theirs } => {
+            within(world, edge, (*through, *ours, *theirs), block, scratch, parents);
+        }
+        Pick::Tree { roots } => tree(world, edge, *roots, block, parents),
+        Pick::Wave => {
+            // In proportion: the first row of a parent's children refers back to that parent, and fewer children than parents
+            // are one to one.
+            let n_existing = world.n_existing(edge.parent);
+            for &row in &block.rows {
+                let number = row / chunk_rows(world, block.table);
+                let theirs =
+                    own_chunk(world, edge.parent, number).or_else(|| own_chunk(world, edge.parent, 0));
+                let parent = theirs.zip(own_chunk(world, block.table, number)).map(|(theirs, ours)| {
+                    let place = u128::from(row - ours.0) * u128::from(theirs.1) / u128::from(ours.1);
+                    n_existing + theirs.0 + u64::try_from(place).expect("below the rows of a chunk")
+                });
+                parents.push(parent.unwrap_or(NONE));
+            }
+        }
+        Pick::Itself => {
+            let n_existing = world.n_existing(edge.parent);
+            parents.extend(block.rows.iter().map(|row| n_existing + row));
+        }
+        Pick::Listed { rows } => {
+            block.bits(edge.key, parents);
+            for parent in parents {
+                let place = random::below(*parent, rows.len().max(1) as u64);
+                *parent = rows.get(to_place(place)).copied().unwrap_or(NONE);
+            }
+        }
+        Pick::Constant(row) => parents.resize(block.n_rows(), *row),
+    }
+}
+
+/// Draws parents whose moment is before the row's own: those of earlier hours of their series are the first rows.
+fn born_before(
+    world: &World,
+    edge: &Edge,
+    (curve, ranks): (&Curve, &Permutation),
+    born: &Born,
+    block: &mut Block,
+    scratch: &mut Scratch,
+    parents: &mut Vec<u64>,
+) {
+    world.make_column(block, born.moment, scratch);
+    block.bits(edge.key, parents);
+    let moments = block.lane(born.moment);
+    let is_date = world.table(block.table).columns[usize::from(born.moment)].wire == Wire::Date;
+    let unit = if is_date { DAY_US } else { 1 };
+    let series = &born.series;
+    let n_existing = world.n_existing(edge.parent);
+    for (place, parent) in parents.iter_mut().enumerate() {
+        let since = moments.as_ints()[place].saturating_mul(unit).saturating_sub(series.from_us);
+        let rank = u64::try_from(since / series.step_us.max(1)).unwrap_or(0);
+        let n_born = series.curve.start(rank.min(series.curve.n_ranks()));
+        let n = (n_existing + n_born).max(1);
+        let bits = *parent;
+        *parent = (0..N_TRIES)
+            .map(|i| image(ranks, drawn(curve, random::at(bits, i))))
+            .find(|&parent| parent < n)
+            .unwrap_or_else(|| random::below(bits, n));
+    }
+}
+
+/// Returns a rank that no other ordinal of `0..degree` has, and not the rank `itself`.
+///
+/// Ranks are cut into `degree` intervals with about the same number of slots each: the cuts of `0..n - degree`, which may fall
+/// together, are made to rise by adding to each how many there were before. In its interval a rank is as likely as it has slots.
+fn distinct_rank(
+    (curve, n_used): (&Curve, u64),
+    ordinal: u64,
+    degree: u64,
+    itself: Option<u64>,
+    bits: u64,
+) -> u64 {
+    let degree = degree.max(1);
+    let n = if degree < n_used { n_used } else { curve.n_ranks() };
+    let n = n.saturating_sub(itself.is_some().into());
+    let room = n.saturating_sub(degree);
+    let cut = |i: u64| {
+        if i >= degree {
+            return room;
+        }
+        let slot = u128::from(curve.n_slots()) * u128::from(i) / u128::from(degree);
+        located(curve, u64::try_from(slot).expect("below the number of slots")).0.min(room)
+    };
+    let (low, high) = (cut(ordinal) + ordinal, cut(ordinal + 1) + ordinal + 1);
+    let (start, end) = (curve.start(low.min(n)), curve.start(high.min(n)));
+    let rank = if start < end {
+        located(curve, start + random::below(bits, end - start)).0
+    } else {
+        low + random::below(bits, high - low)
+    };
+    rank + u64::from(itself.is_some_and(|itself| rank >= itself))
+}
+
+/// Finds rows of the parent that have the same grandparent as the row on the edge `through` leads to.
+fn within(
+    world: &World,
+    edge: &Edge,
+    (through, ours, theirs): (u16, Option<u16>, u16),
+    block: &mut Block,
+    scratch: &mut Scratch,
+    parents: &mut Vec<u64>,
+) {
+    world.follow(block, through, scratch);
+    block.bits(edge.key, parents);
+    let near = &block.edges[usize::from(through)].of.parents;
+    let mut grandparents = scratch.numbers();
+    match ours {
+        None => grandparents.extend_from_slice(near),
+        Some(ours) => {
+            let table = world.table(block.table).edges[usize::from(through)].parent;
+            let n_existing = world.n_existing(table);
+            let is_own = |row: u64| row != NONE && row >= n_existing;
+            let own = near.iter().filter(|&&row| is_own(row)).map(|row| row - n_existing);
+            let mut part = world.block(table, own, scratch);
+            world.follow(&mut part, ours, scratch);
+            let mut found = part.edges[usize::from(ours)].of.parents.iter().copied();
+            grandparents.extend(
+                near.iter().map(|&row| if is_own(row) { found.next().unwrap_or(NONE) } else { NONE }),
+            );
+            scratch.keep_block(part);
+        }
+    }
+    let theirs = &world.table(edge.parent).edges[usize::from(theirs)].pick;
+    let n_existing = world.n_existing(edge.parent);
+    for (parent, &grandparent) in parents.iter_mut().zip(&grandparents) {
+        *parent = member(theirs, grandparent, *parent).map_or(NONE, |row| n_existing + row);
+    }
+    scratch.keep_numbers(grandparents);
+}
+
+/// Returns a row that refers to a parent, by random bits.
+fn member(pick: &Pick, parent: u64, bits: u64) -> Option<u64> {
+    match pick {
+        Pick::Laid { slots, curve, ranks } if parent < ranks.n() => {
+            let rank = ranks.invert(parent);
+            if rank >= curve.n_ranks() || curve.degree(rank) == 0 {
+                return None;
+            }
+            Some(slots.invert(curve.start(rank) + random::below(bits, curve.degree(rank))))
+        }
+        Pick::OneToOne { rows } if parent < rows.n() => Some(rows.invert(parent)),
+        _ => None,
+    }
+}
+
+/// Draws for each row one before it in its chunk, or in the first chunk.
+fn tree(world: &World, edge: &Edge, roots: u32, block: &Block, parents: &mut Vec<u64>) {
+    block.bits(edge.key, parents);
+    let n_existing = world.n_existing(block.table);
+    let n_first = chunk_rows(world, block.table).min(world.table(block.table).n_rows);
+    for (parent, &row) in parents.iter_mut().zip(&block.rows) {
+        let bits = *parent;
+        let offset = row % chunk_rows(world, block.table);
+        *parent = if row == 0 || random::at(bits, 0) >> 32 < u64::from(roots) {
+            if edge.nulls == Nulls::Never { n_existing + row } else { NONE }
+        } else if offset == row || (offset > 0 && random::below(random::at(bits, 1), TREE_FAR) > 0) {
+            n_existing + row - offset + random::below(random::at(bits, 2), offset)
+        } else {
+            n_existing + random::below(random::at(bits, 2), n_first)
+        };
+    }
+}
+
+fn chunk_rows(world: &World, table: TableId) -> u64 {
+    u64::from(world.table(table).rows_per_chunk).max(1)
+}
+
+/// Returns the first row and the number of rows of a chunk that has any.
+fn own_chunk(world: &World, table: TableId, number: u64) -> Option<(u64, u64)> {
+    let start = number.checked_mul(chunk_rows(world, table))?;
+    let n_rows = world.table(table).n_rows.checked_sub(start)?.min(chunk_rows(world, table));
+    (n_rows > 0).then_some((start, n_rows))
+}

@@ -1,0 +1,307 @@
+//! Every cell of a plan, as a function of its table, column and row.
+//!
+//! A cell depends on the plan and the patches alone: not on the block that it is made in, nor on what was made before. A block
+//! remembers what it has made, so that nothing in it is made twice.
+
+use super::block::{Block, Patches, Scratch};
+use super::lane::Lane;
+use super::values::Ordinals;
+use super::{Draw, Maker, Values, pick};
+use crate::random;
+use crate::seed::bits;
+use crate::seed::plan::{ColumnPlan, Component, EdgeId, Nulls, Plan, TablePlan};
+use crate::seed::schema::{ColumnId, TableId};
+
+/// No parent: the reference is NULL.
+pub(crate) const NONE: u64 = u64::MAX;
+
+/// A plan and the rows that are not as it has them. Generators on several threads share it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct World<'p> {
+    plan: &'p Plan,
+    patches: &'p Patches,
+}
+
+impl<'p> World<'p> {
+    pub(crate) fn new(plan: &'p Plan, patches: &'p Patches) -> Self {
+        Self { plan, patches }
+    }
+
+    pub(crate) fn table(&self, table: TableId) -> &'p TablePlan {
+        &self.plan.tables[usize::from(table)]
+    }
+
+    /// Fills `lane` with the cells of a column in any rows, in their order.
+    ///
+    /// Rows are the run's own, from 0 on: consecutive ones when loading, scattered ones for the keys of parents.
+    #[cfg(test)]
+    pub(crate) fn fill(
+        &self,
+        table: TableId,
+        column: ColumnId,
+        rows: &[u64],
+        scratch: &mut Scratch,
+        lane: &mut Lane,
+    ) {
+        let mut block = self.block(table, rows.iter().copied(), scratch);
+        self.make_column(&mut block, column, scratch);
+        std::mem::swap(lane, &mut block.lanes[usize::from(column)].of);
+        scratch.keep_block(block);
+    }
+
+    /// Fills `parents` with what rows refer to: rows `0..existing.n_rows` of the parent are its existing ones, the run's own
+    /// follow; [`NONE`] where the reference is NULL.
+    #[cfg(test)]
+    pub(crate) fn parents(
+        &self,
+        table: TableId,
+        edge: EdgeId,
+        rows: &[u64],
+        scratch: &mut Scratch,
+        parents: &mut Vec<u64>,
+    ) {
+        let mut block = self.block(table, rows.iter().copied(), scratch);
+        self.follow(&mut block, edge, scratch);
+        parents.clear();
+        parents.extend_from_slice(&block.edges[usize::from(edge)].of.parents);
+        scratch.keep_block(block);
+    }
+
+    /// Returns a block of rows of a table; [`Scratch::keep_block`] takes it back.
+    pub(crate) fn block(
+        &self,
+        table: TableId,
+        rows: impl IntoIterator<Item = u64>,
+        scratch: &mut Scratch,
+    ) -> Block {
+        scratch.block(self.plan, self.patches, table, rows)
+    }
+
+    /// Returns how many rows before the run's own can be referred to.
+    pub(super) fn n_existing(&self, table: TableId) -> u64 {
+        self.table(table).existing.as_ref().map_or(0, |existing| existing.n_rows)
+    }
+
+    /// Makes a column of a block, and before it what it is made of.
+    pub(crate) fn make_column(&self, block: &mut Block, column: ColumnId, scratch: &mut Scratch) {
+        let place = usize::from(column);
+        if block.lanes[place].is_made {
+            return;
+        }
+        let of = &self.table(block.table).columns[place];
+        let mut lane = std::mem::take(&mut block.lanes[place].of);
+        self.make(&of.maker, of, block, scratch, &mut lane);
+        self.mark_nulls(&of.nulls, of.key, block, |place| lane.set_null(place));
+        block.lanes[place].of = lane;
+        block.lanes[place].is_made = true;
+    }
+
+    /// Fills a lane with what a maker of a column makes.
+    pub(super) fn make(
+        &self,
+        maker: &Maker,
+        of: &ColumnPlan,
+        block: &mut Block,
+        scratch: &mut Scratch,
+        lane: &mut Lane,
+    ) {
+        match maker {
+            Maker::Null => {
+                lane.clear(of.wire.kind());
+                (0..block.n_rows()).for_each(|_| lane.push_null());
+            }
+            Maker::Drawn { draw, values } => self.make_drawn(draw, values, of, block, scratch, lane),
+            Maker::Reference { edge, column } => {
+                self.follow(block, *edge, scratch);
+                let parents = &block.edges[usize::from(*edge)].of.parents;
+                let parent = self.table(block.table).edges[usize::from(*edge)].parent;
+                self.make_of_parents(parent, *column, parents, of, scratch, lane);
+            }
+            Maker::Derived(derived) => self.derive(derived, of, block, scratch, lane),
+            Maker::Cases { component, by_case } => {
+                self.make_cases(*component, by_case, of, block, scratch, lane);
+            }
+        }
+    }
+
+    fn make_drawn(
+        &self,
+        draw: &Draw,
+        values: &Values,
+        of: &ColumnPlan,
+        block: &mut Block,
+        scratch: &mut Scratch,
+        lane: &mut Lane,
+    ) {
+        let (mut bits, mut ordinals) = (scratch.numbers(), scratch.numbers());
+        if draw.is_random() || values.need_bits() {
+            block.bits(of.key, &mut bits);
+        }
+        self.draw(draw, &bits, values.n(), block, scratch, &mut ordinals);
+        let drawn = Ordinals { key: of.key, as_of_us: self.plan.as_of_us, ordinals: &ordinals, bits: &bits };
+        values.fill(&drawn, &of.wire, scratch, lane);
+        scratch.keep_numbers(bits);
+        scratch.keep_numbers(ordinals);
+    }
+
+    /// Appends the ordinals of a block's rows, after following the edge that they depend on.
+    pub(super) fn draw(
+        &self,
+        draw: &Draw,
+        bits: &[u64],
+        n: u64,
+        block: &mut Block,
+        scratch: &mut Scratch,
+        ordinals: &mut Vec<u64>,
+    ) {
+        if let Some(edge) = draw.edge() {
+            self.follow(block, edge, scratch);
+        }
+        draw.ordinals(block, bits, n, ordinals);
+    }
+
+    /// Fills a lane with a column of the rows that are referred to.
+    pub(super) fn make_of_parents(
+        &self,
+        parent: TableId,
+        column: ColumnId,
+        parents: &[u64],
+        of: &ColumnPlan,
+        scratch: &mut Scratch,
+        lane: &mut Lane,
+    ) {
+        let n_existing = self.n_existing(parent);
+        let is_own = |&&row: &&u64| row != NONE && row >= n_existing;
+        let mut block =
+            self.block(parent, parents.iter().filter(is_own).map(|row| row - n_existing), scratch);
+        self.make_column(&mut block, column, scratch);
+        let own = &mut block.lanes[usize::from(column)].of;
+        let their_wire = &self.table(parent).columns[usize::from(column)].wire;
+        if block.rows.len() == parents.len() && their_wire.kind() == of.wire.kind() {
+            std::mem::swap(lane, own);
+        } else {
+            let existing = self.table(parent).existing.as_ref();
+            let existing = existing.and_then(|rows| rows.columns.iter().find(|(id, _)| *id == column));
+            let mut n_own = 0;
+            lane.clear(of.wire.kind());
+            for row in parents {
+                match existing {
+                    _ if is_own(&row) => {
+                        lane.push_of(own, n_own);
+                        n_own += 1;
+                    }
+                    Some((_, existing)) if *row != NONE => lane.push_of(existing, to_place(*row)),
+                    _ => lane.push_null(),
+                }
+            }
+        }
+        scratch.keep_block(block);
+    }
+
+    /// Fills a lane with what the maker of each row's case makes.
+    fn make_cases(
+        &self,
+        component: u16,
+        by_case: &[Maker],
+        of: &ColumnPlan,
+        block: &mut Block,
+        scratch: &mut Scratch,
+        lane: &mut Lane,
+    ) {
+        self.choose_cases(block, component);
+        let cases = &block.cases[usize::from(component)].of;
+        let mut made: Vec<(Lane, usize)> = Vec::with_capacity(by_case.len());
+        for (case, maker) in by_case.iter().enumerate() {
+            let is_of_case = |&(_, &of_row): &(&u64, &u16)| usize::from(of_row) == case;
+            let rows = block.rows.iter().zip(cases).filter(is_of_case).map(|(&row, _)| row);
+            let mut part = self.block(block.table, rows, scratch);
+            let mut lane = scratch.lane();
+            if part.n_rows() > 0 {
+                self.make(maker, of, &mut part, scratch, &mut lane);
+            }
+            scratch.keep_block(part);
+            made.push((lane, 0));
+        }
+        lane.clear(of.wire.kind());
+        for &case in cases {
+            match made.get_mut(usize::from(case)) {
+                Some((part, next)) => {
+                    lane.push_of(part, *next);
+                    *next += 1;
+                }
+                None => lane.push_null(),
+            }
+        }
+        for (lane, _) in made {
+            scratch.keep_lane(lane);
+        }
+    }
+
+    /// Draws the case of each row of a component of conditions.
+    fn choose_cases(&self, block: &mut Block, component: u16) {
+        if block.cases[usize::from(component)].is_made {
+            return;
+        }
+        let Component { weights, key } = &self.table(block.table).components[usize::from(component)];
+        let sum: u64 = weights.iter().map(|&weight| u64::from(weight)).sum();
+        let mut bits = Vec::new();
+        block.bits(*key, &mut bits);
+        let known = &mut block.cases[usize::from(component)];
+        known.is_made = true;
+        known.of.clear();
+        known.of.extend(bits.into_iter().map(|bits| {
+            let mut left = random::below(bits, sum.max(1));
+            let mut case = 0;
+            for &weight in weights {
+                if left < u64::from(weight) {
+                    break;
+                }
+                left -= u64::from(weight);
+                case += 1;
+            }
+            case
+        }));
+    }
+
+    /// Finds the rows' parents on an edge.
+    pub(super) fn follow(&self, block: &mut Block, edge: EdgeId, scratch: &mut Scratch) {
+        let place = usize::from(edge);
+        if block.edges[place].is_made {
+            return;
+        }
+        let of = &self.table(block.table).edges[place];
+        let mut found = std::mem::take(&mut block.edges[place].of);
+        found.parents.clear();
+        found.ranks.clear();
+        found.ordinals.clear();
+        pick::find(self, of, block, scratch, &mut found);
+        found.ranks.resize(block.n_rows(), 0);
+        found.ordinals.resize(block.n_rows(), 0);
+        self.mark_nulls(&of.nulls, of.key, block, |place| found.parents[place] = NONE);
+        block.edges[place].of = found;
+        block.edges[place].is_made = true;
+    }
+
+    /// Calls `mark` for the place of each row that is NULL.
+    fn mark_nulls(&self, nulls: &Nulls, key: u64, block: &mut Block, mut mark: impl FnMut(usize)) {
+        match nulls {
+            Nulls::Never => {}
+            Nulls::Share(share) => {
+                let mut bits = Vec::new();
+                block.bits(bits::null_stream(key), &mut bits);
+                let places = bits.iter().enumerate().filter(|&(_, bits)| bits >> 32 < u64::from(*share));
+                places.for_each(|(place, _)| mark(place));
+            }
+            Nulls::ByCase { component, is_null } => {
+                self.choose_cases(block, *component);
+                let cases = block.cases[usize::from(*component)].of.iter().enumerate();
+                let is_null = |case: u16| is_null.get(usize::from(case)).copied().unwrap_or(false);
+                cases.filter(|&(_, &case)| is_null(case)).for_each(|(place, _)| mark(place));
+            }
+        }
+    }
+}
+
+pub(super) fn to_place(number: u64) -> usize {
+    usize::try_from(number).expect("a place in memory")
+}
