@@ -1,0 +1,144 @@
+//! The chunks of a run, which streams take in one order.
+//!
+//! Tables are loaded from their first row to their last by all streams together: two halves at once would leave rows out of the order of
+//! their keys, and `correlation` and BRIN indexes worth little.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+use crate::pg::error::{Error, Result};
+use crate::seed::chunk::{Chunk, chunks, is_ready};
+use crate::seed::make::block::Patches;
+use crate::seed::manifest::{Done, GivenUp, Patch, Refused, left};
+use crate::seed::plan::Plan;
+
+pub(super) struct Queue {
+    plan: Arc<Plan>,
+    /// The last chunk of each step.
+    last: BTreeMap<u32, u32>,
+    state: Mutex<State>,
+    changed: Notify,
+}
+
+struct State {
+    pending: VecDeque<Chunk>,
+    n_claimed: usize,
+    done: Done,
+    /// A copy for the threads that make rows.
+    patches: Arc<Patches>,
+}
+
+impl Queue {
+    pub(super) fn new(plan: Arc<Plan>, done: Done) -> Self {
+        let last = chunks(&plan).map(|chunk| (chunk.step, chunk.number)).collect();
+        let pending = left(&plan, &done.chunks).into();
+        let patches = Arc::new(done.patches.clone());
+        let state = Mutex::new(State { pending, n_claimed: 0, done, patches });
+        Self { plan, last, state, changed: Notify::new() }
+    }
+
+    /// How many rows are left to load.
+    pub(super) fn n_rows_left(&self) -> u64 {
+        let state = self.lock();
+        state.pending.iter().flat_map(|chunk| &chunk.parts).map(|(_, rows)| rows.end - rows.start).sum()
+    }
+
+    pub(super) fn n_chunks_left(&self) -> usize {
+        self.lock().pending.len()
+    }
+
+    /// How many rows take the place of refused ones.
+    pub(super) fn n_patches(&self) -> usize {
+        self.lock().done.patches.len()
+    }
+
+    /// Returns the next chunk, once there is one whose parents are there; `None` when none is left.
+    pub(super) async fn claim(&self) -> Result<Option<Chunk>> {
+        loop {
+            let changed = self.changed.notified();
+            futures_util::pin_mut!(changed);
+            // From here on no change is missed.
+            changed.as_mut().enable();
+            if let Some(chunk) = self.try_claim() {
+                return Ok(Some(chunk));
+            }
+            {
+                let state = self.lock();
+                if state.pending.is_empty() {
+                    return Ok(None);
+                }
+                if state.n_claimed == 0 {
+                    return Err(Error::Manifest {
+                        reason: "the tables of the plan wait for each other".to_owned(),
+                        hint: "This is a bug in perfkit; please report it with the schema.",
+                    });
+                }
+            }
+            changed.await;
+        }
+    }
+
+    /// Returns the first chunk whose parents are there.
+    pub(super) fn try_claim(&self) -> Option<Chunk> {
+        let mut state = self.lock();
+        let ready = state.pending.iter().position(|chunk| is_ready(chunk, &self.plan, &state.done.chunks))?;
+        state.n_claimed += 1;
+        state.pending.remove(ready)
+    }
+
+    /// Takes note that a claimed chunk is committed.
+    pub(super) fn finished(&self, chunk: &Chunk) {
+        let mut state = self.lock();
+        state.done.chunks.insert((chunk.step, chunk.number));
+        state.n_claimed -= 1;
+        drop(state);
+        self.changed.notify_waiters();
+    }
+
+    /// Whether it is the last chunk of its step.
+    pub(super) fn is_last(&self, chunk: &Chunk) -> bool {
+        self.last.get(&chunk.step) == Some(&chunk.number)
+    }
+
+    pub(super) fn patches(&self) -> Arc<Patches> {
+        Arc::clone(&self.lock().patches)
+    }
+
+    pub(super) fn patches_for(&self, refused: &[Refused]) -> Result<Vec<Patch>, GivenUp> {
+        self.lock().done.patches_for(refused)
+    }
+
+    pub(super) fn patched(&self, patches: &[Patch]) {
+        let mut state = self.lock();
+        for patch in patches {
+            state.done.patch(patch);
+        }
+        state.patches = Arc::new(state.done.patches.clone());
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seed::fixture::{plan, table};
+
+    #[tokio::test]
+    async fn each_chunk_is_taken_once_and_in_order() {
+        let plan = Arc::new(plan(vec![table("a", 3, 1), table("b", 2, 1)]));
+        let done = Done { chunks: [(0, 1)].into(), ..Done::default() };
+        let queue = Queue::new(plan, done);
+        assert_eq!(queue.n_rows_left(), 4);
+        let mut taken = Vec::new();
+        while let Some(chunk) = queue.claim().await.unwrap() {
+            taken.push((chunk.step, chunk.number, queue.is_last(&chunk)));
+            queue.finished(&chunk);
+        }
+        assert_eq!(taken, [(0, 0, false), (0, 2, true), (1, 0, false), (1, 1, true)]);
+    }
+}

@@ -1,0 +1,614 @@
+//! One session that loads chunks: a chunk and its row of the manifest are one transaction.
+
+use std::collections::{HashMap, HashSet};
+use std::ops::Range;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use futures_util::SinkExt as _;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{CopyInSink, Statement, ToStatement};
+
+use super::Event;
+use super::coordinator::Coordinator;
+use super::feed::{Feed, Piece, To};
+use super::manifest::signed;
+use super::queue::Queue;
+use super::stage;
+use crate::index::change::failure::{self, Failure};
+use crate::pg::connect::{Access, Connection, Target};
+use crate::pg::ddl;
+use crate::pg::error::{Error, Result};
+use crate::pg::interrupt::Interrupt;
+use crate::pg::sql;
+use crate::run_id::RunId;
+use crate::seed::chunk::Chunk;
+use crate::seed::manifest::{MAX_REFUSED_PER_CHUNK, Refused};
+use crate::seed::plan::Plan;
+use crate::seed::schema::TableId;
+use crate::sources::now_us;
+
+/// A server that restarts is waited for so long.
+const PATIENCE: Duration = Duration::from_mins(1);
+/// How often a chunk is tried whose table somebody has locked.
+const MAX_BUSY: u32 = 5;
+/// With `--throttle` no chunk begins while a replica is further behind: longer delays are seen by whoever reads there.
+const MAX_LAG: Duration = Duration::from_secs(5);
+/// How often replicas are looked at that are behind.
+const LAG_POLL: Duration = Duration::from_secs(1);
+/// How often rows are looked for that the server has refused, and then takes after all.
+const MAX_IN_VAIN: u32 = 3;
+
+/// What the streams of a run share.
+pub(super) struct Shared<'a> {
+    pub(super) target: &'a Target,
+    pub(super) interrupt: &'a Interrupt,
+    pub(super) run: &'a RunId,
+    pub(super) plan: Arc<Plan>,
+    pub(super) coordinator: &'a Coordinator<'a>,
+    pub(super) queue: Queue,
+    pub(super) throttle: bool,
+    pub(super) on: &'a dyn Fn(Event<'_>),
+}
+
+/// Loads chunks until none is left.
+pub(super) struct Stream<'a> {
+    shared: &'a Shared<'a>,
+    session: Option<Session>,
+    feed: Feed,
+    /// A chunk that is claimed and waits for the present one.
+    next: Option<Chunk>,
+    /// Whether its rows are asked for.
+    is_asked: bool,
+}
+
+/// A session with what it has prepared.
+struct Session {
+    connection: Connection,
+    insert_chunk: Statement,
+    /// By table and partition.
+    copies: HashMap<(TableId, Option<u16>), Statement>,
+    staged: HashSet<TableId>,
+}
+
+/// A chunk that was not committed.
+struct Failed {
+    error: Error,
+    at: At,
+}
+
+/// Where a transaction failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum At {
+    Manifest,
+    /// At this row, where the server says so.
+    Rows(Option<u64>),
+    Commit,
+}
+
+/// What a chunk has cost so far.
+#[derive(Default)]
+struct Tries {
+    n_busy: u32,
+    n_lost: u32,
+    n_in_vain: u32,
+    lost_since: Option<Instant>,
+}
+
+/// How a chunk ended that was not refused.
+enum Ended {
+    Committed {
+        n_bytes: u64,
+    },
+    /// A session that was lost has committed it.
+    CommittedBefore,
+}
+
+impl<'a> Stream<'a> {
+    pub(super) fn new(shared: &'a Shared<'a>) -> Self {
+        let feed = Feed::new(Arc::clone(&shared.plan));
+        Self { shared, session: None, feed, next: None, is_asked: false }
+    }
+
+    /// Loads until nothing is left. A `spare` stream does without where the server has no connection to spare.
+    pub(super) async fn run(mut self, is_spare: bool) -> Result<()> {
+        if is_spare
+            && let Err(error) = self.connect().await
+            && error.code() == Some(&SqlState::TOO_MANY_CONNECTIONS)
+        {
+            (self.shared.on)(Event::Warning(format!("one stream less: {error}")));
+            return Ok(());
+        }
+        loop {
+            let chunk = match self.next.take() {
+                Some(chunk) => chunk,
+                None => match self.shared.queue.claim().await? {
+                    Some(chunk) => chunk,
+                    None => return Ok(()),
+                },
+            };
+            let start = Instant::now();
+            self.load(&chunk).await?;
+            self.shared.queue.finished(&chunk);
+            if self.shared.throttle {
+                self.rest(start.elapsed()).await?;
+            }
+        }
+    }
+
+    /// Leaves the server to others for as long as the last chunk took, and until its replicas have caught up.
+    async fn rest(&self, took: Duration) -> Result<()> {
+        self.pause(took).await?;
+        loop {
+            let load = ddl::load(&*self.shared.coordinator.connection().await?).await?;
+            if load.lag.is_none_or(|(_, lag)| lag <= MAX_LAG) {
+                return Ok(());
+            }
+            self.pause(LAG_POLL).await?;
+        }
+    }
+
+    /// Loads a chunk, again and again until it is committed or there is no hope.
+    async fn load(&mut self, chunk: &Chunk) -> Result<()> {
+        let mut tries = Tries::default();
+        let mut is_asked = std::mem::take(&mut self.is_asked);
+        loop {
+            if let Err(error) = self.connect().await {
+                self.recover(chunk, Failed { error, at: At::Manifest }, &mut tries).await?;
+                is_asked = false;
+                continue;
+            }
+            if !is_asked {
+                self.ask(chunk);
+            }
+            let start = Instant::now();
+            match self.attempt(chunk).await {
+                Ok(Ended::Committed { n_bytes }) => {
+                    let tables = chunk.parts.iter().map(|(table, rows)| (*table, rows.end - rows.start));
+                    for (place, (table, n_rows)) in tables.enumerate() {
+                        let n_bytes = if place == 0 { n_bytes } else { 0 };
+                        (self.shared.on)(Event::Loaded { table, n_rows, n_bytes, took: start.elapsed() });
+                    }
+                    return Ok(());
+                }
+                Ok(Ended::CommittedBefore) => {
+                    self.forget().await;
+                    return Ok(());
+                }
+                Err(failed) => {
+                    self.recover(chunk, failed, &mut tries).await?;
+                    is_asked = false;
+                }
+            }
+        }
+    }
+
+    fn ask(&mut self, chunk: &Chunk) {
+        for (table, rows) in &chunk.parts {
+            let to = self.to(*table);
+            self.feed.ask(*table, rows.clone(), self.shared.queue.patches(), to);
+        }
+    }
+
+    /// Forgets all rows that are asked for.
+    async fn forget(&mut self) {
+        self.feed.abandon().await;
+        self.is_asked = false;
+    }
+
+    /// Connects, unless there is a session.
+    async fn connect(&mut self) -> Result<()> {
+        if self.session.as_ref().is_some_and(|session| !session.connection.is_closed()) {
+            return Ok(());
+        }
+        self.session = None;
+        let connection = connect(self.shared.target, self.shared.interrupt).await?;
+        let insert_chunk =
+            connection.prepare(sql::SEED_CHUNK_INSERT).await.map_err(Error::query("write the manifest"))?;
+        let (copies, staged) = (HashMap::new(), HashSet::new());
+        self.session = Some(Session { connection, insert_chunk, copies, staged });
+        Ok(())
+    }
+
+    /// Decides what to do about a chunk that failed; an error when nothing helps.
+    async fn recover(&mut self, chunk: &Chunk, failed: Failed, tries: &mut Tries) -> Result<()> {
+        self.forget().await;
+        if self.shared.interrupt.is_raised() {
+            return Err(Error::Interrupted);
+        }
+        let Failed { error, at } = failed;
+        let bits = u64::from(chunk.number) ^ now_us().unsigned_abs();
+        match error.failure() {
+            Failure::SessionLost => {
+                self.session = None;
+                let since = *tries.lost_since.get_or_insert_with(Instant::now);
+                if since.elapsed() > PATIENCE {
+                    return Err(error);
+                }
+                (self.shared.on)(Event::Lost(&error));
+                tries.n_lost += 1;
+                self.pause(failure::delay(tries.n_lost, bits)).await?;
+                // The lock that keeps a second perfkit away has gone with the server.
+                match self.shared.coordinator.revive().await {
+                    Err(error) if error.failure() != Failure::SessionLost => Err(error),
+                    _ => Ok(()),
+                }
+            }
+            _ if at != At::Manifest && is_refusal(&error) => self.patch(chunk, error, tries).await,
+            Failure::Busy if tries.n_busy < MAX_BUSY => {
+                self.roll_back().await;
+                tries.n_busy += 1;
+                self.pause(failure::delay(tries.n_busy, bits)).await
+            }
+            _ => Err(error),
+        }
+    }
+
+    async fn pause(&self, delay: Duration) -> Result<()> {
+        tokio::select! {
+            () = tokio::time::sleep(delay) => Ok(()),
+            () = self.shared.interrupt.raised() => Err(Error::Interrupted),
+        }
+    }
+
+    /// Ends a transaction that failed; a session that cannot even do that is given up.
+    async fn roll_back(&mut self) {
+        if let Some(session) = &self.session
+            && session.connection.batch_execute("ROLLBACK").await.is_err()
+        {
+            self.session = None;
+        }
+    }
+
+    /// Lets other rows take the place of those that the server refuses.
+    async fn patch(&mut self, chunk: &Chunk, error: Error, tries: &mut Tries) -> Result<()> {
+        self.roll_back().await;
+        let [(table, rows)] = &chunk.parts[..] else {
+            // Rows of a wave need each other, so that it cannot be divided.
+            return Err(error);
+        };
+        let found = self.refused(*table, rows.clone()).await;
+        self.roll_back().await;
+        self.forget().await;
+        let refused = match found {
+            Ok(refused) if refused.is_empty() && tries.n_in_vain < MAX_IN_VAIN => {
+                tries.n_in_vain += 1;
+                return Ok(());
+            }
+            Ok(refused) if refused.is_empty() => return Err(error),
+            Ok(refused) => refused,
+            // What it is decides the next try.
+            Err(failed) if failed.error.failure() == Failure::SessionLost => {
+                self.session = None;
+                return Ok(());
+            }
+            Err(failed) => return Err(failed.error),
+        };
+        let patches = self.shared.queue.patches_for(&refused).map_err(|given_up| Error::Refused {
+            table: self.shared.plan.tables[usize::from(*table)].name.clone(),
+            reason: given_up.to_string(),
+        })?;
+        self.shared.coordinator.patch(self.shared.run, &patches).await?;
+        self.shared.queue.patched(&patches);
+        for patch in &patches {
+            (self.shared.on)(Event::Patched(patch));
+        }
+        Ok(())
+    }
+
+    /// Returns the rows that the server refuses, by trying ever smaller ranges in a transaction that is rolled back.
+    async fn refused(&mut self, table: TableId, rows: Range<u64>) -> Result<Vec<Refused>, Failed> {
+        let manifest = |error| Failed { error, at: At::Manifest };
+        // The session may have gone with the transaction that failed.
+        self.connect().await.map_err(manifest)?;
+        self.prepare_stages(&[(table, rows.clone())]).await.map_err(manifest)?;
+        self.execute("BEGIN; SET CONSTRAINTS ALL IMMEDIATE").await.map_err(manifest)?;
+        let mut open = vec![rows];
+        let mut refused: Vec<Refused> = Vec::new();
+        while let Some(rows) = open.pop() {
+            if refused.len() > MAX_REFUSED_PER_CHUNK {
+                break;
+            }
+            self.execute("SAVEPOINT perfkit").await.map_err(manifest)?;
+            // Into the table, whose lines are the rows in their order.
+            self.feed.ask(table, rows.clone(), self.shared.queue.patches(), To::Table);
+            let parts = [(table, rows.clone())];
+            let Err(failed) = self.put(&parts, false).await else {
+                self.execute("RELEASE SAVEPOINT perfkit").await.map_err(manifest)?;
+                continue;
+            };
+            self.forget().await;
+            if !is_refusal(&failed.error) || self.shared.interrupt.is_raised() {
+                return Err(failed);
+            }
+            self.execute("ROLLBACK TO SAVEPOINT perfkit; RELEASE SAVEPOINT perfkit")
+                .await
+                .map_err(manifest)?;
+            let named = match failed.at {
+                At::Rows(Some(row)) if rows.contains(&row) => Some(row),
+                _ if rows.end - rows.start == 1 => Some(rows.start),
+                _ => None,
+            };
+            let pieces = if let Some(row) = named {
+                refused.push(Refused { table, row, reason: reason(&failed.error) });
+                [row + 1..rows.end, rows.start..row]
+            } else {
+                let middle = rows.start + (rows.end - rows.start) / 2;
+                [middle..rows.end, rows.start..middle]
+            };
+            open.extend(pieces.into_iter().filter(|rows| !rows.is_empty()));
+        }
+        Ok(refused)
+    }
+
+    /// Tries once to load a chunk.
+    async fn attempt(&mut self, chunk: &Chunk) -> Result<Ended, Failed> {
+        let manifest = |error| Failed { error, at: At::Manifest };
+        // Losing the last commits with the power loses rows and manifest together. A table's last chunk carries the others.
+        let is_last = self.shared.queue.is_last(chunk);
+        let begin = if is_last { "BEGIN" } else { "BEGIN; SET LOCAL synchronous_commit = off" };
+        let n_rows: u64 = chunk.parts.iter().map(|(_, rows)| rows.end - rows.start).sum();
+        self.prepare_stages(&chunk.parts).await.map_err(manifest)?;
+        let session = self.session();
+        let (step, number) = (chunk.step.cast_signed(), chunk.number.cast_signed());
+        let n_rows = signed(n_rows);
+        // Before the rows: a chunk that is committed already, or is being committed by a session that was lost, is seen here.
+        let values: [&(dyn ToSql + Sync); 4] = [&self.shared.run.0, &step, &number, &n_rows];
+        let insert = session.connection.execute(&session.insert_chunk, &values);
+        let (begun, inserted) =
+            futures_util::future::join(session.connection.batch_execute(begin), insert).await;
+        begun.map_err(Error::query("start a transaction")).map_err(manifest)?;
+        if let Err(error) = inserted {
+            if error.code() == Some(&SqlState::UNIQUE_VIOLATION) {
+                self.roll_back().await;
+                return Ok(Ended::CommittedBefore);
+            }
+            return Err(manifest(Error::query("write the manifest")(error)));
+        }
+        let n_bytes = self.put(&chunk.parts, true).await?;
+        self.session()
+            .connection
+            .batch_execute("COMMIT")
+            .await
+            .map_err(Error::query("commit rows"))
+            .map_err(|error| Failed { error, at: At::Commit })?;
+        Ok(Ended::Committed { n_bytes })
+    }
+
+    fn session(&self) -> &Session {
+        self.session.as_ref().expect("it was connected before")
+    }
+
+    async fn execute(&self, sql: &str) -> Result<()> {
+        self.session().connection.batch_execute(sql).await.map_err(Error::query("look for refused rows"))
+    }
+
+    async fn prepare_stages(&mut self, parts: &[(TableId, Range<u64>)]) -> Result<()> {
+        let plan = Arc::clone(&self.shared.plan);
+        let Some(session) = &mut self.session else { return Ok(()) };
+        for (table, _) in parts {
+            let planned = &plan.tables[usize::from(*table)];
+            if planned.is_staged && !session.staged.contains(table) {
+                session
+                    .connection
+                    .batch_execute(&stage::create(planned, *table))
+                    .await
+                    .map_err(Error::query(format!("stage rows of table \"{}\"", planned.name)))?;
+                session.staged.insert(*table);
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts rows, which are asked for, into their tables. With `looks_ahead` they are all of the transaction, and the rows of the
+    /// next chunk are asked for as soon as these are made.
+    async fn put(&mut self, parts: &[(TableId, Range<u64>)], looks_ahead: bool) -> Result<u64, Failed> {
+        let plan = Arc::clone(&self.shared.plan);
+        let mut n_bytes = 0;
+        for (place, (table, rows)) in parts.iter().enumerate() {
+            let looks_ahead = looks_ahead && place + 1 == parts.len();
+            n_bytes += self.copy(*table, rows, looks_ahead).await?;
+        }
+        let staged: Vec<_> =
+            parts.iter().filter(|(table, _)| plan.tables[usize::from(*table)].is_staged).collect();
+        let Some((first, _)) = staged.first() else { return Ok(n_bytes) };
+        let tables: Vec<TableId> = staged.iter().map(|(table, _)| *table).collect();
+        let name = &plan.tables[usize::from(*first)].name;
+        let failed = |error| Failed { error, at: At::Rows(None) };
+        let row = self
+            .session()
+            .connection
+            .query_one(&stage::insert(&plan, &tables), &[])
+            .await
+            .map_err(Error::query(format!("insert rows into table \"{name}\"")))
+            .map_err(failed)?;
+        for (place, (table, rows)) in staged.iter().enumerate() {
+            let arrived: i64 =
+                row.try_get(place).map_err(Error::query("count the inserted rows")).map_err(failed)?;
+            arrived_all(&plan, *table, arrived.unsigned_abs(), rows).map_err(failed)?;
+        }
+        if !looks_ahead {
+            // The next part comes in the same transaction.
+            self.execute(&stage::empty(&tables)).await.map_err(failed)?;
+        }
+        Ok(n_bytes)
+    }
+
+    /// Copies rows into their table, into its stage, or into its partitions.
+    async fn copy(&mut self, table: TableId, rows: &Range<u64>, looks_ahead: bool) -> Result<u64, Failed> {
+        let failed = |error| Failed { error, at: At::Rows(None) };
+        let is_split = looks_ahead && self.to(table) == To::Partitions;
+        let (mut n_bytes, mut arrived) = (0, 0);
+        if is_split {
+            // Pieces come in the order of the jobs, so that the next one can be asked for at once.
+            self.look_ahead();
+            while let Some(leaf) = self.next_copy(table).await.map_err(failed)? {
+                let (sink, n) = self.send_copy(table, leaf).await.map_err(failed)?;
+                n_bytes += n;
+                arrived += finish(sink, &self.doing(table)).await.map_err(failed)?;
+            }
+        } else {
+            let (sink, n) = self.send_copy(table, None).await.map_err(failed)?;
+            if looks_ahead {
+                self.look_ahead();
+            }
+            n_bytes = n;
+            arrived = finish(sink, &self.doing(table)).await.map_err(|error| {
+                let row = line(&error).and_then(|line| rows.start.checked_add(line.checked_sub(1)?));
+                Failed { error, at: At::Rows(row) }
+            })?;
+        }
+        arrived_all(&self.shared.plan, table, arrived, rows).map_err(failed)?;
+        Ok(n_bytes)
+    }
+
+    /// Whether a table's rows are copied into its partitions by name.
+    fn to(&self, table: TableId) -> To {
+        let planned = &self.shared.plan.tables[usize::from(table)];
+        if planned.is_staged || planned.routing.is_none() { To::Table } else { To::Partitions }
+    }
+
+    fn doing(&self, table: TableId) -> String {
+        format!("copy rows into table \"{}\"", self.shared.plan.tables[usize::from(table)].name)
+    }
+
+    /// Returns where the next copy of a table's rows goes; `None` when all have come.
+    async fn next_copy(&mut self, table: TableId) -> Result<Option<Option<u16>>> {
+        match self.feed.next().await {
+            Some(Piece::Into(leaf)) => Ok(Some(leaf)),
+            Some(Piece::End) => Ok(None),
+            _ => Err(Error::NoRows { doing: self.doing(table) }),
+        }
+    }
+
+    /// Starts a copy and sends what was asked for.
+    async fn send_copy(
+        &mut self,
+        table: TableId,
+        leaf: Option<u16>,
+    ) -> Result<(Pin<Box<CopyInSink<Bytes>>>, u64)> {
+        let doing = self.doing(table);
+        let planned = &self.shared.plan.tables[usize::from(table)];
+        let session = self.session.as_mut().expect("it was connected before");
+        let statement = if let Some(statement) = session.copies.get(&(table, leaf)) {
+            statement.clone()
+        } else {
+            let text = stage::copy(planned, &stage::destination(planned, table, leaf));
+            let statement = session.connection.prepare(&text).await.map_err(Error::query(doing.clone()))?;
+            session.copies.insert((table, leaf), statement.clone());
+            statement
+        };
+        send(&session.connection, &statement, &mut self.feed, self.shared.interrupt, &doing).await
+    }
+
+    /// Claims the next chunk and asks for its rows.
+    fn look_ahead(&mut self) {
+        if self.next.is_none() {
+            self.next = self.shared.queue.try_claim();
+        }
+        if !self.is_asked
+            && let Some(next) = self.next.take()
+        {
+            self.ask(&next);
+            self.next = Some(next);
+            self.is_asked = true;
+        }
+    }
+}
+
+/// Connects a session that may wait for long, except for locks.
+pub(super) async fn connect(target: &Target, interrupt: &Interrupt) -> Result<Connection> {
+    let connection = target.connect(Access::ReadWrite, interrupt).await?;
+    ddl::unbind(&connection).await?;
+    let lock_timeout = target.timeouts().lock.as_millis().to_string();
+    connection
+        .query(sql::SET_CONFIG, &[&"lock_timeout", &lock_timeout])
+        .await
+        .map_err(Error::query("set lock_timeout"))?;
+    Ok(connection)
+}
+
+/// Sends the rows that were asked for first, and returns the open end of their copy and the number of bytes.
+pub(super) async fn send<T: ?Sized + ToStatement>(
+    connection: &Connection,
+    statement: &T,
+    feed: &mut Feed,
+    interrupt: &Interrupt,
+    doing: &str,
+) -> Result<(Pin<Box<CopyInSink<Bytes>>>, u64)> {
+    let mut sink = Box::pin(connection.copy_in::<_, Bytes>(statement).await.map_err(Error::query(doing))?);
+    let mut n_bytes = 0;
+    loop {
+        match feed.next().await {
+            Some(Piece::Rows(bytes)) => {
+                if interrupt.is_raised() {
+                    return Err(Error::Interrupted);
+                }
+                n_bytes += bytes.len() as u64;
+                sink.send(bytes).await.map_err(Error::query(doing))?;
+            }
+            Some(Piece::End | Piece::EndOfCopy) => return Ok((sink, n_bytes)),
+            Some(Piece::Into(_)) | None => return Err(Error::NoRows { doing: doing.to_owned() }),
+        }
+    }
+}
+
+/// Ends a copy and returns the number of its rows. What the server has against one of them is said here.
+pub(super) async fn finish(mut sink: Pin<Box<CopyInSink<Bytes>>>, doing: &str) -> Result<u64> {
+    sink.as_mut().finish().await.map_err(Error::query(doing))
+}
+
+fn arrived_all(plan: &Plan, table: TableId, arrived: u64, rows: &Range<u64>) -> Result<()> {
+    let sent = rows.end - rows.start;
+    if arrived == sent {
+        return Ok(());
+    }
+    Err(Error::RowsLost { table: plan.tables[usize::from(table)].name.clone(), arrived, sent })
+}
+
+/// Whether a row was refused for what it is: data exceptions, constraints, and what triggers raise.
+fn is_refusal(error: &Error) -> bool {
+    error.sqlstate().is_some_and(|code| code.starts_with("22") || code.starts_with("23") || code == "P0001")
+}
+
+fn reason(error: &Error) -> String {
+    let Error::Query { source, .. } = error else { return error.to_string() };
+    source.as_db_error().map_or_else(|| error.to_string(), |db| db.message().to_owned())
+}
+
+/// Returns the line that the server names, from 1.
+pub(super) fn line(error: &Error) -> Option<u64> {
+    let Error::Query { source, .. } = error else { return None };
+    line_in(source.as_db_error()?.where_()?)
+}
+
+/// Reads `COPY name, line 7, column …`, the last line of the context, in any language: the first number after the name and a
+/// comma (`CopyFromErrorCallback` in copyfrom.c). A name with a comma and a number in it is not understood.
+fn line_in(context: &str) -> Option<u64> {
+    let place = context.lines().rev().find(|line| line.starts_with("COPY "))?;
+    let after = &place[place.find([',', '、'])?..];
+    let digits = after.trim_start_matches(|c: char| !c.is_ascii_digit());
+    let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
+    digits[..end].parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_refused_line_is_read() {
+        let check =
+            |context: &str, expected: Option<u64>| assert_eq!(line_in(context), expected, "{context}");
+        check("COPY t, line 7", Some(7));
+        check("COPY t2, line 12, column id", Some(12));
+        check("PL/pgSQL function no() line 3 at RAISE\nCOPY t, line 7", Some(7));
+        check("COPY t, Zeile 3", Some(3));
+        check("SQL statement \"SELECT 1 FROM ONLY p\"", None);
+        check("COPY t2", None);
+        check("", None);
+    }
+}
