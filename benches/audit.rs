@@ -60,7 +60,7 @@ fn main() {
     audit.arg(&path);
     let (mut audits, mut reads, mut peak_kb) = (Vec::new(), Vec::new(), 0);
     for _ in 0..ROUNDS {
-        let run = run(&mut audit);
+        let (run, _) = run(&mut audit, |_| ());
         // 1 says that there are findings.
         assert!(matches!(run.status.code(), Some(0 | 1)), "the audit ended with {}", run.status);
         audits.push(run.elapsed);

@@ -127,6 +127,9 @@ _perfkit() {
             perfkit__subcmd__help__subcmd__sandbox,url)
                 cmd="perfkit__subcmd__help__subcmd__sandbox__subcmd__url"
                 ;;
+            perfkit__subcmd__help__subcmd__seed,clean)
+                cmd="perfkit__subcmd__help__subcmd__seed__subcmd__clean"
+                ;;
             perfkit__subcmd__index,apply)
                 cmd="perfkit__subcmd__index__subcmd__apply"
                 ;;
@@ -192,6 +195,18 @@ _perfkit() {
                 ;;
             perfkit__subcmd__sandbox__subcmd__help,url)
                 cmd="perfkit__subcmd__sandbox__subcmd__help__subcmd__url"
+                ;;
+            perfkit__subcmd__seed,clean)
+                cmd="perfkit__subcmd__seed__subcmd__clean"
+                ;;
+            perfkit__subcmd__seed,help)
+                cmd="perfkit__subcmd__seed__subcmd__help"
+                ;;
+            perfkit__subcmd__seed__subcmd__help,clean)
+                cmd="perfkit__subcmd__seed__subcmd__help__subcmd__clean"
+                ;;
+            perfkit__subcmd__seed__subcmd__help,help)
+                cmd="perfkit__subcmd__seed__subcmd__help__subcmd__help"
                 ;;
             *)
                 ;;
@@ -896,8 +911,22 @@ _perfkit() {
             return 0
             ;;
         perfkit__subcmd__help__subcmd__seed)
-            opts=""
+            opts="clean"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        perfkit__subcmd__help__subcmd__seed__subcmd__clean)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -1742,13 +1771,21 @@ _perfkit() {
             return 0
             ;;
         perfkit__subcmd__seed)
-            opts="-d -o -q -h --users --seed --append --as-of --scenario --dry-run --database-url --statement-timeout --lock-timeout --json --output --quiet --color --config --help"
+            opts="-y -d -o -q -h --rows --scale --schema --seed --append --as-of --scenario --resume --dry-run --no-rehearsal --yes --streams --keep-indexes --throttle --database-url --statement-timeout --lock-timeout --json --output --quiet --color --config --help clean help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
-                --users)
+                --rows)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --scale)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --schema)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1761,6 +1798,14 @@ _perfkit() {
                     return 0
                     ;;
                 --scenario)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --resume)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --streams)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1796,6 +1841,102 @@ _perfkit() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        perfkit__subcmd__seed__subcmd__clean)
+            opts="-y -d -o -q -h --run --list --cascade --yes --streams --keep-indexes --throttle --database-url --statement-timeout --lock-timeout --json --output --quiet --color --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --run)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --streams)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --database-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -d)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --statement-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --lock-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        perfkit__subcmd__seed__subcmd__help)
+            opts="clean help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        perfkit__subcmd__seed__subcmd__help__subcmd__clean)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        perfkit__subcmd__seed__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 *)
                     COMPREPLY=()
                     ;;

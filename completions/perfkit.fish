@@ -38,7 +38,7 @@ complete -c perfkit -n "__fish_perfkit_needs_command" -f -a "init" -d 'Write a s
 complete -c perfkit -n "__fish_perfkit_needs_command" -f -a "sandbox" -d 'Manage a local PostgreSQL server to try things on'
 complete -c perfkit -n "__fish_perfkit_needs_command" -f -a "explain" -d 'Show where a statement\'s time goes, and what is slow about it'
 complete -c perfkit -n "__fish_perfkit_needs_command" -f -a "index" -d 'Design and build index sets'
-complete -c perfkit -n "__fish_perfkit_needs_command" -f -a "seed" -d 'Fill tables with large, realistic, deterministic data'
+complete -c perfkit -n "__fish_perfkit_needs_command" -f -a "seed" -d 'Fill the tables of any schema with large, realistic, deterministic data'
 complete -c perfkit -n "__fish_perfkit_needs_command" -f -a "bench" -d 'Measure the workload\'s latencies under load'
 complete -c perfkit -n "__fish_perfkit_needs_command" -f -a "completions" -d 'Print a completion script for a shell'
 complete -c perfkit -n "__fish_perfkit_needs_command" -f -a "man" -d 'Print the manual page'
@@ -299,23 +299,53 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_s
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from help" -f -a "apply" -d 'Change the set of indexes without blocking writers'
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from help" -f -a "undo" -d 'Take back what `perfkit index apply` has changed'
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c perfkit -n "__fish_perfkit_using_subcommand seed" -l users -d 'How many users; the other tables follow in proportion [default: 100]' -r
-complete -c perfkit -n "__fish_perfkit_using_subcommand seed" -l seed -d 'Choose other data' -r
-complete -c perfkit -n "__fish_perfkit_using_subcommand seed" -l as-of -d 'End all time series here [default: today, 00:00 UTC]' -r
-complete -c perfkit -n "__fish_perfkit_using_subcommand seed" -l scenario -d 'Create this scenario\'s schema in a database without tables' -r
-complete -c perfkit -n "__fish_perfkit_using_subcommand seed" -s d -l database-url -d 'Connect to this database (URL or keyword/value string)' -r
-complete -c perfkit -n "__fish_perfkit_using_subcommand seed" -l statement-timeout -d 'Cancel a statement after this time [default: 30s]' -r
-complete -c perfkit -n "__fish_perfkit_using_subcommand seed" -l lock-timeout -d 'Give up waiting for a lock after this time [default: 2s]' -r
-complete -c perfkit -n "__fish_perfkit_using_subcommand seed" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
-complete -c perfkit -n "__fish_perfkit_using_subcommand seed" -l color -d 'Use color' -r -f -a "auto\t''
+complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and not __fish_seen_subcommand_from clean help" -l rows -d 'Rows of a table; `--TABLE N` is short for it (can be repeated)' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and not __fish_seen_subcommand_from clean help" -l scale -d 'Multiply the rows of tables that were not asked for' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and not __fish_seen_subcommand_from clean help" -l schema -d 'Fill this schema [default: those of the search path; `*` is all] (can be repeated)' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and not __fish_seen_subcommand_from clean help" -l seed -d 'Choose other data' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and not __fish_seen_subcommand_from clean help" -l as-of -d 'End all time series here [default: today, 00:00 UTC]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and not __fish_seen_subcommand_from clean help" -l scenario -d 'Create this scenario\'s schema in a database without tables' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and not __fish_seen_subcommand_from clean help" -l resume -d 'Go on with a run that was cut short [default: the newest]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and not __fish_seen_subcommand_from clean help" -l streams -d 'Sessions that load at the same time [default: one for each core, at most 4]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and not __fish_seen_subcommand_from clean help" -s d -l database-url -d 'Connect to this database (URL or keyword/value string)' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and not __fish_seen_subcommand_from clean help" -l statement-timeout -d 'Cancel a statement after this time [default: 30s]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and not __fish_seen_subcommand_from clean help" -l lock-timeout -d 'Give up waiting for a lock after this time [default: 2s]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and not __fish_seen_subcommand_from clean help" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and not __fish_seen_subcommand_from clean help" -l color -d 'Use color' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c perfkit -n "__fish_perfkit_using_subcommand seed" -l config -d 'Read this configuration file instead of ./perfkit.yaml' -r -F
-complete -c perfkit -n "__fish_perfkit_using_subcommand seed" -l append -d 'Add to tables that are not empty'
-complete -c perfkit -n "__fish_perfkit_using_subcommand seed" -l dry-run -d 'Show what would be loaded and load nothing'
-complete -c perfkit -n "__fish_perfkit_using_subcommand seed" -l json -d 'Print the result as JSON'
-complete -c perfkit -n "__fish_perfkit_using_subcommand seed" -s q -l quiet -d 'Print results, warnings and errors only'
-complete -c perfkit -n "__fish_perfkit_using_subcommand seed" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and not __fish_seen_subcommand_from clean help" -l config -d 'Read this configuration file instead of ./perfkit.yaml' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and not __fish_seen_subcommand_from clean help" -l append -d 'Add to tables that are not empty'
+complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and not __fish_seen_subcommand_from clean help" -l dry-run -d 'Show the order, rows, makers and what cannot be filled, and load nothing'
+complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and not __fish_seen_subcommand_from clean help" -l no-rehearsal -d 'Do not try a few rows of each table first, in a transaction that is rolled back'
+complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and not __fish_seen_subcommand_from clean help" -s y -l yes -d 'Do not ask before tables are left out'
+complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and not __fish_seen_subcommand_from clean help" -l keep-indexes -d 'Keep the indexes of large empty tables, instead of building them after the rows'
+complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and not __fish_seen_subcommand_from clean help" -l throttle -d 'Rest after each transaction for as long as it took, and while a replica is more than 5 s behind'
+complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and not __fish_seen_subcommand_from clean help" -l json -d 'Print the result as JSON'
+complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and not __fish_seen_subcommand_from clean help" -s q -l quiet -d 'Print results, warnings and errors only'
+complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and not __fish_seen_subcommand_from clean help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and not __fish_seen_subcommand_from clean help" -f -a "clean" -d 'Delete exactly the rows of a run, children first'
+complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and not __fish_seen_subcommand_from clean help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and __fish_seen_subcommand_from clean" -l run -d 'The run, or the beginning of its id [default: the newest]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and __fish_seen_subcommand_from clean" -l streams -d 'Sessions that load at the same time [default: one for each core, at most 4]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and __fish_seen_subcommand_from clean" -s d -l database-url -d 'Connect to this database (URL or keyword/value string)' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and __fish_seen_subcommand_from clean" -l statement-timeout -d 'Cancel a statement after this time [default: 30s]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and __fish_seen_subcommand_from clean" -l lock-timeout -d 'Give up waiting for a lock after this time [default: 2s]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and __fish_seen_subcommand_from clean" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and __fish_seen_subcommand_from clean" -l color -d 'Use color' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and __fish_seen_subcommand_from clean" -l config -d 'Read this configuration file instead of ./perfkit.yaml' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and __fish_seen_subcommand_from clean" -l list -d 'List the runs and delete nothing'
+complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and __fish_seen_subcommand_from clean" -l cascade -d 'Let foreign keys delete or change rows that are not of the run'
+complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and __fish_seen_subcommand_from clean" -s y -l yes -d 'Do not ask'
+complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and __fish_seen_subcommand_from clean" -l keep-indexes -d 'Keep the indexes of large empty tables, instead of building them after the rows'
+complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and __fish_seen_subcommand_from clean" -l throttle -d 'Rest after each transaction for as long as it took, and while a replica is more than 5 s behind'
+complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and __fish_seen_subcommand_from clean" -l json -d 'Print the result as JSON'
+complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and __fish_seen_subcommand_from clean" -s q -l quiet -d 'Print results, warnings and errors only'
+complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and __fish_seen_subcommand_from clean" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and __fish_seen_subcommand_from help" -f -a "clean" -d 'Delete exactly the rows of a run, children first'
+complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench" -l duration -d 'Measure this long [default: 10s]' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench" -s c -l connections -d 'Use this many connections [default: 8]' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench" -l rate -d 'Send this many statements per second, over all connections' -r
@@ -355,7 +385,7 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_see
 complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index seed bench completions man help" -f -a "sandbox" -d 'Manage a local PostgreSQL server to try things on'
 complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index seed bench completions man help" -f -a "explain" -d 'Show where a statement\'s time goes, and what is slow about it'
 complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index seed bench completions man help" -f -a "index" -d 'Design and build index sets'
-complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index seed bench completions man help" -f -a "seed" -d 'Fill tables with large, realistic, deterministic data'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index seed bench completions man help" -f -a "seed" -d 'Fill the tables of any schema with large, realistic, deterministic data'
 complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index seed bench completions man help" -f -a "bench" -d 'Measure the workload\'s latencies under load'
 complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index seed bench completions man help" -f -a "completions" -d 'Print a completion script for a shell'
 complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index seed bench completions man help" -f -a "man" -d 'Print the manual page'
@@ -371,3 +401,4 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_su
 complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from index" -f -a "audit" -d 'Find indexes that cost without need, and keys and indexes that are missing'
 complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from index" -f -a "apply" -d 'Change the set of indexes without blocking writers'
 complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from index" -f -a "undo" -d 'Take back what `perfkit index apply` has changed'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from seed" -f -a "clean" -d 'Delete exactly the rows of a run, children first'

@@ -506,10 +506,14 @@ esac
 ;;
 (seed)
 _arguments "${_arguments_options[@]}" : \
-'--users=[How many users; the other tables follow in proportion \[default\: 100\]]:N:_default' \
+'*--rows=[Rows of a table; \`--TABLE N\` is short for it (can be repeated)]:TABLE=N:_default' \
+'--scale=[Multiply the rows of tables that were not asked for]:FACTOR:_default' \
+'*--schema=[Fill this schema \[default\: those of the search path; \`*\` is all\] (can be repeated)]:NAME:_default' \
 '--seed=[Choose other data]:N:_default' \
 '--as-of=[End all time series here \[default\: today, 00\:00 UTC\]]:DATE:_default' \
 '--scenario=[Create this scenario'\''s schema in a database without tables]:NAME:_default' \
+'(--rows --scale --append --seed --as-of --schema)--resume=[Go on with a run that was cut short \[default\: the newest\]]::RUN:_default' \
+'--streams=[Sessions that load at the same time \[default\: one for each core, at most 4\]]:N:_default' \
 '-d+[Connect to this database (URL or keyword/value string)]:URL:_default' \
 '--database-url=[Connect to this database (URL or keyword/value string)]:URL:_default' \
 '--statement-timeout=[Cancel a statement after this time \[default\: 30s\]]:TIME:_default' \
@@ -519,13 +523,79 @@ _arguments "${_arguments_options[@]}" : \
 '--color=[Use color]:WHEN:(auto always never)' \
 '--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
 '--append[Add to tables that are not empty]' \
-'--dry-run[Show what would be loaded and load nothing]' \
+'--dry-run[Show the order, rows, makers and what cannot be filled, and load nothing]' \
+'--no-rehearsal[Do not try a few rows of each table first, in a transaction that is rolled back]' \
+'-y[Do not ask before tables are left out]' \
+'--yes[Do not ask before tables are left out]' \
+'--keep-indexes[Keep the indexes of large empty tables, instead of building them after the rows]' \
+'--throttle[Rest after each transaction for as long as it took, and while a replica is more than 5 s behind]' \
+'--json[Print the result as JSON]' \
+'-q[Print results, warnings and errors only]' \
+'--quiet[Print results, warnings and errors only]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+":: :_perfkit__subcmd__seed_commands" \
+"*::: :->seed" \
+&& ret=0
+
+    case $state in
+    (seed)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:perfkit-seed-command-$line[1]:"
+        case $line[1] in
+            (clean)
+_arguments "${_arguments_options[@]}" : \
+'--run=[The run, or the beginning of its id \[default\: the newest\]]:RUN:_default' \
+'--streams=[Sessions that load at the same time \[default\: one for each core, at most 4\]]:N:_default' \
+'-d+[Connect to this database (URL or keyword/value string)]:URL:_default' \
+'--database-url=[Connect to this database (URL or keyword/value string)]:URL:_default' \
+'--statement-timeout=[Cancel a statement after this time \[default\: 30s\]]:TIME:_default' \
+'--lock-timeout=[Give up waiting for a lock after this time \[default\: 2s\]]:TIME:_default' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'--color=[Use color]:WHEN:(auto always never)' \
+'--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
+'--list[List the runs and delete nothing]' \
+'--cascade[Let foreign keys delete or change rows that are not of the run]' \
+'-y[Do not ask]' \
+'--yes[Do not ask]' \
+'--keep-indexes[Keep the indexes of large empty tables, instead of building them after the rows]' \
+'--throttle[Rest after each transaction for as long as it took, and while a replica is more than 5 s behind]' \
 '--json[Print the result as JSON]' \
 '-q[Print results, warnings and errors only]' \
 '--quiet[Print results, warnings and errors only]' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
 && ret=0
+;;
+(help)
+_arguments "${_arguments_options[@]}" : \
+":: :_perfkit__subcmd__seed__subcmd__help_commands" \
+"*::: :->help" \
+&& ret=0
+
+    case $state in
+    (help)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:perfkit-seed-help-command-$line[1]:"
+        case $line[1] in
+            (clean)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(help)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+        esac
+    ;;
+esac
+;;
+        esac
+    ;;
+esac
 ;;
 (bench)
 _arguments "${_arguments_options[@]}" : \
@@ -695,7 +765,23 @@ esac
 ;;
 (seed)
 _arguments "${_arguments_options[@]}" : \
+":: :_perfkit__subcmd__help__subcmd__seed_commands" \
+"*::: :->seed" \
 && ret=0
+
+    case $state in
+    (seed)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:perfkit-help-seed-command-$line[1]:"
+        case $line[1] in
+            (clean)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+        esac
+    ;;
+esac
 ;;
 (bench)
 _arguments "${_arguments_options[@]}" : \
@@ -730,7 +816,7 @@ _perfkit_commands() {
 'sandbox:Manage a local PostgreSQL server to try things on' \
 'explain:Show where a statement'\''s time goes, and what is slow about it' \
 'index:Design and build index sets' \
-'seed:Fill tables with large, realistic, deterministic data' \
+'seed:Fill the tables of any schema with large, realistic, deterministic data' \
 'bench:Measure the workload'\''s latencies under load' \
 'completions:Print a completion script for a shell' \
 'man:Print the manual page' \
@@ -804,7 +890,7 @@ _perfkit__subcmd__help_commands() {
 'sandbox:Manage a local PostgreSQL server to try things on' \
 'explain:Show where a statement'\''s time goes, and what is slow about it' \
 'index:Design and build index sets' \
-'seed:Fill tables with large, realistic, deterministic data' \
+'seed:Fill the tables of any schema with large, realistic, deterministic data' \
 'bench:Measure the workload'\''s latencies under load' \
 'completions:Print a completion script for a shell' \
 'man:Print the manual page' \
@@ -928,8 +1014,15 @@ _perfkit__subcmd__help__subcmd__sandbox__subcmd__url_commands() {
 }
 (( $+functions[_perfkit__subcmd__help__subcmd__seed_commands] )) ||
 _perfkit__subcmd__help__subcmd__seed_commands() {
-    local commands; commands=()
+    local commands; commands=(
+'clean:Delete exactly the rows of a run, children first' \
+    )
     _describe -t commands 'perfkit help seed commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__help__subcmd__seed__subcmd__clean_commands] )) ||
+_perfkit__subcmd__help__subcmd__seed__subcmd__clean_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit help seed clean commands' commands "$@"
 }
 (( $+functions[_perfkit__subcmd__index_commands] )) ||
 _perfkit__subcmd__index_commands() {
@@ -1089,8 +1182,34 @@ _perfkit__subcmd__sandbox__subcmd__url_commands() {
 }
 (( $+functions[_perfkit__subcmd__seed_commands] )) ||
 _perfkit__subcmd__seed_commands() {
-    local commands; commands=()
+    local commands; commands=(
+'clean:Delete exactly the rows of a run, children first' \
+'help:Print this message or the help of the given subcommand(s)' \
+    )
     _describe -t commands 'perfkit seed commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__seed__subcmd__clean_commands] )) ||
+_perfkit__subcmd__seed__subcmd__clean_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit seed clean commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__seed__subcmd__help_commands] )) ||
+_perfkit__subcmd__seed__subcmd__help_commands() {
+    local commands; commands=(
+'clean:Delete exactly the rows of a run, children first' \
+'help:Print this message or the help of the given subcommand(s)' \
+    )
+    _describe -t commands 'perfkit seed help commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__seed__subcmd__help__subcmd__clean_commands] )) ||
+_perfkit__subcmd__seed__subcmd__help__subcmd__clean_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit seed help clean commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__seed__subcmd__help__subcmd__help_commands] )) ||
+_perfkit__subcmd__seed__subcmd__help__subcmd__help_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit seed help help commands' commands "$@"
 }
 
 if [ "$funcstack[1]" = "_perfkit" ]; then

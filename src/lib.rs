@@ -41,6 +41,15 @@
 //! workload) and takes back fixes that contradict each other, `index::change::script` writes the rest as SQL with its undo,
 //! `index::audit::baseline` leaves out what was accepted, `report::audit` prints.
 //!
+//! # Seeding
+//!
+//! `pg::seed::facts` reads a `seed::schema::Schema`; `seed::plan::build` turns it, with the request and what the server was asked
+//! (`plan::request`), into a `Plan`, which is plain data and alone decides every byte: `query::check` and `seed::condition` solve
+//! conditions, `seed::keys::arrangement` says how all keys of a table are kept at once, `plan::edges` which foreign keys are
+//! followed, `seed::guess` and `seed::spec` what a column holds. `seed::make` makes blocks of cells (a `Draw` gives a row an ordinal,
+//! `Values` say what stands for it), `seed::wire` sends them. `seed::chunk` cuts a plan into transactions, `seed::manifest` says
+//! what is left of a run; `pg::seed::load` and `clean` do it.
+//!
 //! # Plans
 //!
 //! `plan::read` takes any input apart (`decode`, `frame`, `log`), reads each format into the keys of EXPLAIN's JSON, and
@@ -57,6 +66,7 @@
 //!   uses sqlparser; `yaml` alone uses `serde_yaml`.
 //! - **Invariant:** a session is read-only unless the command's purpose is to change, and has a statement timeout.
 //! - **Invariant:** values are bound; `query::quote` alone quotes identifiers and literals.
+//! - **Invariant:** a seeded cell depends on the plan, its patches and its row number alone.
 //! - **Invariant:** a throw-away server ends with its owner, `kill -9` included (`pg/server/guard.sh`).
 //! - Deliberately absent: global state, a plug-in interface, telemetry.
 
@@ -75,6 +85,7 @@ mod plan;
 mod query;
 mod random;
 mod report;
+mod run_id;
 mod scenario;
 mod seed;
 mod sources;
@@ -86,7 +97,7 @@ mod yaml;
 
 use std::time::Duration;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
 
 pub use error::ExitStatus;
 pub use pg::sql::STATEMENTS;
@@ -114,7 +125,8 @@ const CANCEL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Parses the command line, runs the command and returns what to tell the caller.
 pub fn run() -> ExitStatus {
-    let cli = match Cli::try_parse() {
+    let args = command::seed::with_table_flags(std::env::args_os(), &Cli::command());
+    let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
         Err(error) => {
             // clap prints help and version to stdout and errors to stderr by itself.

@@ -144,7 +144,7 @@ impl Ui {
     /// A progress bar over `total` units; hidden for short work and where nobody watches.
     pub(crate) fn progress(&self, label: &str, total: u64, unit: Unit) -> Progress {
         let template = match unit {
-            Unit::Rows => "{msg:24} {bar:24.cyan/dim} {percent:>3}% {human_pos} rows  {per_sec}  eta {eta}",
+            Unit::Rows => "{bar:20.cyan/dim} {percent:>3}% {human_pos} rows  {msg}",
             Unit::Steps => "{msg:24} {bar:24.cyan/dim} {pos}/{len}",
             Unit::Milliseconds => "{msg:24} {bar:24.cyan/dim} {percent:>3}%",
         };
@@ -194,6 +194,7 @@ impl Ui {
 /// What a progress bar counts.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Unit {
+    /// The message has the rates.
     Rows,
     Steps,
     Milliseconds,

@@ -28,7 +28,8 @@ pub(crate) fn measure() {
     let path = |name: &str| folder.path().join(name).display().to_string();
     let (workload, report) = (path("workload.sql"), path("report.json"));
     std::fs::write(&workload, statements()).expect("the workload is written");
-    let run = run(&mut sandbox.command(&["index", "suggest", "--quiet", "-w", &workload, "-o", &report]));
+    let (run, _) =
+        run(&mut sandbox.command(&["index", "suggest", "--quiet", "-w", &workload, "-o", &report]), |_| ());
     assert!(run.status.success(), "suggest ended with {}", run.status);
     let report = std::fs::read_to_string(&report).expect("the report was written");
     let report: Value = serde_json::from_str(&report).expect("suggest writes JSON");

@@ -121,11 +121,12 @@ async fn show(context: &Context, args: &DemoArgs, server: &Server, start: Instan
     let mut connection = target.connect(Access::ReadWrite, &context.interrupt).await?;
     let file = sources::scenario_config(args.scenario)?;
 
-    let request =
-        seed::Request { n_users: Some(N_USERS), seed: SEED, append: false, as_of: None, file: None };
-    let seeded =
-        seed::seed(&context.ui, &mut connection, &file.config.seed, Some(args.scenario), &request).await?;
-    let n_rows: u64 = seeded.tables.iter().map(|table| table.n_rows).sum();
+    let schema = seed::create_scenario(&mut connection, args.scenario, true).await?;
+    let request = seed::Request::of_rows([("users", N_USERS)], SEED);
+    let config = (file.config.seed.clone(), None);
+    let (plan, _) = seed::plan(context, &mut connection, &schema, &config, &request).await?;
+    let seeded = seed::fill(context, &target, plan, request.options).await?;
+    let n_rows: u64 = seeded.loaded.run.plan.tables.iter().map(|table| table.n_rows).sum();
     let n_dropped = drop_indexes(&mut connection).await?;
     context.ui.status(format_args!(
         "seeded: {} rows; dropped the {n_dropped} indexes to start from none",

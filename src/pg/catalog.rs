@@ -97,13 +97,6 @@ pub(crate) async fn load(connection: &mut Connection) -> Result<Catalog> {
     Ok(catalog)
 }
 
-/// Reads the catalog as a running transaction sees it.
-pub(crate) async fn load_in(transaction: &Transaction<'_>) -> Result<Catalog> {
-    let row = transaction.query_one(sql::SERVER, &[]).await.map_err(Error::query(DOING))?;
-    let version: i32 = get(&row, "version_num")?;
-    read(transaction, version.unsigned_abs() / 10_000).await
-}
-
 /// Reads the catalog, and what a copy of it needs, at the same moment.
 pub(crate) async fn load_with_surroundings(connection: &mut Connection) -> Result<(Catalog, Surroundings)> {
     let major = connection.major();
@@ -169,7 +162,7 @@ pub(super) struct Attribute {
     pub(super) collation: u32,
 }
 
-pub(super) async fn snapshot(connection: &mut Connection) -> Result<Transaction<'_>> {
+pub(crate) async fn snapshot(connection: &mut Connection) -> Result<Transaction<'_>> {
     connection
         .client_mut()
         .build_transaction()

@@ -69,6 +69,27 @@ pub(crate) enum Error {
         #[source]
         source: tokio_postgres::Error,
     },
+    #[error("could not create the manifest in schema \"perfkit\"")]
+    NoManifest {
+        #[source]
+        source: tokio_postgres::Error,
+    },
+    #[error("could not use the manifest of perfkit seed")]
+    Manifest { reason: String, hint: &'static str },
+    #[error("another perfkit is seeding this database")]
+    AlreadySeeding,
+    #[error("another perfkit is changing indexes of this database")]
+    ChangingIndexes,
+    /// The server refuses rows whatever takes their place.
+    #[error("could not load table \"{table}\"")]
+    Refused { table: String, reason: String },
+    #[error("could not {doing}: the thread that makes them has ended")]
+    NoRows { doing: String },
+    #[error("sequence {sequence} has been used since the plan was made")]
+    SequenceMoved { sequence: String },
+    /// Rows that are not the run's own refer to it.
+    #[error("rows of table {child} refer to seeded rows of table {parent} and are not of the run")]
+    Referenced { child: String, parent: String },
     #[error("could not use journal {place}")]
     Journal { place: String, reason: String, hint: &'static str },
     #[error("could not read what the server sent for {what}")]
@@ -93,6 +114,7 @@ impl Error {
             Self::Query { source, .. }
             | Self::Statement { source, .. }
             | Self::Connect { source, .. }
+            | Self::NoManifest { source }
             | Self::NoJournal { source, .. } => source.code(),
             // As good as the server's own limit for a single lock.
             Self::LocksHeld { .. } => Some(&SqlState::LOCK_NOT_AVAILABLE),
@@ -112,6 +134,7 @@ impl Error {
             | Self::Connect { .. }
             | Self::ConnectTimeout { .. }
             | Self::LocksHeld { .. }
+            | Self::NoManifest { .. }
             | Self::NoJournal { .. } => Failure::of(self.sqlstate()),
             _ => Failure::Other,
         }
@@ -134,7 +157,19 @@ impl From<Error> for RunError {
             Error::NoJournal { source, .. } => {
                 query_error(message, source, None).hint("Or keep the journal in a file: `--journal FILE`.")
             }
-            Error::Journal { reason, hint, .. } => Self::usage(message).cause(reason).hint(*hint),
+            Error::NoManifest { source } => query_error(message, source, None)
+                .hint("Have the database's owner `CREATE SCHEMA perfkit` and grant CREATE and USAGE on it to this role."),
+            Error::AlreadySeeding | Error::ChangingIndexes => Self::server(message).hint("Wait until it has ended."),
+            Error::Refused { reason, .. } => Self::server(message)
+                .cause(reason)
+                .hint("Describe the columns of the table under `seed` in perfkit.yaml."),
+            Error::NoRows { .. } => {
+                Self::server(message).hint("This is a bug in perfkit; please report it with the schema.")
+            }
+            Error::SequenceMoved { .. } => Self::server(message).hint("Run the command again for a new plan."),
+            Error::Referenced { .. } => Self::server(message)
+                .hint("Delete those rows first, or add `--cascade` to let the foreign key change them."),
+            Error::Manifest { reason, hint } | Error::Journal { reason, hint, .. } => Self::usage(message).cause(reason).hint(*hint),
             Error::Conninfo(source) => Self::usage(message)
                 .cause(source)
                 .hint("Check the connection string, the service file and the PG* variables."),

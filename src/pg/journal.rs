@@ -9,9 +9,10 @@ use super::connect::{Access, Connection, Target};
 use super::error::{Error, Result};
 use super::interrupt::Interrupt;
 use super::sql;
-use crate::index::change::journal::{self, Entry, FORMAT, History, Run, RunId, SessionName, Step};
+use crate::index::change::journal::{self, Entry, FORMAT, History, Run, SessionName, Step};
 use crate::index::change::{Change, IndexName};
 use crate::random;
+use crate::run_id::RunId;
 use crate::sources::now_us;
 
 /// The journal's table, in messages.

@@ -143,7 +143,7 @@ pub(crate) fn conjuncts(text: &str) -> Vec<&str> {
                 depth = depth.saturating_sub(1);
                 is_wrapped &= depth > 0 || at + 1 == text.len();
             }
-            (None, ' ') if depth == 0 && text[at..].starts_with(" AND ") => {
+            (None, ' ') if depth == 0 && at >= start && text[at..].starts_with(" AND ") => {
                 parts.push(&text[start..at]);
                 start = at + " AND ".len();
             }
@@ -500,5 +500,6 @@ mod tests {
     fn what_cannot_be_parsed_has_no_conditions() {
         assert!(conditions("((a = ").is_empty());
         assert!(conditions("").is_empty());
+        assert_eq!(conjuncts("a AND AND b"), ["a", "AND b"]);
     }
 }

@@ -3,6 +3,7 @@
 //! The only user of `sqlparser`.
 
 mod balance;
+pub(crate) mod check;
 pub(crate) mod condition;
 mod effect;
 mod fingerprint;

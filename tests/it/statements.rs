@@ -15,11 +15,13 @@ fn every_file_prepares() {
         "CREATE TABLE pg_stat_statements (query text, queryid bigint, calls bigint, total_exec_time float8,
          mean_exec_time float8, dbid oid, toplevel bool)",
     );
-    // The journal, which the first apply creates.
+    // The journal and the manifest, which the first apply and the first seed create.
     let of =
         |name: &str| perfkit::STATEMENTS.iter().find(|(known, _)| *known == name).expect("it is there").1;
     database.execute(of("journal_schema"));
-    database.execute(of("journal_table"));
+    for table in ["journal_table", "seed_run_table", "seed_chunk_table", "seed_patch_table"] {
+        database.execute(of(table));
+    }
     for (name, text) in perfkit::STATEMENTS {
         let needed = name.rsplit_once("_pg").and_then(|(_, version)| version.parse().ok()).unwrap_or(0_u32);
         if major() >= needed {

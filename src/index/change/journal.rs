@@ -4,20 +4,15 @@
 //! state changes, before it acts and after. The edge keeps the list (`pg::journal`), [`replay`] reads it.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use super::record::Record;
 use super::{Change, IndexName};
+use crate::run_id::RunId;
 
 /// The form that this perfkit writes. One that reads a newer form refuses it.
 pub(crate) const FORMAT: u32 = 1;
-
-/// Names a run; later runs have greater ids.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub(crate) struct RunId(pub(crate) String);
 
 /// One run of `perfkit index apply`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -150,20 +145,6 @@ pub(crate) enum RunState {
     Failed,
     /// Nothing of it is left to undo.
     Undone,
-}
-
-impl RunId {
-    /// Returns the id of a run that starts at this time; `bits` tell runs of the same millisecond apart.
-    pub(crate) fn new(started_us: i64, bits: u64) -> Self {
-        let time = chrono::DateTime::from_timestamp_micros(started_us).unwrap_or_default();
-        Self(format!("{}-{:04x}", time.format("%Y%m%dT%H%M%S%3f"), bits & 0xffff))
-    }
-}
-
-impl fmt::Display for RunId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
 }
 
 impl Step {
@@ -376,12 +357,5 @@ mod tests {
             Step { state: Started, ..Step::planned(0, Action::Drop, record.index.clone(), Vec::new()) };
         cut_short.settle(Some(Record { is_valid: false, ..record.clone() }));
         assert_eq!(cut_short.state, StepState::Failed);
-    }
-
-    #[test]
-    fn later_runs_have_greater_ids() {
-        let first = RunId::new(1_795_261_059_509_890, 0xffff);
-        assert_eq!(first.to_string(), "20261121T113739509-ffff");
-        assert!(RunId::new(1_795_261_059_510_000, 0) > first);
     }
 }

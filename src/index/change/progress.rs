@@ -78,8 +78,9 @@ fn rebuilds(changes: &[Change]) -> impl Iterator<Item = &IndexName> {
 #[cfg(test)]
 mod tests {
     use super::super::Seen;
-    use super::super::journal::{Action, FORMAT, Run, RunId, Step};
+    use super::super::journal::{Action, FORMAT, Run, Step};
     use super::*;
+    use crate::run_id::RunId;
 
     const CREATE: &str = "CREATE INDEX CONCURRENTLY i ON s.t ((a BETWEEN 1 AND 2))";
     const HOUR_US: i64 = 3_600_000_000;

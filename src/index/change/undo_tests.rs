@@ -1,8 +1,9 @@
 //! Tests of [`super`]: whole runs, undone on paper.
 
-use super::super::journal::{FORMAT, Run, RunId};
+use super::super::journal::{FORMAT, Run};
 use super::super::restore::{Table, TableName};
 use super::*;
+use crate::run_id::RunId;
 
 fn name(table: &str, name: &str) -> IndexName {
     IndexName { schema: "s".to_owned(), table: table.to_owned(), name: name.to_owned() }

@@ -123,6 +123,12 @@ impl Database {
         }
     }
 
+    /// Runs a script as one, with functions that hold semicolons.
+    pub(crate) fn load(&self, script: &str) {
+        self.with_client(|client| async move { client.batch_execute(script).await })
+            .unwrap_or_else(|error| panic!("{error:?}"));
+    }
+
     /// Returns the first column as text.
     pub(crate) fn query(&self, sql: &str) -> Vec<String> {
         self.try_query(sql).unwrap_or_else(|error| panic!("{sql}: {error:?}"))

@@ -1,0 +1,27 @@
+-- one row a foreign key to tables $2 in schemas $1 (in parallel): its table, its columns, the parent's place in them from 1, the parent's columns, and whether deleting parents changes rows
+SELECT k.conname AS name,
+       cn.nspname AS schema,
+       c.relname AS table_name,
+       ARRAY(
+           SELECT a.attname::pg_catalog.text
+           FROM pg_catalog.unnest(k.conkey) WITH ORDINALITY AS u (attnum, ordinality)
+           JOIN pg_catalog.pg_attribute AS a ON a.attrelid = k.conrelid AND a.attnum = u.attnum
+           ORDER BY u.ordinality
+       ) AS columns,
+       p.place::pg_catalog.int4 AS parent,
+       ARRAY(
+           SELECT a.attname::pg_catalog.text
+           FROM pg_catalog.unnest(k.confkey) WITH ORDINALITY AS u (attnum, ordinality)
+           JOIN pg_catalog.pg_attribute AS a ON a.attrelid = k.confrelid AND a.attnum = u.attnum
+           ORDER BY u.ordinality
+       ) AS parent_columns,
+       k.confdeltype IN ('c', 'n', 'd') AS changes_rows
+FROM ROWS FROM (
+    pg_catalog.unnest($1::pg_catalog.text[]), pg_catalog.unnest($2::pg_catalog.text[])
+) WITH ORDINALITY AS p (schema, table_name, place)
+JOIN pg_catalog.pg_namespace AS n ON n.nspname = p.schema
+JOIN pg_catalog.pg_class AS pc ON pc.relnamespace = n.oid AND pc.relname = p.table_name
+JOIN pg_catalog.pg_constraint AS k ON k.confrelid = pc.oid AND k.contype = 'f' AND k.conparentid = 0
+JOIN pg_catalog.pg_class AS c ON c.oid = k.conrelid
+JOIN pg_catalog.pg_namespace AS cn ON cn.oid = c.relnamespace
+ORDER BY p.place, cn.nspname, c.relname, k.conname

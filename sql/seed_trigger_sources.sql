@@ -1,0 +1,7 @@
+-- one row: the text of the functions of the triggers that an INSERT into table $1 or one of its partitions may fire, '' without triggers
+SELECT coalesce(pg_catalog.string_agg(p.prosrc, E'\n' ORDER BY g.tgname, p.oid), '') AS source
+FROM pg_catalog.pg_trigger AS g
+JOIN pg_catalog.pg_proc AS p ON p.oid = g.tgfoid
+WHERE (g.tgrelid = $1 OR g.tgrelid IN (SELECT t.relid FROM pg_catalog.pg_partition_tree($1::pg_catalog.regclass) AS t))
+  -- TRIGGER_TYPE_INSERT of catalog/pg_trigger.h
+  AND NOT g.tgisinternal AND g.tgparentid = 0 AND g.tgtype & 4 <> 0

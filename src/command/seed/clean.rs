@@ -1,0 +1,72 @@
+//! `perfkit seed clean`: deletes the rows of a run, and nothing else.
+
+use clap::Args;
+
+use super::progress::Watch;
+use super::{LoadArgs, long_target};
+use crate::cli::ConnectArgs;
+use crate::context::Context;
+use crate::error::{ExitStatus, Result};
+use crate::pg::Access;
+use crate::pg::seed::{clean, manifest};
+use crate::report;
+use crate::unit;
+
+/// Delete exactly the rows of a run, children first
+///
+/// Indexes and sequences are put back as they were. Cut short, it goes on when it is called again.
+#[derive(Args, Debug)]
+pub(crate) struct CleanArgs {
+    /// The run, or the beginning of its id [default: the newest]
+    #[arg(long, value_name = "RUN")]
+    run: Option<String>,
+    /// List the runs and delete nothing
+    #[arg(long)]
+    list: bool,
+    /// Let foreign keys delete or change rows that are not of the run
+    #[arg(long)]
+    cascade: bool,
+    /// Do not ask
+    #[arg(short, long)]
+    yes: bool,
+    #[command(flatten)]
+    load: LoadArgs,
+    #[command(flatten)]
+    connect: ConnectArgs,
+}
+
+pub(super) async fn run(context: &Context, args: &CleanArgs) -> Result<ExitStatus> {
+    let target = long_target(context, &args.connect)?;
+    let access = if args.list { Access::ReadOnly } else { Access::ReadWrite };
+    let connection = target.connect(access, &context.interrupt).await?;
+    if args.list {
+        context.ui.publish(&report::seed::runs(&manifest::runs(&connection).await?))?;
+        return Ok(ExitStatus::Success);
+    }
+    connection.require_primary()?;
+    let Some(chosen) = clean::chosen(&connection, args.run.as_deref()).await? else {
+        context.ui.status("there is no run to clean");
+        return Ok(ExitStatus::Success);
+    };
+    let plan = manifest::read(&connection, &chosen.id).await?.plan;
+    context.ui.notice(format_args!(
+        "run {}: {} rows of {} tables will be deleted",
+        chosen.id,
+        unit::count(chosen.n_rows_loaded),
+        plan.tables.iter().filter(|table| table.n_rows > 0).count()
+    ));
+    if !context.confirm("Delete them?", args.yes).await? {
+        context.ui.status("nothing was deleted");
+        return Ok(ExitStatus::Success);
+    }
+    drop(connection);
+    let options = args.load.options();
+    let watch = Watch::new(&context.ui, &plan, options.n_streams);
+    let id = chosen.id.to_string();
+    let options = clean::Options { run: Some(&id), cascade: args.cascade, n_streams: options.n_streams };
+    let cleaned = clean::clean(&target, &context.interrupt, options, &|event| watch.see(&event)).await?;
+    if let Some(cleaned) = cleaned {
+        context.ui.publish(&report::seed::cleaned(&cleaned))?;
+    }
+    Ok(ExitStatus::Success)
+}

@@ -1,0 +1,321 @@
+//! Fills a schema: reads it, plans, shows what cannot be filled, loads.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, NaiveDate, Utc};
+
+use super::progress::Watch;
+use crate::config::ConfigFile;
+use crate::context::Context;
+use crate::error::{Error, ExitStatus, Result};
+use crate::pg::seed::load::{self, Loaded, Options};
+use crate::pg::seed::{ask, existing, facts, judge, manifest, rehearse};
+use crate::pg::{self, Access, Connection, Target, sql};
+use crate::report;
+use crate::scenario::Scenario;
+use crate::seed::SeedConfig;
+use crate::seed::guess;
+use crate::seed::manifest::RunState;
+use crate::seed::plan::Plan;
+use crate::seed::plan::build::{self, PlanError};
+use crate::seed::plan::request::{self, Known};
+use crate::seed::schema::Schema;
+use crate::sources;
+
+/// µs of 2000-01-01 since 1970.
+const POSTGRES_EPOCH_US: i64 = 946_684_800_000_000;
+/// So many tables are named in a message.
+const MAX_NAMED: usize = 8;
+
+/// What decides a run, apart from the database.
+#[derive(Clone)]
+pub(crate) struct Request {
+    pub(crate) rows: BTreeMap<String, u64>,
+    pub(crate) scale: f64,
+    pub(crate) schemas: Vec<String>,
+    pub(crate) seed: u64,
+    pub(crate) append: bool,
+    pub(crate) as_of: Option<NaiveDate>,
+    pub(crate) yes: bool,
+    /// Load a few rows of each table first, in a transaction that is rolled back.
+    pub(crate) rehearses: bool,
+    pub(crate) options: Options,
+}
+
+impl Request {
+    /// A run of so many rows, everything else by default.
+    pub(crate) fn of_rows<const N: usize>(rows: [(&str, u64); N], seed: u64) -> Self {
+        Self {
+            rows: rows.into_iter().map(|(table, n)| (table.to_owned(), n)).collect(),
+            scale: 1.0,
+            schemas: Vec::new(),
+            seed,
+            append: false,
+            as_of: None,
+            yes: true,
+            rehearses: false,
+            options: Options { n_streams: 1, keep_indexes: true, throttle: false },
+        }
+    }
+}
+
+pub(super) async fn run(
+    context: &Context,
+    target: &Target,
+    scenario: &'static Scenario,
+    request: &Request,
+    dry_run: bool,
+) -> Result<ExitStatus> {
+    let mut connection = target.connect(Access::ReadWrite, &context.interrupt).await?;
+    connection.require_primary()?;
+    let mut schema = facts::load(&mut connection, &request.schemas).await?;
+    let is_empty = schema.relations.is_empty();
+    if is_empty {
+        if !request.schemas.is_empty() {
+            return Err(Error::usage(format!("no table is in schema {}", request.schemas.join(", "))));
+        }
+        context.ui.status(format_args!(
+            "the database has no tables: {} the built-in scenario {}",
+            if dry_run { "a run would create those of" } else { "creating" },
+            scenario.name
+        ));
+        schema = create_scenario(&mut connection, scenario, !dry_run).await?;
+    }
+    let config = config(context, &schema, is_empty.then_some(scenario))?;
+    // Tables that are not to be kept are gone already.
+    let rehearses = request.rehearses && !(is_empty && dry_run);
+    let (plan, answers) =
+        plan(context, &mut connection, &schema, &config, &Request { rehearses, ..request.clone() }).await?;
+    if dry_run {
+        context.ui.publish(&report::seed::plan(&plan, &answers))?;
+        let is_complete = plan.gaps.iter().all(|gap| !gap.is_lost());
+        return Ok(if is_complete { ExitStatus::Success } else { ExitStatus::Findings });
+    }
+    drop(connection);
+    let loaded = load(context, target, plan, request).await?;
+    context.ui.publish(&report::seed::loaded(&loaded))?;
+    Ok(ExitStatus::Success)
+}
+
+/// Says what is left out, asks where something is, and loads.
+async fn load(
+    context: &Context,
+    target: &Target,
+    plan: Plan,
+    request: &Request,
+) -> Result<report::seed::Report> {
+    let lost: Vec<String> = plan.gaps.iter().filter(|gap| gap.is_lost()).map(report::seed::gap).collect();
+    for gap in &lost {
+        context.ui.warn(gap);
+    }
+    if plan.steps.is_empty() {
+        return Err(Error::usage("there is no table to fill"));
+    }
+    if !lost.is_empty() && !request.yes {
+        context.ui.notice(format_args!(
+            "{} of {} tables get rows",
+            plan.tables.iter().filter(|table| table.n_rows > 0).count(),
+            plan.tables.len()
+        ));
+    }
+    fill(context, target, plan, request.options).await
+}
+
+/// Loads a plan and measures what has become of it.
+pub(crate) async fn fill(
+    context: &Context,
+    target: &Target,
+    plan: Plan,
+    options: Options,
+) -> Result<report::seed::Report> {
+    let watch = Watch::new(&context.ui, &plan, options.n_streams);
+    let loaded: Loaded =
+        load::load(target, &context.interrupt, options, plan, &|event| watch.see(&event)).await?;
+    let times = watch.end();
+    let connection = target.connect(Access::ReadOnly, &context.interrupt).await?;
+    measured(&connection, loaded, times, options).await
+}
+
+/// Reads the sizes of the tables of a run.
+pub(super) async fn measured(
+    connection: &Connection,
+    loaded: Loaded,
+    times: report::seed::Times,
+    options: Options,
+) -> Result<report::seed::Report> {
+    let mut sizes = Vec::new();
+    for table in &loaded.run.plan.tables {
+        let name = sql::quote_qualified(&table.schema, &table.name);
+        let row = connection
+            .query_one(sql::RELATION_SIZES, &[&name])
+            .await
+            .map_err(pg::Error::query(format!("measure table \"{}\"", table.name)))?;
+        let bytes: i64 = pg::catalog::get(&row, "table_bytes")?;
+        sizes.push(u64::try_from(bytes).unwrap_or(0));
+    }
+    Ok(report::seed::Report { loaded, sizes, times, n_streams: options.n_streams })
+}
+
+/// Creates the tables of a scenario, all or none, and reads them. Unless they are to be kept they are gone afterwards.
+pub(crate) async fn create_scenario(
+    connection: &mut Connection,
+    scenario: &Scenario,
+    keep: bool,
+) -> Result<Schema> {
+    let doing = || pg::Error::query(format!("create the scenario {}", scenario.name));
+    let transaction = connection.client_mut().transaction().await.map_err(doing())?;
+    transaction.batch_execute(scenario.schema_sql).await.map_err(doing())?;
+    let schema = facts::load_in(&transaction, &[]).await?;
+    if keep {
+        transaction.commit().await.map_err(doing())?;
+    }
+    Ok(schema)
+}
+
+/// What the tables are to hold: as perfkit.yaml says, as the built-in scenario does whose tables these are, or as guessed.
+fn config(
+    context: &Context,
+    schema: &Schema,
+    created: Option<&'static Scenario>,
+) -> Result<(SeedConfig, Option<ConfigFile>)> {
+    if let Some(scenario) = created {
+        return Ok((sources::scenario_config(scenario)?.config.seed, None));
+    }
+    if let Some(file) = &context.config
+        && !file.config.seed.tables.is_empty()
+    {
+        context.ui.status(format_args!("seed: as {} says", file.path.display()));
+        return Ok((file.config.seed.clone(), Some(file.clone())));
+    }
+    for scenario in &crate::scenario::SCENARIOS {
+        let mut config = sources::scenario_config(scenario)?.config.seed;
+        let has_columns = |(name, table): (&String, &crate::seed::TableConfig)| {
+            schema.relations.iter().any(|relation| {
+                relation.is_asked
+                    && relation.name == *name
+                    && table.columns.keys().all(|column| relation.column(column).is_some())
+            })
+        };
+        if config.tables.iter().all(has_columns) {
+            config.tables.retain(|name, _| schema.relations.iter().any(|relation| relation.name == *name));
+            context.ui.status(format_args!("the tables of the built-in scenario {} are here", scenario.name));
+            return Ok((config, None));
+        }
+    }
+    Ok((SeedConfig::default(), None))
+}
+
+/// Plans a run on what is there, and rehearses it.
+pub(crate) async fn plan(
+    context: &Context,
+    connection: &mut Connection,
+    schema: &Schema,
+    (config, file): &(SeedConfig, Option<ConfigFile>),
+    request: &Request,
+) -> Result<(Plan, Vec<request::Answer>)> {
+    let filled: Vec<&str> = schema
+        .relations
+        .iter()
+        .filter(|relation| relation.is_loadable() && relation.is_filled)
+        .map(|relation| relation.name.as_str())
+        .collect();
+    if !filled.is_empty() && !request.append {
+        let more = if filled.len() > MAX_NAMED { ", …" } else { "" };
+        return Err(Error::usage(format!("table \"{}\" is not empty", filled[0]))
+            .cause(format_args!("rows are in {}{more}", filled[..filled.len().min(MAX_NAMED)].join(", ")))
+            .hint("Add `--append` to seed beside the rows that are there.")
+            .hint("`perfkit seed clean` deletes the rows of an earlier run."));
+    }
+    let mut known = known(connection, schema).await?;
+    let (rehearses, schemas) = (request.rehearses, request.schemas.clone());
+    let request = request::Request {
+        config: config.clone(),
+        rows: request.rows.clone(),
+        scale: request.scale,
+        at_most: None,
+        seed: request.seed,
+        as_of_us: as_of(request).timestamp_micros() - POSTGRES_EPOCH_US,
+        append: request.append,
+        has_small_chunks: request.options.throttle,
+    };
+    let build = |schema: &Schema, known: &Known| {
+        build::build(schema, &request, known).map_err(|error| plan_error(&error, file.as_ref()))
+    };
+    let (mut plan, questions) =
+        build::with_questions(schema, &request, &known).map_err(|error| plan_error(&error, file.as_ref()))?;
+    if !rehearses {
+        return Ok((plan, Vec::new()));
+    }
+    let progress = context.ui.spinner("rehearsing");
+    if !questions.is_empty() {
+        judge::answer(connection, schema, &plan, &questions, &mut known).await?;
+        plan = build(schema, &known)?;
+    }
+    let miniature = request::Request { at_most: Some(rehearse::N_ROWS), ..request.clone() };
+    let rehearsed = rehearse::rehearse(connection, schema, known.clone(), &|schema, known| {
+        build::build(schema, &miniature, known).ok()
+    })
+    .await?;
+    drop(progress);
+    if let Some(reason) = rehearsed.cut_short {
+        context.ui.warn(format_args!("not all tables were rehearsed: {reason}"));
+    }
+    let has_triggers = schema.relations.iter().any(|relation| !relation.triggers.is_empty());
+    if !rehearsed.repairs.is_empty() || has_triggers {
+        known.repairs.extend(rehearsed.repairs);
+        // Triggers may have advanced sequences, and a rollback does not take them back.
+        let schema = if has_triggers { &facts::load(connection, &schemas).await? } else { schema };
+        plan = build(schema, &known)?;
+        plan.gaps.extend(rehearsed.gaps);
+    }
+    Ok((plan, known.answers))
+}
+
+/// Reads what the database holds that a plan depends on.
+async fn known(connection: &mut Connection, schema: &Schema) -> Result<Known> {
+    let transaction = pg::catalog::snapshot(connection).await?;
+    let mut known = Known { images: ask::images(&transaction, schema).await?, ..Known::default() };
+    transaction.commit().await.map_err(pg::Error::query("make values"))?;
+    if !schema.relations.iter().any(|relation| relation.is_filled) {
+        return Ok(known);
+    }
+    for run in manifest::runs(connection).await? {
+        if run.state == RunState::Cleaned {
+            continue;
+        }
+        for table in manifest::read(connection, &run.id).await?.plan.tables {
+            let is_it = |relation: &&crate::seed::schema::Relation| {
+                relation.schema == table.schema && relation.name == table.name
+            };
+            let Some((id, _)) = (0..).zip(&schema.relations).find(|(_, relation)| is_it(relation)) else {
+                continue;
+            };
+            let base = known.bases.entry(id).or_insert(0);
+            *base = (*base).max(table.base + table.n_rows);
+        }
+    }
+    let transaction = pg::catalog::snapshot(connection).await?;
+    known.existing = existing::referenced(&transaction, schema, guess::wire).await?;
+    known.first_keys = existing::greatest(&transaction, schema).await?;
+    transaction.commit().await.map_err(pg::Error::query("read the keys"))?;
+    Ok(known)
+}
+
+/// Returns the end of the time series: the start of a day, so that a day's runs give the same bytes.
+fn as_of(request: &Request) -> DateTime<Utc> {
+    let date = request.as_of.unwrap_or_else(|| {
+        DateTime::from_timestamp_micros(sources::now_us()).unwrap_or_default().date_naive()
+    });
+    date.and_time(chrono::NaiveTime::MIN).and_utc()
+}
+
+fn plan_error(error: &PlanError, file: Option<&ConfigFile>) -> Error {
+    let failed = match file {
+        Some(file) => file.error_at(error.word(), error.to_string()),
+        None => Error::usage(error.to_string()),
+    };
+    match error.nearest() {
+        Some(nearest) => failed.hint(format!("Did you mean {nearest:?}?")),
+        None => failed,
+    }
+}

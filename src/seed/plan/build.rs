@@ -1,0 +1,423 @@
+//! From a schema and a request to a plan, table by table in the order of loading.
+
+use std::collections::BTreeMap;
+
+use super::columns::TableColumns;
+use super::request::{Known, Question, Repair, Request};
+use super::{ColumnPlan, Existing, Gap, Nulls, Plan, RowsFrom, Step, TablePlan};
+use crate::query::quote::qualified;
+use crate::seed::make::Maker;
+use crate::seed::schema::{ForeignKey, KeyPart, Relation, Schema, TableId};
+use crate::seed::spec::{Generator, TableConfig};
+use crate::seed::wire::Wire;
+use crate::seed::{ALGORITHM, chunk, graph, guess};
+
+/// One transaction loads about so many bytes: enough that its own costs do not show, few enough to be done again.
+const CHUNK_BYTES: u64 = 8 << 20;
+/// Waves and rows of staged tables go through a temporary table: smaller.
+const STAGED_CHUNK_BYTES: u64 = 2 << 20;
+/// In a database in use.
+const SMALL_CHUNK_BYTES: u64 = 128 << 10;
+/// Rows of waves settle after as many rounds: each can only lower them.
+const MAX_ROUNDS: usize = 8;
+
+/// What is wrong with a request.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PlanError {
+    #[error("no table is called {name:?}")]
+    NoTable { name: String, nearest: Option<String> },
+    #[error("table {table:?} has no column {column:?}")]
+    NoColumn { table: String, column: String, nearest: Option<String> },
+    #[error("column {column:?} of table {table:?}: {reason}")]
+    Column { table: String, column: String, reason: String },
+}
+
+impl PlanError {
+    /// The name that was meant, perhaps.
+    pub(crate) fn nearest(&self) -> Option<&str> {
+        match self {
+            Self::NoTable { nearest, .. } | Self::NoColumn { nearest, .. } => nearest.as_deref(),
+            Self::Column { .. } => None,
+        }
+    }
+
+    /// The word of perfkit.yaml that is wrong.
+    pub(crate) fn word(&self) -> &str {
+        match self {
+            Self::NoTable { name, .. } => name,
+            Self::NoColumn { column, .. } | Self::Column { column, .. } => column,
+        }
+    }
+}
+
+/// Plans what is to be loaded. Tables without rows of their own are in the plan as what others refer to.
+pub(crate) fn build(schema: &Schema, request: &Request, known: &Known) -> Result<Plan, PlanError> {
+    with_questions(schema, request, known).map(|(plan, _)| plan)
+}
+
+/// Plans, and tells of which conditions only the server knows whether the planned rows pass.
+pub(crate) fn with_questions(
+    schema: &Schema,
+    request: &Request,
+    known: &Known,
+) -> Result<(Plan, Vec<Question>), PlanError> {
+    let mut schema = schema.clone();
+    refer(&mut schema, request)?;
+    let named = Named::new(&schema, request)?;
+    let mut gaps = refuse(&mut schema, request, known, &named);
+    let mut steps = graph::order(&schema);
+    let wanted = super::rows::wanted(&schema, &steps, request, &named);
+    let mut builder = Builder {
+        request,
+        known,
+        named: &named,
+        schema: &schema,
+        plan: Plan {
+            algorithm: ALGORITHM,
+            seed: request.seed,
+            as_of_us: request.as_of_us,
+            tables: Vec::new(),
+            steps: Vec::new(),
+            gaps: Vec::new(),
+        },
+        n_rows: wanted.iter().map(|(n, _)| *n).collect(),
+        questions: BTreeMap::new(),
+    };
+    builder.limit();
+    let ids = 0..u16::try_from(schema.relations.len()).expect("fewer tables than PostgreSQL can name");
+    builder.plan.tables = ids.map(|table| builder.empty(table)).collect();
+    for step in &steps {
+        match step {
+            Step::Table(table) => builder.fill(*table, &wanted, &[])?,
+            Step::Wave(tables) => {
+                for _ in 0..MAX_ROUNDS {
+                    let before = builder.n_rows.clone();
+                    for table in tables {
+                        builder.fill(*table, &wanted, tables)?;
+                    }
+                    if builder.n_rows == before {
+                        break;
+                    }
+                }
+            }
+        }
+    }
+    let questions = builder.questions.into_values().flatten().collect();
+    let mut plan = builder.plan;
+    let is_loaded = |table: &TableId| {
+        let table = &plan.tables[usize::from(*table)];
+        table.n_rows > 0 && table.fed_by.is_none()
+    };
+    for step in &mut steps {
+        if let Step::Wave(tables) = step {
+            tables.retain(is_loaded);
+            if let [table] = **tables {
+                *step = Step::Table(table);
+            }
+        }
+    }
+    steps.retain(|step| match step {
+        Step::Table(table) => is_loaded(table),
+        Step::Wave(tables) => !tables.is_empty(),
+    });
+    plan.steps = steps;
+    chunk::even_waves(&mut plan);
+    gaps.append(&mut plan.gaps);
+    gaps.dedup();
+    plan.gaps = gaps;
+    Ok((plan, questions))
+}
+
+/// What the request says of each table.
+pub(super) struct Named<'r> {
+    pub(super) rows: BTreeMap<TableId, u64>,
+    pub(super) configs: BTreeMap<TableId, &'r TableConfig>,
+}
+
+impl<'r> Named<'r> {
+    fn new(schema: &Schema, request: &'r Request) -> Result<Self, PlanError> {
+        let find = |name: &str| find(schema, name);
+        let rows = request.rows.iter().map(|(name, n)| Ok((find(name)?, *n))).collect::<Result<_, _>>()?;
+        let mut configs = BTreeMap::new();
+        for (name, config) in &request.config.tables {
+            let table = find(name)?;
+            let relation = &schema.relations[usize::from(table)];
+            for column in config.columns.keys() {
+                if relation.column(column).is_none() {
+                    let names = relation.fields.iter().map(|field| field.name.as_str());
+                    return Err(PlanError::NoColumn {
+                        table: name.clone(),
+                        column: column.clone(),
+                        nearest: nearest(column, names),
+                    });
+                }
+            }
+            configs.insert(table, config);
+        }
+        Ok(Self { rows, configs })
+    }
+
+    pub(super) fn config(&self, table: TableId) -> Option<&'r TableConfig> {
+        self.configs.get(&table).copied()
+    }
+}
+
+/// Finds a table by its name, with or without its schema.
+pub(super) fn find(schema: &Schema, name: &str) -> Result<TableId, PlanError> {
+    let is_named = |relation: &Relation| {
+        relation.name == name || format!("{}.{}", relation.schema, relation.name) == name
+    };
+    let asked = schema.relations.iter().position(|relation| relation.is_asked && is_named(relation));
+    let any = || schema.relations.iter().position(is_named);
+    let place = asked.or_else(any).ok_or_else(|| PlanError::NoTable {
+        name: name.to_owned(),
+        nearest: nearest(name, schema.relations.iter().map(|relation| relation.name.as_str())),
+    })?;
+    Ok(TableId::try_from(place).expect("a place among the relations, whose places fit"))
+}
+
+/// The least similarity (Jaro and Winkler) of a name that is offered in place of a wrong one.
+const LEAST_SIMILAR: f64 = 0.7;
+
+fn nearest<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> Option<String> {
+    let similarity = |other: &str| strsim::jaro_winkler(name, other);
+    let best = names.max_by(|a, b| similarity(a).total_cmp(&similarity(b)))?;
+    (similarity(best) >= LEAST_SIMILAR).then(|| best.to_owned())
+}
+
+/// Adds the references of perfkit.yaml that no foreign key of the schema stands for.
+fn refer(schema: &mut Schema, request: &Request) -> Result<(), PlanError> {
+    for (name, config) in &request.config.tables {
+        let table = usize::from(find(schema, name)?);
+        for (column, generator) in &config.columns {
+            let (to, to_column) = match generator {
+                Generator::Reference { to, .. } | Generator::Each { to } | Generator::Other { to, .. } => {
+                    (to, None)
+                }
+                Generator::From { table, column } => (table, Some(column)),
+                _ => continue,
+            };
+            let parent = find(schema, to)?;
+            let Some(id) = schema.relations[table].column(column) else { continue };
+            let is_there = schema.relations[table]
+                .foreign_keys
+                .iter()
+                .any(|key| key.columns.contains(&id) && key.parent == parent && to_column.is_none());
+            if is_there {
+                continue;
+            }
+            let relation = &schema.relations[usize::from(parent)];
+            let wrong =
+                |reason: String| PlanError::Column { table: name.clone(), column: column.clone(), reason };
+            let parent_column = match to_column {
+                Some(of) => relation.column(of).ok_or_else(|| wrong(format!("{to} has no column {of:?}")))?,
+                None => match relation.primary_key().map(|key| key.parts.as_slice()) {
+                    Some([KeyPart::Column(key)]) => *key,
+                    _ => return Err(wrong(format!("{to} has no primary key of one column"))),
+                },
+            };
+            schema.relations[table].foreign_keys.push(ForeignKey {
+                name: format!("{column} of perfkit.yaml"),
+                columns: vec![id],
+                parent,
+                parent_columns: vec![parent_column],
+                is_match_full: false,
+                is_deferrable: false,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Marks the tables that get no rows, and says why.
+fn refuse(schema: &mut Schema, request: &Request, known: &Known, named: &Named) -> Vec<Gap> {
+    for (table, relation) in (0..).zip(&mut schema.relations) {
+        let is_asked_for = named.rows.contains_key(&table);
+        if named.config(table).is_some_and(|config| config.skip) {
+            relation.refusal = Some("is left out in perfkit.yaml".to_owned());
+        } else if relation.is_filled && !request.append && relation.is_asked && !is_asked_for {
+            // Callers refuse filled tables without `--append` before they plan; what is left are lookup tables.
+            relation.refusal = Some("is not empty".to_owned());
+        }
+        let skipped = known.repairs.iter().find_map(|repair| match repair {
+            Repair::Skip(of, reason) if *of == table => Some(reason.clone()),
+            _ => None,
+        });
+        if skipped.is_some() {
+            relation.refusal = skipped;
+        }
+    }
+    let mut skipped: Vec<TableId> = Vec::new();
+    let mut gaps = Vec::new();
+    for (table, relation) in (0..).zip(&schema.relations) {
+        if relation.is_loadable() {
+            continue;
+        }
+        skipped.push(table);
+        if let Some(reason) = relation.refusal.clone().filter(|_| relation.is_asked) {
+            gaps.push(Gap::Table { table: qualified(&relation.schema, &relation.name), reason });
+        }
+    }
+    for (table, gap) in graph::fallout(schema, &skipped) {
+        if let Gap::Table { reason, .. } = &gap {
+            schema.relations[usize::from(table)].refusal = Some(reason.clone());
+        }
+        gaps.push(gap);
+    }
+    gaps
+}
+
+/// A plan in the making.
+pub(super) struct Builder<'b> {
+    pub(super) request: &'b Request,
+    pub(super) known: &'b Known,
+    pub(super) named: &'b Named<'b>,
+    pub(super) schema: &'b Schema,
+    pub(super) plan: Plan,
+    /// Rows that tables get, as far as it is known.
+    pub(super) n_rows: Vec<u64>,
+    questions: BTreeMap<TableId, Vec<Question>>,
+}
+
+impl Builder<'_> {
+    /// Takes the limits that a rehearsal found.
+    fn limit(&mut self) {
+        for repair in &self.known.repairs {
+            let Repair::AtMost(table, most, reason) = repair else { continue };
+            let n = &mut self.n_rows[usize::from(*table)];
+            if *n > *most {
+                let relation = &self.schema.relations[usize::from(*table)];
+                let table = qualified(&relation.schema, &relation.name);
+                let (asked, given, reason) = (*n, *most, reason.clone());
+                self.plan.gaps.push(Gap::Rows { table, asked, given, reason });
+                *n = *most;
+            }
+        }
+    }
+
+    /// The plan of a table that gets no rows.
+    fn empty(&self, table: TableId) -> TablePlan {
+        let relation = &self.schema.relations[usize::from(table)];
+        let column = |field: &crate::seed::schema::Field| ColumnPlan {
+            name: field.name.clone(),
+            type_name: field.type_name.clone(),
+            wire: guess::wire(&field.ty).unwrap_or(Wire::Bytes),
+            maker: Maker::Null,
+            nulls: Nulls::Never,
+            key: 0,
+            source: super::MakerFrom::Type,
+            sequence: None,
+        };
+        TablePlan {
+            schema: relation.schema.clone(),
+            name: relation.name.clone(),
+            n_rows: 0,
+            rows_from: RowsFrom::Default,
+            base: self.known.bases.get(&table).copied().unwrap_or(0),
+            existing: self.existing(table).cloned(),
+            columns: relation.fields.iter().map(column).collect(),
+            edges: Vec::new(),
+            components: Vec::new(),
+            fill_order: Vec::new(),
+            routing: None,
+            is_staged: false,
+            rows_per_chunk: 1,
+            waits_for: Vec::new(),
+            fed_by: None,
+        }
+    }
+
+    /// Plans the rows of a table; `wave` are the tables that are loaded with it.
+    fn fill(
+        &mut self,
+        table: TableId,
+        wanted: &[(u64, RowsFrom)],
+        wave: &[TableId],
+    ) -> Result<(), PlanError> {
+        let relation = &self.schema.relations[usize::from(table)];
+        let (_, rows_from) = &wanted[usize::from(table)];
+        let n_wanted = self.n_rows[usize::from(table)];
+        if !relation.is_loadable() || n_wanted == 0 {
+            self.n_rows[usize::from(table)] = 0;
+            return Ok(());
+        }
+        let mut plan = self.empty(table);
+        let columns = TableColumns::new(self, table, wave, n_wanted)?;
+        plan.n_rows = columns.n_rows;
+        plan.rows_from = if columns.n_rows < wanted[usize::from(table)].0 {
+            RowsFrom::Capped { wanted: wanted[usize::from(table)].0 }
+        } else {
+            rows_from.clone()
+        };
+        let name = qualified(&relation.schema, &relation.name);
+        if let Some(reason) = columns.refusal {
+            plan.n_rows = 0;
+            plan.existing = self.known.existing.get(&table).cloned();
+            self.plan.gaps.push(Gap::Table { table: name, reason });
+        } else {
+            if plan.n_rows < n_wanted && matches!(rows_from, RowsFrom::Asked) {
+                self.plan.gaps.push(Gap::Rows {
+                    table: name,
+                    asked: n_wanted,
+                    given: plan.n_rows,
+                    reason: columns.cap_reason,
+                });
+            }
+            self.plan.gaps.extend(columns.gaps);
+            for (column, type_name) in &relation.left_out {
+                self.plan.gaps.push(Gap::Column {
+                    table: qualified(&relation.schema, &relation.name),
+                    column: column.clone(),
+                    reason: format!("type {type_name} has no binary form"),
+                });
+            }
+            plan.columns = columns.columns;
+            plan.edges = columns.edges;
+            plan.components = columns.components;
+            plan.fill_order = columns.fill_order;
+            plan.routing = columns.routing;
+            self.questions.insert(table, columns.questions);
+        }
+        // COPY BINARY into a table reads the forms of all its columns, even of those that it does not write (`BeginCopyFrom` in
+        // copyfrom.c).
+        plan.is_staged = !wave.is_empty() || relation.has_row_security || !relation.left_out.is_empty();
+        let (bytes, least) = match plan.is_staged {
+            _ if self.request.has_small_chunks => (SMALL_CHUNK_BYTES, 100),
+            true => (STAGED_CHUNK_BYTES, 1_000),
+            false => (CHUNK_BYTES, 1_000),
+        };
+        let per_row: u64 = plan.columns.iter().map(|column| column.wire.bytes_about()).sum();
+        plan.rows_per_chunk = u32::try_from(bytes / per_row.max(1)).unwrap_or(u32::MAX).clamp(least, 200_000);
+        plan.waits_for = self.waits_for(table);
+        plan.fed_by = self.known.repairs.iter().find_map(|repair| match repair {
+            Repair::FedBy(of, feeder) if *of == table => Some(*feeder),
+            _ => None,
+        });
+        self.n_rows[usize::from(table)] = plan.n_rows;
+        self.plan.tables[usize::from(table)] = plan;
+        Ok(())
+    }
+
+    fn waits_for(&self, table: TableId) -> Vec<TableId> {
+        let of_repair = |repair: &Repair| match repair {
+            Repair::After(of, other) if *of == table => Some(*other),
+            _ => None,
+        };
+        self.known.repairs.iter().filter_map(of_repair).collect()
+    }
+
+    pub(super) fn relation(&self, table: TableId) -> &Relation {
+        &self.schema.relations[usize::from(table)]
+    }
+
+    /// How many rows of a table can be referred to.
+    pub(super) fn n_referable(&self, table: TableId) -> u64 {
+        self.existing(table).map_or(0, |existing| existing.n_rows) + self.n_rows[usize::from(table)]
+    }
+
+    /// The rows of a table that new ones refer to: those that are there where no new ones come, so that no pair of parents can be
+    /// one that is there.
+    fn existing(&self, table: TableId) -> Option<&Existing> {
+        self.known.existing.get(&table).filter(|_| self.n_rows[usize::from(table)] == 0)
+    }
+}

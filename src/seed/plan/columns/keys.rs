@@ -1,0 +1,224 @@
+//! The part of each column and edge in keeping the keys.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Planner;
+use super::conditions::Conditions;
+use super::references::edge_id;
+use crate::seed::condition::domain::Domain;
+use crate::seed::guess;
+use crate::seed::keys::arrangement::{self, Role, Unit};
+use crate::seed::keys::permutation::Permutation;
+use crate::seed::make::{Draw, Maker, Values};
+use crate::seed::plan::edges::{Edges, Followed, Target};
+use crate::seed::plan::pool;
+use crate::seed::plan::suit::suit;
+use crate::seed::schema::types::Type;
+use crate::seed::schema::{ColumnId, KeyPart};
+
+/// What the keys of a table ask of its edges and columns.
+pub(super) struct Arranged {
+    pub(super) n_rows: u64,
+    /// Keys that allow no more rows.
+    pub(super) limiting: BTreeSet<usize>,
+    pub(super) edges: Vec<Role>,
+    pub(super) columns: BTreeMap<usize, Role>,
+}
+
+impl Planner<'_> {
+    /// Values of a column that are never the same twice, and how many there are at least.
+    pub(super) fn unique(&self, column: usize, conditions: &Conditions, n: u64) -> Option<(Draw, Values)> {
+        let field = &self.relation.fields[column];
+        let key = self.stream(&field.name);
+        let allowed = conditions.allowed(column);
+        let domain = match *allowed {
+            [] => &Domain::Any,
+            [allowed] => &allowed.domain,
+            // Cases restrict what is not unique; what is keeps its values in all of them where it may.
+            _ => allowed.iter().map(|it| &it.domain).find(|it| **it != Domain::Never)?,
+        };
+        if let Some(component) = conditions.component(column)
+            && let Some(pool) = self.pool(&conditions.components[component])
+            && let [cells] = &pool.cells[..]
+        {
+            let values =
+                Values::List(pool::cells(cells, (0..cells.len()).filter(|row| !cells.is_null(*row))));
+            return Some((Draw::Permuted(Permutation::new(values.n(), key)), values));
+        }
+        if let Some(serial) = self.serial(column, domain) {
+            return Some(serial);
+        }
+        let scattered = |values: Values| {
+            let n = values.n();
+            (Draw::Permuted(Permutation::new(n, key)), values)
+        };
+        let made = guess::unique(field, self.relation, n)
+            .and_then(|values| suit(&field.ty, &self.wires[column], &Draw::Serial, &values, domain))
+            .map(|(_, values)| scattered(values))
+            .filter(|(_, values)| values.n() >= n);
+        let plain = || {
+            let Maker::Drawn { draw, values } = &self.candidates[column].maker else { return None };
+            let (_, values) = suit(&field.ty, &self.wires[column], draw, values, domain)?;
+            Some(scattered(values))
+        };
+        made.or_else(plain)
+    }
+
+    /// Whole numbers in the order of the rows, after those that are there.
+    pub(super) fn serial(&self, column: usize, domain: &Domain) -> Option<(Draw, Values)> {
+        let field = &self.relation.fields[column];
+        let limit = match field.ty {
+            Type::Int2 => i64::from(i16::MAX),
+            Type::Int4 => i64::from(i32::MAX),
+            Type::Int8 => i64::MAX,
+            _ => return None,
+        };
+        let column_id = ColumnId::try_from(column).ok()?;
+        let step = field.sequence.as_ref().map_or(1, |sequence| sequence.increment.max(1));
+        let start = field.sequence.as_ref().map_or(1, |sequence| {
+            sequence.last_value.map_or(sequence.start, |last| last.saturating_add(step))
+        });
+        let greatest = self.builder.known.first_keys.get(&(self.table, column_id));
+        let mut first = start.max(greatest.map_or(i64::MIN, |greatest| greatest.saturating_add(1)));
+        let mut last = limit;
+        if let Domain::Numbers(numbers) = domain {
+            // The widest range at or after the first key.
+            let after = numbers.ranges.iter().filter(|range| range.1 >= i128::from(first));
+            let range = after.max_by_key(|range| range.1 - range.0.max(i128::from(first)))?;
+            first = first.max(i64::try_from(range.0).unwrap_or(i64::MIN));
+            last = last.min(i64::try_from(range.1).unwrap_or(i64::MAX));
+        } else if *domain != Domain::Any {
+            return None;
+        }
+        let base = i64::try_from(self.builder.known.bases.get(&self.table).copied().unwrap_or(0)).ok()?;
+        let low = first.checked_sub(base.checked_mul(step)?)?;
+        let n =
+            u64::try_from((last - first) / step).ok()?.checked_add(1)?.checked_add(base.unsigned_abs())?;
+        Some((Draw::Serial, Values::Int { low, step, n }))
+    }
+
+    /// Gives each edge and column its part in keeping the keys, and says how many rows they allow.
+    pub(super) fn arrange(
+        &self,
+        edges: &Edges,
+        conditions: &Conditions,
+        dropped: &BTreeSet<usize>,
+        n_wanted: u64,
+    ) -> Arranged {
+        let relation = self.relation;
+        // Units are the edges, and after them the columns of keys that no edge fills.
+        let mut units: Vec<Unit> = edges.followed.iter().map(|edge| Self::edge_unit(edge)).collect();
+        let mut free: Vec<usize> = Vec::new();
+        let mut keys: Vec<(usize, BTreeSet<usize>)> = Vec::new();
+        for (place, key) in self.distinct(dropped) {
+            let columns: BTreeSet<ColumnId> = key.iter().copied().collect();
+            let is_null = |column: &ColumnId| {
+                edges.nulls.contains(column)
+                    || matches!(*conditions.allowed(usize::from(*column)), [only] if only.domain == Domain::Never)
+            };
+            // Rows with a NULL are never equal, unless the key says so.
+            if columns.iter().any(is_null) && relation.keys.get(place).is_none_or(|key| key.nulls_distinct) {
+                continue;
+            }
+            let contained = |edge: &Followed| {
+                edge.key.columns.iter().all(|column| columns.contains(column)) && edge.can_tell_apart()
+            };
+            let mut unit: BTreeSet<usize> = BTreeSet::new();
+            let mut is_kept = false;
+            for (at, edge) in edges.followed.iter().enumerate() {
+                is_kept |=
+                    edge.target == Target::Itself && edge.key.columns.iter().all(|it| columns.contains(it));
+                if contained(edge) {
+                    unit.insert(at);
+                }
+            }
+            for column in columns.iter().filter(|column| !edges.owners.contains_key(column)) {
+                let column = usize::from(*column);
+                let at = free.iter().position(|it| *it == column).unwrap_or_else(|| {
+                    free.push(column);
+                    units.push(self.column_unit(column, conditions, n_wanted));
+                    free.len() - 1
+                });
+                unit.insert(edges.followed.len() + at);
+            }
+            if !is_kept && !unit.is_empty() {
+                keys.push((place, unit));
+            }
+        }
+        let sets: Vec<BTreeSet<usize>> = keys.iter().map(|(_, units)| units.clone()).collect();
+        let arrangement = arrangement::arrange(&units, &sets, n_wanted);
+        let (of_edges, of_columns) = arrangement.roles.split_at(edges.followed.len());
+        Arranged {
+            n_rows: arrangement.n_rows,
+            limiting: arrangement.limiting.iter().map(|at| keys[*at].0).collect(),
+            edges: of_edges.to_vec(),
+            columns: free.into_iter().zip(of_columns.iter().cloned()).collect(),
+        }
+    }
+
+    /// The sets of columns that must not be the same twice: of keys, and of exclusions with `=` or with ranges.
+    pub(super) fn distinct(&self, dropped: &BTreeSet<usize>) -> Vec<(usize, Vec<ColumnId>)> {
+        let relation = self.relation;
+        let keys = relation.keys.iter().enumerate().filter(|(place, _)| !dropped.contains(place));
+        let mut sets: Vec<(usize, Vec<ColumnId>)> = keys
+            .map(|(place, key)| (place, key.parts.iter().flat_map(KeyPart::columns).copied().collect()))
+            .collect();
+        for (place, exclusion) in relation.exclusions.iter().enumerate() {
+            let is_range = |part: &&(KeyPart, String)| {
+                let column = part.0.columns().first();
+                part.1 == "&&" && column.is_some_and(|column| relation.field(*column).ty.is_range())
+            };
+            let columns = if let Some((range, _)) = exclusion.parts.iter().find(is_range) {
+                // Ranges that never overlap keep the whole constraint.
+                range.columns().to_vec()
+            } else {
+                let equal = exclusion.parts.iter().filter(|(_, operator)| operator == "=");
+                equal.flat_map(|(part, _)| part.columns()).copied().collect()
+            };
+            sets.push((relation.keys.len() + place, columns));
+        }
+        sets
+    }
+
+    pub(super) fn edge_unit(edge: &Followed) -> Unit {
+        Unit::Edge {
+            parent: edge.key.parent,
+            n_parents: edge.n_parents,
+            can_lead: edge.target == Target::Complete,
+        }
+    }
+
+    pub(super) fn column_unit(&self, column: usize, conditions: &Conditions, n_wanted: u64) -> Unit {
+        let n = self.unique(column, conditions, n_wanted).map_or(1, |(_, values)| values.n());
+        let field = &self.relation.fields[column];
+        if n < n_wanted { Unit::Finite(n) } else { Unit::Large { is_position: guess::is_position(field) } }
+    }
+
+    /// What a key makes of a column.
+    pub(super) fn keyed(&self, column: usize, conditions: &Conditions, arranged: &Arranged) -> Option<Maker> {
+        let role = arranged.columns.get(&column)?;
+        let drawn = |draw: Draw, values: Values| Some(Maker::Drawn { draw, values });
+        let (draw, values) = self.unique(column, conditions, self.n_rows)?;
+        match role {
+            Role::Unique => drawn(draw, values),
+            Role::Ordinal { lead } => drawn(Draw::Ordinal { edge: edge_id(*lead) }, values),
+            Role::OrdinalDigit { lead, divisor, n } => {
+                drawn(Draw::OrdinalDigit { edge: edge_id(*lead), divisor: *divisor, n: *n }, values)
+            }
+            Role::Digit { n_cells, divisor, n } => {
+                let cells = Permutation::new(*n_cells, self.stream("cells"));
+                drawn(Draw::Digit { cells, divisor: *divisor, n: *n }, values)
+            }
+            Role::Plain | Role::Lead { .. } | Role::Distinct { .. } => None,
+        }
+    }
+
+    pub(super) fn cap_reason(&self, arranged: &Arranged) -> String {
+        let name = |key: &usize| match self.relation.keys.get(*key) {
+            Some(key) => key.name.clone(),
+            None => self.relation.exclusions[*key - self.relation.keys.len()].name.clone(),
+        };
+        let names: Vec<String> = arranged.limiting.iter().map(name).collect();
+        format!("{} allows no more", names.join(", "))
+    }
+}

@@ -1,0 +1,138 @@
+//! Which rows of its parent an edge picks, and where it is NULL.
+
+use super::conditions::Conditions;
+use super::keys::Arranged;
+use super::{NULL_REFERENCES, Planner, ROOTS};
+use crate::random;
+use crate::seed::condition::Allowed;
+use crate::seed::condition::domain::Domain;
+use crate::seed::keys::arrangement::Role;
+use crate::seed::keys::curve::Curve;
+use crate::seed::keys::fanout::{Distribution, Fanout};
+use crate::seed::keys::permutation::Permutation;
+use crate::seed::plan::edges::{Edges, Followed, Target};
+use crate::seed::plan::request::Repair;
+use crate::seed::plan::{Edge, EdgeId, Nulls, Pick, build};
+use crate::seed::spec::Generator;
+
+impl Planner<'_> {
+    /// How many rows refer to each parent.
+    pub(super) fn fanout(&self, edge: &Followed, n_parents: u64, n_rows: u64) -> Curve {
+        let of_columns = edge.key.columns.iter().find_map(|column| {
+            match self.generator(&self.relation.field(*column).name)? {
+                Generator::Each { .. } => {
+                    Some(Fanout { distribution: Distribution::Constant, childless: None })
+                }
+                Generator::Reference { skew, .. } | Generator::Other { skew, .. } => {
+                    Some(Fanout { distribution: Distribution::Skewed { skew: *skew }, childless: None })
+                }
+                _ => None,
+            }
+        });
+        let config = self.builder.named.config(self.table);
+        let of_table = || {
+            let config = config?;
+            let per = config.per.as_deref()?;
+            let is_it = build::find(self.builder.schema, per).ok() == Some(edge.key.parent);
+            let constant = Fanout { distribution: Distribution::Constant, childless: None };
+            is_it.then(|| config.fanout().cloned().unwrap_or(constant))
+        };
+        let default = Fanout { distribution: Distribution::Exponential, childless: None };
+        of_columns.or_else(of_table).unwrap_or(default).curve(n_parents, n_rows)
+    }
+
+    /// The row of a parent that a rehearsal chose.
+    pub(super) fn one_parent(&self, edge: &Followed) -> Option<u64> {
+        self.builder.known.repairs.iter().find_map(|repair| match repair {
+            Repair::OneParent(table, key, row) if *table == self.table => {
+                (self.relation.foreign_keys.get(usize::from(*key)) == Some(edge.key)).then_some(*row)
+            }
+            _ => None,
+        })
+    }
+
+    pub(super) fn edge(
+        &self,
+        place: usize,
+        edge: &Followed,
+        edges: &Edges,
+        conditions: &Conditions,
+        arranged: &Arranged,
+    ) -> Edge {
+        let key = self.stream(&format!("fk {}", edge.key.name));
+        let owned: Vec<usize> = edge
+            .key
+            .columns
+            .iter()
+            .filter(|column| edges.owners[column].0 == edge_id(place))
+            .map(|column| usize::from(*column))
+            .collect();
+        Edge {
+            name: edge.key.name.clone(),
+            parent: edge.key.parent,
+            columns: edge.key.columns.clone(),
+            parent_columns: edge.key.parent_columns.clone(),
+            pick: self.pick(edge, &arranged.edges[place], key, edges),
+            nulls: edge_nulls(edge, &owned, conditions),
+            key,
+        }
+    }
+
+    pub(super) fn pick(&self, edge: &Followed, role: &Role, key: u64, edges: &Edges) -> Pick {
+        let n = self.n_rows;
+        let n_parents = edge.n_parents;
+        let parent = self.builder.relation(edge.key.parent);
+        // Who is popular is so with all that refer to it.
+        let popularity = format!("{}.{} popularity", parent.schema, parent.name);
+        let ranks = Permutation::new(n_parents, random::substream(self.builder.request.seed, &popularity));
+        let curve = || self.fanout(edge, n_parents, n);
+        if let (Target::Complete, Role::Plain, Some(row)) = (edge.target, role, self.one_parent(edge)) {
+            return Pick::Constant(row.min(n_parents - 1));
+        }
+        match (edge.target, role) {
+            (Target::Itself, _) | (Target::Own, Role::Unique) => Pick::Itself,
+            (Target::Own, _) => Pick::Tree { roots: if edge.is_nullable { ROOTS } else { 0 } },
+            (Target::Wave, _) => Pick::Wave,
+            (Target::Within { through, ours, theirs }, _) => Pick::Within { through, ours, theirs },
+            (Target::Complete, Role::Unique) => Pick::OneToOne { rows: Permutation::new(n_parents, key) },
+            (Target::Complete, Role::Digit { n_cells, divisor, n }) => Pick::Digit {
+                cells: Permutation::new(*n_cells, self.stream("cells")),
+                divisor: *divisor,
+                n: *n,
+            },
+            (Target::Complete, Role::Distinct { lead }) => {
+                let not_self = edges.followed[*lead].key.parent == edge.key.parent;
+                Pick::Distinct { lead: edge_id(*lead), curve: curve(), ranks, not_self }
+            }
+            (Target::Complete, Role::Lead { max_degree }) => {
+                let curve = curve().clip(*max_degree);
+                Pick::Laid { slots: Permutation::new(n, key), curve, ranks }
+            }
+            (Target::Complete, _) => Pick::Laid { slots: Permutation::new(n, key), curve: curve(), ranks },
+        }
+    }
+}
+
+pub(super) fn edge_id(place: usize) -> EdgeId {
+    EdgeId::try_from(place).expect("few foreign keys")
+}
+
+/// In which rows a reference is NULL.
+fn edge_nulls(edge: &Followed, owned: &[usize], conditions: &Conditions) -> Nulls {
+    let is_never = |allowed: &Allowed| allowed.domain == Domain::Never;
+    for column in owned {
+        let allowed = conditions.allowed(*column);
+        let (Some(component), true) = (conditions.component(*column), allowed.len() > 1) else { continue };
+        if allowed.iter().any(|it| is_never(it)) {
+            let component = u16::try_from(component).expect("few components");
+            return Nulls::ByCase { component, is_null: allowed.into_iter().map(is_never).collect() };
+        }
+    }
+    let may_be = owned.iter().all(|column| conditions.allowed(*column).iter().all(|it| it.null));
+    match edge.target {
+        _ if !edge.is_nullable || !may_be => Nulls::Never,
+        // Roots are NULL already.
+        Target::Own => Nulls::Share(0),
+        _ => Nulls::Share(NULL_REFERENCES),
+    }
+}

@@ -1,0 +1,154 @@
+//! What a plan says of a column, in a few words.
+
+use super::{ColumnPlan, MakerFrom, Nulls, Pick, Plan, RowsFrom, TablePlan};
+use crate::seed::make::lane::Cells;
+use crate::seed::make::{Derived, Draw, Maker, Values};
+use crate::seed::wire::Wire;
+
+/// So much of a list of values is shown.
+const MAX_SHOWN: usize = 3;
+
+/// How a column's values come about.
+pub(crate) fn maker(plan: &Plan, table: &TablePlan, column: &ColumnPlan) -> String {
+    let what = of_maker(plan, table, column, &column.maker);
+    match column.nulls {
+        Nulls::Share(share) if share > 0 => {
+            let percent = f64::from(share) / f64::from(u32::MAX) * 100.0;
+            format!("{what}, {percent:.0} % NULL")
+        }
+        _ => what,
+    }
+}
+
+fn of_maker(plan: &Plan, table: &TablePlan, column: &ColumnPlan, maker: &Maker) -> String {
+    let name = |place: u16| table.columns[usize::from(place)].name.clone();
+    match maker {
+        Maker::Null => "always NULL".to_owned(),
+        Maker::Drawn { draw, values } => drawn(draw, values, &column.wire),
+        Maker::Reference { edge, column } => {
+            let edge = &table.edges[usize::from(*edge)];
+            let parent = &plan.tables[usize::from(edge.parent)];
+            let column = &parent.columns[usize::from(*column)].name;
+            let how = match &edge.pick {
+                Pick::Laid { .. } | Pick::Drawn { .. } => "",
+                Pick::Distinct { .. } => ", another one each time",
+                Pick::OneToOne { .. } => ", each once",
+                Pick::Digit { .. } => ", every combination once",
+                Pick::Within { .. } => ", of the same owner",
+                Pick::Tree { .. } => ", as a tree",
+                Pick::Wave => ", loaded with it",
+                Pick::Itself => ", the row itself",
+                Pick::Listed { .. } | Pick::Constant(_) => ", one that fits",
+            };
+            format!("{}.{column}{how}", parent.name)
+        }
+        Maker::Derived(Derived::Copy { of }) => format!("the same as {}", name(*of)),
+        Maker::Derived(Derived::FirstOf(of)) => {
+            let names: Vec<String> = of.iter().map(|of| name(*of)).collect();
+            format!("the first of {}", names.join(", "))
+        }
+        Maker::Derived(Derived::Beyond { of, step, .. }) => {
+            format!("{} {}", if *step < 0 { "before" } else { "after" }, name(*of))
+        }
+        Maker::Derived(Derived::Since { edge, own, .. }) => {
+            let parent = &plan.tables[usize::from(table.edges[usize::from(*edge)].parent)];
+            format!("{}, after that of {}", of_maker(plan, table, column, own), parent.name)
+        }
+        Maker::Derived(Derived::Between { from, to, .. }) => {
+            format!("from {} to {}", name(*from), name(*to))
+        }
+        Maker::Cases { by_case, .. } => {
+            let mut cases: Vec<String> =
+                by_case.iter().map(|maker| of_maker(plan, table, column, maker)).collect();
+            cases.dedup();
+            let more = if cases.len() > MAX_SHOWN { " or …" } else { "" };
+            cases.truncate(MAX_SHOWN);
+            format!("{}{more}", cases.join(" or "))
+        }
+    }
+}
+
+fn drawn(draw: &Draw, values: &Values, wire: &Wire) -> String {
+    let what = match values {
+        Values::Int { low, step, n } if !matches!(wire, Wire::Micros | Wire::Date | Wire::TimeTz) => {
+            match draw {
+                Draw::Serial => format!("{low}, {} …", low.saturating_add(*step)),
+                _ => format!(
+                    "{low} to {}",
+                    i128::from(*low) + i128::from(*step) * i128::from(n.saturating_sub(1))
+                ),
+            }
+        }
+        Values::Int { .. } => "a moment".to_owned(),
+        Values::Wide { .. } | Values::Float { .. } => "a number".to_owned(),
+        Values::List(cells) => listed(cells, wire),
+        Values::Template(_) => "texts".to_owned(),
+        Values::Matching(_) => "a text that matches".to_owned(),
+        Values::Uuid { .. } => "uuid".to_owned(),
+        Values::Moments(_) => "moments in the order of the rows".to_owned(),
+        Values::Bytes { min, max } => format!("{min} to {max} bytes"),
+        Values::Network(_) => "an address".to_owned(),
+        Values::BitString { min, max } => format!("{min} to {max} bits"),
+        Values::Slots { .. } => "ranges that do not overlap".to_owned(),
+        Values::Range { .. } => "a range".to_owned(),
+        Values::Array { min, max, .. } => format!("{min} to {max} elements"),
+        Values::Composite(_) => "a row".to_owned(),
+        Values::Document(_) => "a document".to_owned(),
+        Values::Lexemes { .. } => "lexemes".to_owned(),
+    };
+    match draw {
+        Draw::Permuted(_) => format!("{what}, never twice"),
+        Draw::Ordinal { .. } | Draw::OrdinalDigit { .. } => format!("{what}, counted for each parent"),
+        Draw::Digit { .. } => format!("{what}, every combination once"),
+        _ => what,
+    }
+}
+
+fn listed(cells: &Cells, wire: &Wire) -> String {
+    let shown: Vec<String> = match (cells, wire) {
+        (Cells::Int(places), Wire::Labels(labels)) => places
+            .iter()
+            .filter_map(|place| labels.get(usize::try_from(*place).ok()?).cloned())
+            .take(MAX_SHOWN)
+            .collect(),
+        (Cells::Int(values), Wire::Bool) => values.iter().map(|value| (*value != 0).to_string()).collect(),
+        (Cells::Int(values), _) => values.iter().take(MAX_SHOWN).map(ToString::to_string).collect(),
+        (Cells::Bytes { .. }, Wire::Bytes) => {
+            cells.slices().take(MAX_SHOWN).map(|text| String::from_utf8_lossy(text).into_owned()).collect()
+        }
+        _ => vec![format!("{} values", cells.len())],
+    };
+    let more = if cells.len() > shown.len() && shown.len() == MAX_SHOWN { " …" } else { "" };
+    format!("{}{more}", shown.join(", "))
+}
+
+/// What decided a column, as its word in JSON.
+pub(crate) fn source(source: MakerFrom) -> &'static str {
+    match source {
+        MakerFrom::Config => "config",
+        MakerFrom::Key => "key",
+        MakerFrom::Reference => "reference",
+        MakerFrom::Condition => "condition",
+        MakerFrom::Name => "name",
+        MakerFrom::Type => "type",
+        MakerFrom::Default => "default",
+        MakerFrom::Statistics => "statistics",
+        MakerFrom::Candidates => "candidates",
+    }
+}
+
+/// What decided the number of rows.
+pub(crate) fn rows_from(plan: &Plan, table: &TablePlan) -> String {
+    match &table.rows_from {
+        _ if table.fed_by.is_some() => {
+            let feeder = table.fed_by.map(|feeder| plan.tables[usize::from(feeder)].name.clone());
+            format!("made by triggers of {}", feeder.unwrap_or_default())
+        }
+        RowsFrom::Asked => "asked for".to_owned(),
+        RowsFrom::PerParent { parent, mean } => {
+            format!("{} for each of {}", (mean * 10.0).round() / 10.0, plan.tables[usize::from(*parent)].name)
+        }
+        RowsFrom::Default => "by default".to_owned(),
+        RowsFrom::Capped { wanted } => format!("its keys allow no {wanted}"),
+    }
+}

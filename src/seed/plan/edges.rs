@@ -1,0 +1,247 @@
+//! Foreign keys of a table: which of them are followed, which column takes its value from which, and which rows they pick.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::build::Builder;
+use super::request::Repair;
+use super::{EdgeId, Gap, Pick};
+use crate::query::quote::qualified;
+use crate::seed::schema::{ColumnId, ForeignKey, Relation, Schema, TableId};
+
+/// The foreign keys of a table that refer to something.
+pub(super) struct Edges<'b> {
+    pub(super) followed: Vec<Followed<'b>>,
+    /// Columns that take their value from a parent: the edge and the parent's column.
+    pub(super) owners: BTreeMap<ColumnId, (EdgeId, ColumnId)>,
+    /// Columns of foreign keys that stay NULL.
+    pub(super) nulls: BTreeSet<ColumnId>,
+    pub(super) gaps: Vec<Gap>,
+}
+
+pub(super) struct Followed<'b> {
+    pub(super) key: &'b ForeignKey,
+    pub(super) n_parents: u64,
+    /// Whether the reference may be NULL in some rows.
+    pub(super) is_nullable: bool,
+    pub(super) target: Target,
+}
+
+impl Followed<'_> {
+    /// Whether the parent can be made to differ where a key asks for it.
+    pub(super) fn can_tell_apart(&self) -> bool {
+        matches!(self.target, Target::Complete | Target::Wave | Target::Own)
+    }
+}
+
+/// Where the parents of an edge are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Target {
+    /// In a table that is complete by then.
+    Complete,
+    /// In the same table.
+    Own,
+    /// In another table of the same wave.
+    Wave,
+    /// Rows that have to share columns with the parent of another edge.
+    Within { through: EdgeId, ours: Option<EdgeId>, theirs: EdgeId },
+    /// The row itself: the only one that is known to have the same values.
+    Itself,
+}
+
+impl<'b> Edges<'b> {
+    /// The reason when a reference that must not be NULL finds nothing.
+    /// `always_null` are columns that conditions leave nothing else.
+    pub(super) fn new(
+        builder: &'b Builder<'b>,
+        table: TableId,
+        wave: &[TableId],
+        always_null: &BTreeSet<ColumnId>,
+    ) -> Result<Self, String> {
+        let relation = builder.relation(table);
+        let mut edges =
+            Self { followed: Vec::new(), owners: BTreeMap::new(), nulls: BTreeSet::new(), gaps: Vec::new() };
+        let mut keys: Vec<&ForeignKey> = relation.foreign_keys.iter().collect();
+        // Fewer columns first: `tenant_id` decides what `(tenant_id, project_id)` may be. What must be there comes before what
+        // may be NULL.
+        keys.sort_by_key(|key| (key.columns.len(), is_nullable(relation, key)));
+        let repaired = builder.known.repairs.iter().filter_map(|repair| match repair {
+            Repair::AlwaysNull(of, column) if *of == table => Some(*column),
+            _ => None,
+        });
+        let forced: BTreeSet<ColumnId> = always_null.iter().copied().chain(repaired).collect();
+        for (place, key) in keys.iter().enumerate() {
+            // What another one finds it has found for this one as well; of two that say the same the first is followed.
+            let is_implied = keys.iter().enumerate().any(|(other_place, other)| {
+                place != other_place
+                    && (!is_nullable(relation, other) || is_nullable(relation, key))
+                    && implies(builder.schema, other, key, MAX_STEPS)
+                    && !(place < other_place && implies(builder.schema, key, other, MAX_STEPS))
+            });
+            if is_implied {
+                continue;
+            }
+            let is_kept_null = key.columns.iter().any(|column| forced.contains(column));
+            let target = if is_kept_null { None } else { edges.target(builder, table, wave, key) };
+            let n_parents = if key.parent == table && target == Some(Target::Own) {
+                builder.n_rows[usize::from(table)]
+            } else {
+                builder.n_referable(key.parent)
+            };
+            match target {
+                Some(target) if n_parents > 0 => edges.follow(relation, key, n_parents, target),
+                _ => edges.leave_null(builder, relation, key, is_kept_null)?,
+            }
+        }
+        Ok(edges)
+    }
+
+    fn follow(&mut self, relation: &Relation, key: &'b ForeignKey, n_parents: u64, target: Target) {
+        let edge = EdgeId::try_from(self.followed.len()).expect("few foreign keys");
+        let mut is_free = true;
+        for (column, parent_column) in key.columns.iter().zip(&key.parent_columns) {
+            if !self.owners.contains_key(column) {
+                self.owners.insert(*column, (edge, *parent_column));
+                is_free &= !relation.field(*column).not_null;
+            }
+        }
+        self.followed.push(Followed { key, n_parents, is_nullable: is_free, target });
+    }
+
+    fn leave_null(
+        &mut self,
+        builder: &Builder,
+        relation: &Relation,
+        key: &ForeignKey,
+        is_kept_null: bool,
+    ) -> Result<(), String> {
+        let free: Vec<ColumnId> = key
+            .columns
+            .iter()
+            .copied()
+            .filter(|column| !relation.field(*column).not_null && !self.owners.contains_key(column))
+            .collect();
+        let parent = builder.relation(key.parent);
+        let parent = qualified(&parent.schema, &parent.name);
+        if free.is_empty() {
+            return Err(format!("needs a row of {parent} (foreign key {})", key.name));
+        }
+        if !is_kept_null {
+            self.gaps.push(Gap::Column {
+                table: qualified(&relation.schema, &relation.name),
+                column: relation.field(free[0]).name.clone(),
+                reason: format!("no row of {parent} can be referred to (foreign key {})", key.name),
+            });
+        }
+        self.nulls.extend(free);
+        Ok(())
+    }
+
+    fn target(
+        &self,
+        builder: &Builder,
+        table: TableId,
+        wave: &[TableId],
+        key: &ForeignKey,
+    ) -> Option<Target> {
+        let shared: Vec<(ColumnId, ColumnId)> = key
+            .columns
+            .iter()
+            .zip(&key.parent_columns)
+            .filter(|(column, _)| self.owners.contains_key(column))
+            .map(|(column, parent_column)| (*column, *parent_column))
+            .collect();
+        if key.parent == table {
+            let nothing_there = builder.n_rows[usize::from(table)] == 0;
+            return match shared.is_empty() {
+                _ if nothing_there => None,
+                true => Some(Target::Own),
+                // The row itself has its own values.
+                false => {
+                    let is_itself = key.columns != key.parent_columns
+                        && shared.iter().all(|(column, parent_column)| column == parent_column);
+                    is_itself.then_some(Target::Itself)
+                }
+            };
+        }
+        if wave.contains(&key.parent) {
+            return shared.is_empty().then_some(Target::Wave);
+        }
+        if shared.is_empty() {
+            return Some(Target::Complete);
+        }
+        self.within(builder, key, &shared)
+    }
+
+    /// Finds the grandparent through which an edge shares columns with one that is followed already.
+    fn within(&self, builder: &Builder, key: &ForeignKey, shared: &[(ColumnId, ColumnId)]) -> Option<Target> {
+        let (through, _) = self.owners[&shared[0].0];
+        let leading = &self.followed[usize::from(through)];
+        if leading.target != Target::Complete {
+            return None;
+        }
+        // What the shared columns are in the leading edge's parent.
+        let ours: Option<Vec<ColumnId>> = shared
+            .iter()
+            .map(|(column, _)| {
+                let place = leading.key.columns.iter().position(|of| of == column)?;
+                Some(leading.key.parent_columns[place])
+            })
+            .collect();
+        let (ours, theirs): (Vec<ColumnId>, Vec<ColumnId>) =
+            (ours?, shared.iter().map(|(_, parent_column)| *parent_column).collect());
+        // Their edge to the grandparent has exactly these columns, laid out and never NULL.
+        let laid = |table: TableId, columns: &[ColumnId], to: Option<TableId>| {
+            let plan = &builder.plan.tables[usize::from(table)];
+            (0..).zip(&plan.edges).find(|(_, edge)| {
+                edge.columns == columns
+                    && matches!(edge.pick, Pick::Laid { .. })
+                    && edge.nulls == super::Nulls::Never
+                    && plan.existing.is_none()
+                    && to.is_none_or(|to| edge.parent == to)
+            })
+        };
+        let same_columns = |edge: &super::Edge, columns: &[ColumnId]| edge.parent_columns == columns;
+        let (theirs_id, theirs_edge) = laid(key.parent, &theirs, None)?;
+        if theirs_edge.parent == leading.key.parent && same_columns(theirs_edge, &ours) {
+            return Some(Target::Within { through, ours: None, theirs: theirs_id });
+        }
+        let (ours_id, ours_edge) = laid(leading.key.parent, &ours, Some(theirs_edge.parent))?;
+        same_columns(theirs_edge, &ours_edge.parent_columns).then_some(Target::Within {
+            through,
+            ours: Some(ours_id),
+            theirs: theirs_id,
+        })
+    }
+}
+
+/// More foreign keys in a row, each the key of its table, are not seen in schemas; a bound, as they may go in circles.
+const MAX_STEPS: u32 = 8;
+
+/// Whether a row that `key` finds leads, by the foreign keys of its table, to what `other` looks for.
+fn implies(schema: &Schema, key: &ForeignKey, other: &ForeignKey, n_steps: u32) -> bool {
+    let their_column = |column: &ColumnId| {
+        let place = key.columns.iter().position(|own| own == column)?;
+        Some(key.parent_columns[place])
+    };
+    let Some(columns) = other.columns.iter().map(their_column).collect::<Option<Vec<_>>>() else {
+        return false;
+    };
+    leads_to(schema, (key.parent, &columns), (other.parent, &other.parent_columns), n_steps)
+}
+
+fn leads_to(schema: &Schema, from: (TableId, &[ColumnId]), to: (TableId, &[ColumnId]), n_steps: u32) -> bool {
+    let above = |key: &ForeignKey| {
+        let place = |column| key.columns.iter().position(|own| own == column);
+        let columns = from.1.iter().map(|column| Some(key.parent_columns[place(column)?]));
+        Some((key.parent, columns.collect::<Option<Vec<_>>>()?))
+    };
+    let parents = || schema.relations[usize::from(from.0)].foreign_keys.iter().filter_map(above);
+    from == to
+        || n_steps > 0
+            && parents().any(|(table, columns)| leads_to(schema, (table, &columns), to, n_steps - 1))
+}
+
+/// Whether some column of a foreign key may be NULL.
+fn is_nullable(relation: &Relation, key: &ForeignKey) -> bool {
+    key.columns.iter().any(|column| !relation.field(*column).not_null)
+}

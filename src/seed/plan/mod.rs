@@ -1,0 +1,254 @@
+//! The plan of a run: plain data that alone decides every byte that is loaded.
+//!
+//! It is kept in the manifest, so that resuming and cleaning never plan anew.
+
+pub(crate) mod build;
+mod columns;
+pub(crate) mod describe;
+mod edges;
+mod pool;
+pub(crate) mod repair;
+pub(crate) mod request;
+mod routing;
+mod rows;
+pub(crate) mod suit;
+
+use serde::{Deserialize, Serialize};
+
+use super::keys::curve::Curve;
+use super::keys::permutation::Permutation;
+use super::make::lane::Lane;
+use super::make::{Maker, Series};
+use super::schema::{ColumnId, Sequence, TableId};
+use super::wire::Wire;
+
+/// The place of an edge in [`TablePlan::edges`].
+pub(crate) type EdgeId = u16;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Plan {
+    /// [`super::ALGORITHM`] of the perfkit that made the plan.
+    pub(crate) algorithm: u32,
+    pub(crate) seed: u64,
+    /// The end of all time series, µs since 2000-01-01 UTC.
+    pub(crate) as_of_us: i64,
+    pub(crate) tables: Vec<TablePlan>,
+    /// The order of loading.
+    pub(crate) steps: Vec<Step>,
+    pub(crate) gaps: Vec<Gap>,
+}
+
+/// What is loaded together, after everything before it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) enum Step {
+    Table(TableId),
+    /// Tables that refer to each other in a cycle: loaded chunk by chunk of all, each through stages and one statement.
+    Wave(Vec<TableId>),
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct TablePlan {
+    pub(crate) schema: String,
+    pub(crate) name: String,
+    pub(crate) n_rows: u64,
+    pub(crate) rows_from: RowsFrom,
+    /// Rows that earlier runs put here: a row's serial is `base + row`.
+    pub(crate) base: u64,
+    /// Rows of others that may be referred to: rows `0..n` of references, before the run's own.
+    pub(crate) existing: Option<Existing>,
+    pub(crate) columns: Vec<ColumnPlan>,
+    pub(crate) edges: Vec<Edge>,
+    /// Components of conditions: for each the weights of its cases, which are drawn by row.
+    pub(crate) components: Vec<Component>,
+    /// Columns after those that they are made of.
+    pub(crate) fill_order: Vec<ColumnId>,
+    pub(crate) routing: Option<Routing>,
+    /// Loaded through a stage and INSERT: row security applies, or the table is in a wave.
+    pub(crate) is_staged: bool,
+    pub(crate) rows_per_chunk: u32,
+    /// Tables without a foreign key to them that triggers of this one use: they are loaded before it.
+    #[serde(default)]
+    pub(crate) waits_for: Vec<TableId>,
+    /// The table whose trigger makes these rows: nothing is loaded.
+    pub(crate) fed_by: Option<TableId>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) enum RowsFrom {
+    /// `--rows`, `--TABLE N` or perfkit.yaml.
+    Asked,
+    /// So many for each row of a parent.
+    PerParent {
+        parent: TableId,
+        mean: f64,
+    },
+    Default,
+    /// Its keys or domains hold no more.
+    Capped {
+        wanted: u64,
+    },
+}
+
+/// Keys that are in a table already.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Existing {
+    pub(crate) n_rows: u64,
+    pub(crate) columns: Vec<(ColumnId, Lane)>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Component {
+    pub(crate) weights: Vec<u32>,
+    /// The stream of its draws.
+    pub(crate) key: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ColumnPlan {
+    pub(crate) name: String,
+    /// As `format_type` writes it.
+    pub(crate) type_name: String,
+    pub(crate) wire: Wire,
+    pub(crate) maker: Maker,
+    pub(crate) nulls: Nulls,
+    /// The stream of its random bits.
+    pub(crate) key: u64,
+    pub(crate) source: MakerFrom,
+    /// The sequence to set after loading, of a column with serial keys.
+    pub(crate) sequence: Option<Sequence>,
+}
+
+/// What decided how a column is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum MakerFrom {
+    Config,
+    Key,
+    Reference,
+    Condition,
+    Name,
+    Type,
+    Default,
+    Statistics,
+    /// Candidates that the server accepted.
+    Candidates,
+}
+
+/// Which rows are NULL.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) enum Nulls {
+    Never,
+    /// So many of 2^32 rows, at random.
+    Share(u32),
+    /// By the case of a component of conditions.
+    ByCase {
+        component: u16,
+        is_null: Vec<bool>,
+    },
+}
+
+/// A foreign key: which row of the parent each row refers to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Edge {
+    pub(crate) name: String,
+    pub(crate) parent: TableId,
+    pub(crate) columns: Vec<ColumnId>,
+    /// In the order of `columns`.
+    pub(crate) parent_columns: Vec<ColumnId>,
+    pub(crate) pick: Pick,
+    pub(crate) nulls: Nulls,
+    /// The stream of its random bits.
+    pub(crate) key: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) enum Pick {
+    /// Each row alone: a rank by the curve, the parent of that rank. With `born` parents are those whose moment is not after
+    /// the row's own, which must be made by then.
+    Drawn { curve: Curve, ranks: Permutation, born: Option<Born> },
+    /// Exact counts: slot by the permutation of the row, rank by the curve, parent by the permutation of ranks.
+    Laid { slots: Permutation, curve: Curve, ranks: Permutation },
+    /// Another parent for each ordinal among the rows of one parent of `lead`: the ordinal's own interval of ranks.
+    /// With `not_self` never the parent row that `lead` has.
+    Distinct { lead: EdgeId, curve: Curve, ranks: Permutation, not_self: bool },
+    /// Row `i` refers to parent `rows(i)`: never two to one.
+    OneToOne { rows: Permutation },
+    /// A digit of the serial's cell number: `(cells(serial) / divisor) % n`.
+    Digit { cells: Permutation, divisor: u64, n: u64 },
+    /// A row of the parent that shares columns with the parent of `through`: both tables refer to one grandparent by laid
+    /// edges, `theirs` in this edge's parent and `ours` in the parent of `through`.
+    Within { through: EdgeId, ours: Option<EdgeId>, theirs: EdgeId },
+    /// Of the same table: a row in the same chunk with a smaller offset, or one of chunk 0. So many of 2^32 rows are roots, and
+    /// the first row: NULL, or themselves where the edge is never NULL.
+    Tree { roots: u32 },
+    /// Of another table of the same wave: a row of the parent's chunk of the same number.
+    Wave,
+    /// The row itself.
+    Itself,
+    /// One of these rows of the parent, at random: the fallback where rows have to fit by their values.
+    Listed { rows: Vec<u64> },
+    /// One parent row always.
+    Constant(u64),
+}
+
+/// When the rows of a parent came to be, so that its children can be younger.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Born {
+    /// The moments of the parent's rows.
+    pub(crate) series: Series,
+    /// The column of the child that holds its own moment.
+    pub(crate) moment: ColumnId,
+}
+
+/// Which partition each row goes to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Routing {
+    pub(crate) column: ColumnId,
+    /// Partitions, as (schema, name).
+    pub(crate) leaves: Vec<(String, String)>,
+    pub(crate) by: RouteBy,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) enum RouteBy {
+    /// Sorted lower bounds (inclusive) of an integer lane with the leaf of each; below the first and in gaps nothing is made.
+    Range(Vec<(i64, u16)>),
+    /// Values of an integer or byte lane with their leaf.
+    Ints(Vec<(i64, u16)>),
+    Texts(Vec<(String, u16)>),
+}
+
+/// What is not as it was asked for, or not filled, and why.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub(crate) enum Gap {
+    /// A column that stays NULL or at its default.
+    Column {
+        table: String,
+        column: String,
+        reason: String,
+    },
+    Table {
+        table: String,
+        reason: String,
+    },
+    Rows {
+        table: String,
+        asked: u64,
+        given: u64,
+        reason: String,
+    },
+    /// A trigger changes what was loaded.
+    Changed {
+        table: String,
+        column: String,
+        reason: String,
+    },
+}
+
+impl Gap {
+    /// Whether something stays empty that was to be filled. Fewer rows than were asked for, and what triggers change, are not.
+    pub(crate) fn is_lost(&self) -> bool {
+        matches!(self, Self::Column { .. } | Self::Table { .. })
+    }
+}

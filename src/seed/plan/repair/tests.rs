@@ -1,0 +1,162 @@
+use super::*;
+use crate::seed::fixture;
+use crate::seed::plan::{ColumnPlan, Component, Edge, Nulls, Pick};
+use crate::seed::schema::{Field, ForeignKey};
+
+fn field(name: &str, ty: Type, not_null: bool) -> Field {
+    Field {
+        name: name.to_owned(),
+        ty,
+        type_name: String::new(),
+        not_null,
+        default: None,
+        sequence: None,
+        is_always_identity: false,
+        domain_checks: Vec::new(),
+        folds_case: false,
+    }
+}
+
+fn column(name: &str, maker: Maker) -> ColumnPlan {
+    ColumnPlan { maker, source: MakerFrom::Type, ..fixture::serial(name, 1, 1) }
+}
+
+/// Links refer to link types; a check joins their columns.
+fn links() -> (Schema, Plan) {
+    let types = Relation {
+        name: "link_type".to_owned(),
+        fields: vec![field("id", Type::Int4, true), field("has_dates", Type::Bool, true)],
+        ..Relation::default()
+    };
+    let links = Relation {
+        name: "link".to_owned(),
+        fields: vec![
+            field("id", Type::Int4, true),
+            field("link_type", Type::Int4, true),
+            field("begin_date", Type::Date, false),
+            Field {
+                default: Some("'x'::text".to_owned()),
+                ..field("kind", Type::Enum { labels: vec!["a".to_owned()] }, true)
+            },
+            field("end_date", Type::Date, false),
+        ],
+        foreign_keys: vec![ForeignKey {
+            name: "link_fk".to_owned(),
+            columns: vec![1],
+            parent: 0,
+            parent_columns: vec![0],
+            is_match_full: false,
+            is_deferrable: false,
+        }],
+        checks: vec![("dates".to_owned(), "CHECK ((begin_date <= end_date))".to_owned())],
+        ..Relation::default()
+    };
+    let mut of_types = fixture::table("link_type", 50, 50);
+    of_types.columns = vec![fixture::serial("id", 1, 1), column("has_dates", Maker::Null)];
+    let mut of_links = fixture::table("link", 50, 50);
+    let cases = Maker::Cases { component: 0, by_case: vec![Maker::Null] };
+    of_links.columns = vec![
+        fixture::serial("id", 1, 1),
+        column("link_type", Maker::Reference { edge: 0, column: 0 }),
+        column("begin_date", cases.clone()),
+        column("kind", Maker::Derived(crate::seed::make::Derived::Copy { of: 0 })),
+        column("end_date", cases),
+    ];
+    of_links.components = vec![Component { weights: vec![1, 1], key: 0 }];
+    of_links.edges = vec![Edge {
+        name: "link_fk".to_owned(),
+        parent: 0,
+        columns: vec![1],
+        parent_columns: vec![0],
+        pick: Pick::Constant(0),
+        nulls: Nulls::Never,
+        key: 0,
+    }];
+    let schema = Schema { relations: vec![types, links], functions: Vec::new() };
+    (schema, fixture::plan(vec![of_types, of_links]))
+}
+
+#[test]
+fn the_likeliest_comes_first() {
+    let (schema, plan) = links();
+    let check =
+        |failure: Failure, made: &[Repair], first: &[Trial], contained: &[Repair], refused: &[Repair]| {
+            let failure = Failure { table: 1, ..failure };
+            let trials = candidates(&schema, &plan, &failure, made);
+            assert_eq!(&trials[..first.len()], first, "{trials:?}");
+            assert!(matches!(trials.last().unwrap()[..], [Repair::Skip(1, _)]));
+            for repair in contained {
+                assert!(trials.contains(&vec![repair.clone()]), "{repair:?} in {trials:?}");
+            }
+            for repair in refused {
+                assert!(!trials.iter().flatten().any(|it| it == repair), "{repair:?} in {trials:?}");
+            }
+        };
+    let null = |column| Repair::AlwaysNull(1, column);
+    let only = |case| Repair::OnlyCase(1, 0, case);
+    let literal = |table, column, value: &str| Repair::Literal(table, column, value.to_owned());
+    let of_check =
+        Failure { sqlstate: "23514".to_owned(), constraint: Some("dates".to_owned()), ..Failure::default() };
+    let first = [vec![null(2)], vec![null(4)], vec![only(0)], vec![only(1)]];
+    check(
+        of_check.clone(),
+        &[],
+        &first,
+        &[literal(1, 3, "a"), literal(1, 3, "x"), Repair::CopyOf(1, 2, 4)],
+        &[null(1)],
+    );
+    // What is decided is not tried again.
+    check(of_check, &[null(2), only(1)], &[vec![null(4)]], &[], &[null(2), literal(1, 2, "0")]);
+    let of_trigger = Failure {
+        sqlstate: "P0001".to_owned(),
+        message: "the type does not support dates".to_owned(),
+        ..Failure::default()
+    };
+    let contained = [literal(0, 1, "false"), literal(0, 1, "true"), null(2), null(4)];
+    check(
+        of_trigger,
+        &[],
+        &[vec![literal(0, 1, "false")], vec![literal(0, 1, "true")]],
+        &contained,
+        &[literal(1, 1, "0"), literal(0, 0, "0")],
+    );
+    let duplicate = Failure { sqlstate: "23505".to_owned(), feeder: Some(0), ..Failure::default() };
+    check(duplicate, &[], &[vec![Repair::FedBy(1, 0)]], &[], &[]);
+    let missing = Failure { sqlstate: "42P01".to_owned(), message: "no m".to_owned(), ..Failure::default() };
+    let reason = "the server refuses its rows: no m".to_owned();
+    check(missing, &[], &[vec![Repair::Skip(1, reason)]], &[], &[null(2)]);
+}
+
+#[test]
+fn progress_is_a_later_row_or_another_failure() {
+    let check = |before: (&str, &str, Option<u64>), after: (&str, &str, Option<u64>), expected: bool| {
+        let failure = |(sqlstate, message, line): (&str, &str, Option<u64>)| Failure {
+            sqlstate: sqlstate.to_owned(),
+            message: message.to_owned(),
+            line,
+            ..Failure::default()
+        };
+        assert_eq!(failure(after).moves_on(&failure(before)), expected, "{before:?} {after:?}");
+    };
+    check(("P0001", "no 1", Some(1)), ("P0001", "no 7", Some(7)), true);
+    check(("P0001", "no 1", Some(1)), ("P0001", "no 2", Some(1)), false);
+    check(("P0001", "no 1", Some(1)), ("P0001", "never", Some(1)), true);
+    check(("P0001", "no", Some(5)), ("P0001", "never", Some(4)), false);
+    check(("P0001", "no", Some(5)), ("23503", "fk", None), true);
+    check(("P0001", "no", None), ("23514", "check", Some(1)), false);
+    check(("P0001", "no", Some(1)), ("23502", "null", Some(1)), false);
+    check(("P0001", "no", Some(1)), ("42P01", "missing", Some(3)), false);
+}
+
+#[test]
+fn constant_defaults_are_read() {
+    let check = |default: &str, expected: Option<&str>| assert_eq!(constant(default).as_deref(), expected);
+    check("'it''s'::text", Some("it's"));
+    check("0", Some("0"));
+    check("'-1'::integer", Some("-1"));
+    check("-1.5", Some("-1.5"));
+    check("false", Some("false"));
+    check("now()", None);
+    check("nextval('a'::regclass)", None);
+    check("", None);
+}

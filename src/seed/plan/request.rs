@@ -1,0 +1,105 @@
+//! What a plan is asked for, and what is known of the database beside its schema.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::Existing;
+use crate::seed::condition::{self, Case};
+use crate::seed::make::lane::{Cells, Lane};
+use crate::seed::schema::{ColumnId, TableId};
+use crate::seed::spec::SeedConfig;
+
+/// What decides a plan, apart from the database.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Request {
+    pub(crate) config: SeedConfig,
+    /// Rows of tables, by their names as they were asked for.
+    pub(crate) rows: BTreeMap<String, u64>,
+    /// Multiplies the rows that nobody asked for.
+    pub(crate) scale: f64,
+    /// No table gets more: for rehearsals.
+    pub(crate) at_most: Option<u64>,
+    pub(crate) seed: u64,
+    /// µs since 2000-01-01 UTC.
+    pub(crate) as_of_us: i64,
+    /// Tables that are filled get more rows.
+    pub(crate) append: bool,
+    /// The database is in use: transactions are short.
+    pub(crate) has_small_chunks: bool,
+}
+
+/// What the server was asked.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Known {
+    /// Rows that can be referred to.
+    pub(crate) existing: BTreeMap<TableId, Existing>,
+    /// Where serial keys of a filled table begin.
+    pub(crate) first_keys: BTreeMap<(TableId, ColumnId), i64>,
+    /// Rows that earlier runs put into a table.
+    pub(crate) bases: BTreeMap<TableId, u64>,
+    /// Wire images of columns whose values perfkit cannot make itself; none where the server took no literal.
+    pub(crate) images: BTreeMap<(TableId, ColumnId), Cells>,
+    /// Tuples that conditions accepted: columns of a table with as many cells each.
+    pub(crate) pools: Vec<Pool>,
+    pub(crate) answers: Vec<Answer>,
+    pub(crate) repairs: Vec<Repair>,
+}
+
+/// Values of some columns that go together.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Pool {
+    pub(crate) table: TableId,
+    /// In rising order.
+    pub(crate) columns: Vec<ColumnId>,
+    /// For each column as many cells.
+    pub(crate) cells: Vec<Lane>,
+}
+
+/// Conditions that hang together, of which the server has to say which rows pass.
+#[derive(Clone, Debug)]
+pub(crate) struct Question {
+    pub(crate) table: TableId,
+    /// Those that the conditions decide, in rising order.
+    pub(crate) columns: Vec<ColumnId>,
+    /// As the conditions see them.
+    pub(crate) of: Vec<condition::Column>,
+    pub(crate) cases: Vec<Case>,
+    /// Columns that the conditions name beside them, in parts that perfkit understands.
+    pub(crate) beside: Vec<ColumnId>,
+    pub(crate) constraints: Vec<String>,
+    /// The conditions in SQL.
+    pub(crate) sql: Vec<String>,
+    /// Whether the columns can have any values that pass: no key and no reference decides them.
+    pub(crate) is_free: bool,
+}
+
+/// What the server said of conditions.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Answer {
+    pub(crate) table: TableId,
+    pub(crate) constraints: Vec<String>,
+    /// The share of the usual rows that pass.
+    pub(crate) acceptance: f64,
+}
+
+/// A choice that a rehearsal made, because the server refused the first one.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) enum Repair {
+    AlwaysNull(TableId, ColumnId),
+    /// Of a component of conditions only this case is used.
+    OnlyCase(TableId, u16, u16),
+    /// One value, as text in the column's input syntax: a boolean, a label, a number, its default.
+    Literal(TableId, ColumnId, String),
+    /// A foreign key, by its place in the schema, refers to this row of the parent always.
+    OneParent(TableId, u16, u64),
+    CopyOf(TableId, ColumnId, ColumnId),
+    /// No more rows, for this reason.
+    AtMost(TableId, u64, String),
+    /// The first table's triggers use the second, which is loaded before it.
+    After(TableId, TableId),
+    /// The trigger of this table makes the rows.
+    FedBy(TableId, TableId),
+    /// Nothing is loaded, for this reason.
+    Skip(TableId, String),
+}

@@ -1,0 +1,129 @@
+//! The proof of `perfkit seed` on real schemas: every table is filled or named, every constraint holds, and `clean` leaves all as
+//! it was.
+
+use std::path::Path;
+
+use crate::support::cli::perfkit;
+use crate::support::pg::Database;
+
+/// Tables that can be filled: not partitions, and not those of perfkit.
+const TABLES: &str = "SELECT c.oid::regclass::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+    WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence <> 't' \
+      AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'perfkit') AND n.nspname !~ '^pg_t' \
+      AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e') ORDER BY 1";
+
+/// All constraints and triggers of user tables, as one text.
+const CONSTRAINTS: &str = "SELECT coalesce(md5(string_agg(it, E'\\n' ORDER BY it)), '') FROM ( \
+    SELECT concat_ws(' ', conrelid::regclass, conname, convalidated, pg_get_constraintdef(o.oid)) FROM pg_constraint o \
+        WHERE conrelid = ANY ($$oids$$::oid[]) \
+    UNION ALL SELECT concat_ws(' ', tgrelid::regclass, tgname, tgenabled) FROM pg_trigger \
+        WHERE NOT tgisinternal AND tgrelid = ANY ($$oids$$::oid[])) AS of (it)";
+
+/// For each constraint a query that is true when rows break it.
+const BROKEN: &str = "SELECT CASE o.contype \
+      WHEN 'c' THEN format('SELECT EXISTS (SELECT FROM %s WHERE NOT (%s))', o.conrelid::regclass, pg_get_expr(o.conbin, o.conrelid)) \
+      WHEN 'f' THEN format('SELECT EXISTS (SELECT FROM %s c WHERE ROW(%s) IS NOT NULL AND NOT EXISTS (SELECT FROM %s p WHERE %s))', \
+        o.conrelid::regclass, \
+        (SELECT string_agg(format('c.%I', a.attname), ', ' ORDER BY k.i) FROM unnest(o.conkey) WITH ORDINALITY k (n, i) \
+           JOIN pg_attribute a ON a.attrelid = o.conrelid AND a.attnum = k.n), \
+        o.confrelid::regclass, \
+        (SELECT string_agg(format('p.%I = c.%I', b.attname, a.attname), ' AND ') \
+           FROM unnest(o.conkey, o.confkey) k (n, m) JOIN pg_attribute a ON a.attrelid = o.conrelid AND a.attnum = k.n \
+           JOIN pg_attribute b ON b.attrelid = o.confrelid AND b.attnum = k.m)) \
+      ELSE format('SELECT EXISTS (SELECT FROM %s WHERE ROW(%s) IS NOT NULL GROUP BY %2$s HAVING count(*) > 1)', o.conrelid::regclass, \
+        (SELECT string_agg(quote_ident(a.attname), ', ') FROM unnest(o.conkey) k (n) \
+           JOIN pg_attribute a ON a.attrelid = o.conrelid AND a.attnum = k.n)) \
+      END FROM pg_constraint o JOIN pg_class c ON c.oid = o.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace \
+    WHERE o.contype IN ('c', 'f', 'p', 'u') AND o.convalidated AND c.relkind IN ('r', 'p') AND NOT c.relispartition \
+      AND NOT (o.contype = 'c' AND o.connoinherit) AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'perfkit') ORDER BY 1";
+
+struct Proof {
+    n_tables: usize,
+    n_filled: usize,
+    /// Left out, and said so.
+    n_named: usize,
+    problems: Vec<String>,
+}
+
+fn counts(database: &Database, tables: &[String]) -> Vec<String> {
+    let counts: Vec<String> = tables
+        .iter()
+        .map(|table| format!("SELECT '{}: ' || count(*) FROM {table}", table.replace('\'', "''")))
+        .collect();
+    counts.chunks(200).flat_map(|some| database.query(&some.join(" UNION ALL "))).collect()
+}
+
+fn prove(schema: &str) -> Proof {
+    let database = Database::create();
+    database.load(schema);
+    let tables = database.query(TABLES);
+    let oids = database.value(&format!("SELECT array_agg(it::regclass::oid) FROM ({TABLES}) AS of (it)"));
+    let constraints = || database.value(&CONSTRAINTS.replace("$$oids$$", &format!("'{oids}'")));
+    let (before, counts_before) = (constraints(), counts(&database, &tables));
+    let run = perfkit(&["seed", "--scale", "1", "--yes", "--schema", "*"]).on(&database).run();
+    let mut proof = Proof { n_tables: tables.len(), n_filled: 0, n_named: 0, problems: Vec::new() };
+    if run.status != 0 {
+        let error =
+            run.stderr.lines().filter(|line| !line.starts_with("warning")).collect::<Vec<_>>().join("; ");
+        proof.problems.push(error);
+    }
+    for table in &tables {
+        let bare = |name: &str| name.replace('"', "");
+        let is_named = |line: &str| {
+            let Some((of, _)) = line.split_once(" gets no rows") else { return false };
+            let of = bare(of.rsplit("table ").next().unwrap_or(of));
+            of == bare(table) || of.rsplit('.').next() == Some(&bare(table))
+        };
+        if database.value(&format!("SELECT EXISTS (SELECT FROM {table})")) == "t" {
+            proof.n_filled += 1;
+        } else if run.stderr.lines().any(is_named) {
+            proof.n_named += 1;
+        } else {
+            proof.problems.push(format!("{table} is empty"));
+        }
+    }
+    if constraints() != before {
+        proof.problems.push("constraints have changed".to_owned());
+    }
+    for query in database.query(BROKEN).iter().filter(|query| !query.is_empty()) {
+        if database.value(query) == "t" {
+            proof.problems.push(format!("broken: {query}"));
+        }
+    }
+    let clean = perfkit(&["seed", "clean", "--yes"]).on(&database).run();
+    if run.status == 0 && clean.status != 0 {
+        proof.problems.push(format!("clean: {}", clean.stderr));
+    }
+    let after = counts(&database, &tables);
+    let differences = counts_before.iter().zip(&after).filter(|(before, after)| before != after);
+    proof.problems.extend(differences.map(|(_, after)| format!("after clean: {after}")));
+    proof
+}
+
+#[test]
+#[ignore = "needs schemas that are not in the repository: make prove-seed SCHEMAS=FOLDER"]
+#[expect(clippy::print_stdout, reason = "the table is what the command is for")]
+fn real_schemas() {
+    #[expect(clippy::disallowed_methods, reason = "a test has no Environment")]
+    let folder = std::env::var("PERFKIT_SCHEMAS").expect("PERFKIT_SCHEMAS is a folder of .sql files");
+    let mut files: Vec<_> = Path::new(&folder)
+        .read_dir()
+        .expect("the folder can be read")
+        .map(|entry| entry.expect("an entry").path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "sql"))
+        .collect();
+    files.sort();
+    println!("{:28} {:>6} {:>6} {:>6} {:>8}", "schema", "tables", "filled", "named", "problems");
+    let mut n_problems = 0;
+    for file in &files {
+        let proof = prove(&std::fs::read_to_string(file).expect("the file can be read"));
+        let name = file.file_stem().unwrap_or_default().to_string_lossy();
+        let Proof { n_tables, n_filled, n_named, problems } = proof;
+        println!("{name:28} {n_tables:>6} {n_filled:>6} {n_named:>6} {:>8}", problems.len());
+        for problem in &problems {
+            println!("    {problem}");
+        }
+        n_problems += problems.len();
+    }
+    assert_eq!(n_problems, 0);
+}

@@ -1,0 +1,91 @@
+//! The rehearsal of `perfkit seed`
+
+use crate::support::cli::perfkit;
+use crate::support::pg::Database;
+
+/// What only the server knows: an opaque check, triggers that refuse at once and at the end, one that fills a table, one that
+/// creates tables, one that needs what is missing; and a check that nothing satisfies.
+const SCHEMA: &str = r"
+    CREATE FUNCTION is_right(kind text, is_new boolean) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS
+        $$ BEGIN RETURN is_new; END $$;
+    CREATE TABLE opaque (id int PRIMARY KEY, kind text, is_new boolean NOT NULL, CONSTRAINT right_kind CHECK (is_right(kind, is_new)));
+
+    CREATE TABLE link_type (id int PRIMARY KEY, has_dates boolean NOT NULL);
+    CREATE TABLE link (id int PRIMARY KEY, type_id int NOT NULL REFERENCES link_type, begin_date date NOT NULL);
+    CREATE FUNCTION check_dates() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        IF NOT (SELECT has_dates FROM link_type WHERE id = NEW.type_id) THEN RAISE 'type does not support dates'; END IF;
+        RETURN NEW; END $$;
+    CREATE TRIGGER check_dates BEFORE INSERT ON link FOR EACH ROW EXECUTE FUNCTION check_dates();
+
+    CREATE TABLE late (id int PRIMARY KEY, state text NOT NULL CHECK (state IN ('open', 'closed')), closed_on date);
+    CREATE FUNCTION refuse_late() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        IF NEW.closed_on IS NOT NULL THEN RAISE 'closed_on is not known yet'; END IF; RETURN NULL; END $$;
+    CREATE CONSTRAINT TRIGGER refuse_late AFTER INSERT ON late DEFERRABLE INITIALLY DEFERRED
+        FOR EACH ROW EXECUTE FUNCTION refuse_late();
+
+    CREATE TABLE artist (id int PRIMARY KEY, name text NOT NULL);
+    CREATE TABLE artist_meta (id int PRIMARY KEY REFERENCES artist, rating smallint);
+    CREATE FUNCTION add_meta() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        INSERT INTO artist_meta (id) VALUES (NEW.id); RETURN NULL; END $$;
+    CREATE TRIGGER add_meta AFTER INSERT ON artist FOR EACH ROW EXECUTE FUNCTION add_meta();
+
+    CREATE TABLE team (id int PRIMARY KEY);
+    CREATE FUNCTION add_table() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        EXECUTE format('CREATE TABLE team_%s ()', NEW.id); RETURN NULL; END $$;
+    CREATE TRIGGER add_table AFTER INSERT ON team FOR EACH ROW EXECUTE FUNCTION add_table();
+
+    CREATE TABLE sent (id int PRIMARY KEY);
+    CREATE FUNCTION send() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        INSERT INTO outbox.messages VALUES (NEW.id); RETURN NULL; END $$;
+    CREATE TRIGGER send AFTER INSERT ON sent FOR EACH ROW EXECUTE FUNCTION send();
+
+    CREATE FUNCTION never(id int) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN false; END $$;
+    CREATE TABLE nothing (id int PRIMARY KEY, CHECK (never(id)));
+    CREATE TABLE of_nothing (id int PRIMARY KEY, nothing_id int NOT NULL REFERENCES nothing);";
+
+fn database() -> Database {
+    let database = Database::create();
+    database.load(SCHEMA);
+    database
+}
+
+#[test]
+fn what_the_server_refuses_is_found_before() {
+    let database = database();
+    let run = perfkit(&["seed", "--yes"]).on(&database).succeeds();
+    let check = |from: &str, expected: &str| {
+        assert_eq!(
+            database.value(&format!("SELECT count(*) FROM {from}")),
+            expected,
+            "{from}\n{}",
+            run.stderr
+        );
+    };
+    for table in ["opaque", "link", "late", "artist"] {
+        assert_ne!(database.value(&format!("SELECT count(*) FROM {table}")), "0", "{table}\n{}", run.stderr);
+    }
+    check("late WHERE closed_on IS NOT NULL", "0");
+    check("link_type WHERE NOT has_dates", "0");
+    check("artist LEFT JOIN artist_meta USING (id) WHERE artist_meta.id IS NULL", "0");
+    check("team", "20");
+    check("pg_class WHERE relname ~ '^team_[0-9]+$'", "20");
+    for empty in ["sent", "nothing", "of_nothing"] {
+        check(empty, "0");
+        assert!(run.stderr.contains(&format!("table public.{empty} gets no rows")), "{}", run.stderr);
+    }
+    assert!(run.stderr.contains("relation \"outbox.messages\" does not exist"), "{}", run.stderr);
+    assert!(run.stderr.contains("column closed_on of public.late stays empty"), "{}", run.stderr);
+}
+
+#[test]
+fn a_rehearsal_leaves_nothing_behind() {
+    let database = database();
+    let run = perfkit(&["seed", "--dry-run"]).on(&database).exits(1);
+    assert!(run.stdout.contains("its triggers create"), "{}", run.stdout);
+    let rows = "(SELECT sum((xpath('/row/n/text()', query_to_xml('SELECT count(*) AS n FROM ' || oid::regclass, true, true, '')))[1]
+                 ::text::int) FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace)";
+    assert_eq!(database.value(&format!("SELECT {rows}")), "0");
+    assert_eq!(database.value("SELECT count(*) FROM pg_class WHERE relname ~ '^team_[0-9]|^perfkit'"), "0");
+    // Without it the load itself fails.
+    perfkit(&["seed", "--yes", "--no-rehearsal"]).on(&database).exits(3);
+}

@@ -1,0 +1,122 @@
+//! `perfkit seed`: values that only the server can judge or make.
+
+use crate::support::cli::perfkit;
+use crate::support::pg::Database;
+
+fn seed(database: &Database, rows: &str) {
+    perfkit(&["seed", "--as-of", "2026-01-31", "--yes", "--rows", rows]).on(database).succeeds();
+}
+
+fn count(database: &Database, from: &str) -> u64 {
+    database.value(&format!("SELECT count(*) FROM {from}")).parse().expect("a count")
+}
+
+#[test]
+fn conditions_in_functions_are_understood() {
+    let database = Database::create();
+    database.execute(
+        "CREATE FUNCTION is_small(n int) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT n BETWEEN 3 AND 5';
+         CREATE FUNCTION padded(text) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT btrim($1) <> $1';
+         CREATE FUNCTION controlled(it text) RETURNS bool LANGUAGE sql IMMUTABLE RETURN NOT padded(it);
+         CREATE FUNCTION few(n int) RETURNS SETOF int LANGUAGE sql AS 'SELECT n';
+         CREATE TABLE t (id int PRIMARY KEY, a int NOT NULL CHECK (is_small(a)), b text NOT NULL CHECK (controlled(b)))",
+    );
+    seed(&database, "t=1000");
+    assert_eq!(count(&database, "t WHERE a IN (3, 4, 5)"), 1000);
+    assert_eq!(count(&database, "(SELECT DISTINCT a FROM t) AS d"), 3);
+}
+
+#[test]
+fn the_server_makes_values_of_types_that_perfkit_does_not_know() {
+    let database = Database::create();
+    database.execute(
+        "CREATE EXTENSION hstore; CREATE EXTENSION ltree; CREATE EXTENSION cube; CREATE EXTENSION earthdistance; CREATE EXTENSION isn;
+         CREATE TYPE spot AS (at point, label text); CREATE TYPE floats AS RANGE (subtype = float8);
+         CREATE DOMAIN north AS point CHECK (VALUE[1] > 20);
+         CREATE TABLE t (id int PRIMARY KEY, h hstore NOT NULL, l ltree NOT NULL UNIQUE, q lquery NOT NULL, c cube NOT NULL,
+            e earth NOT NULL, p point NOT NULL, n north NOT NULL, li line NOT NULL, ls lseg NOT NULL, b box NOT NULL, pa path NOT NULL,
+            po polygon NOT NULL, ci circle NOT NULL, ts tsquery NOT NULL, j jsonpath NOT NULL, r regclass NOT NULL,
+            s pg_snapshot NOT NULL, x xid NOT NULL, cc cid NOT NULL, tt tid NOT NULL, ps point[] NOT NULL, sp spot NOT NULL,
+            f floats NOT NULL, ii int2vector NOT NULL, a aclitem,
+            i isbn NOT NULL DEFAULT '0-393-04002-X')",
+    );
+    seed(&database, "t=500");
+    assert_eq!(count(&database, "t WHERE n[1] > 20 AND cube_is_point(e)"), 500);
+    for column in ["h", "q", "c", "e", "n", "ts", "s", "f"] {
+        let n = count(&database, &format!("(SELECT DISTINCT {column}::text FROM t) AS d"));
+        assert!(n >= 5, "{n} values of {column}");
+    }
+    // They have no binary form.
+    assert_eq!(count(&database, "t WHERE a IS NULL AND i = '0-393-04002-X'"), 500);
+}
+
+#[test]
+fn the_server_says_which_rows_pass() {
+    let database = Database::create();
+    let script = "
+        CREATE FUNCTION odd(n int) RETURNS bool LANGUAGE plpgsql AS $$ BEGIN RETURN n % 2 = 1 END $$;
+        CREATE FUNCTION fits(kind text, level int) RETURNS bool LANGUAGE plpgsql AS
+            $$ BEGIN RETURN (kind = 'odd') = (level % 2 = 1) END $$;
+        CREATE FUNCTION never(n int) RETURNS bool LANGUAGE plpgsql AS $$ BEGIN RETURN false END $$;
+        CREATE FUNCTION always(n int) RETURNS bool LANGUAGE plpgsql AS $$ BEGIN RETURN true END $$;
+        CREATE FUNCTION fails(n int) RETURNS bool LANGUAGE plpgsql AS $$ BEGIN RETURN 1 / (n % 3) > -5 END $$;
+        CREATE TABLE t (id int PRIMARY KEY, a int NOT NULL CONSTRAINT a_odd CHECK (odd(a)),
+            kind text, level int, CONSTRAINT t_fits CHECK (level >= 0 AND fits(kind, level)),
+            e int NOT NULL CHECK (always(e)), f int NOT NULL CHECK (f > 0 AND fails(f)),
+            m float8, w interval CHECK (w IS NULL OR odd(extract(hour FROM w)::int)));
+        CREATE TABLE u (id int PRIMARY KEY, b int CHECK (never(b) IS TRUE));
+        CREATE TABLE v (id int PRIMARY KEY, u_id int NOT NULL REFERENCES u)";
+    // `execute` cuts at semicolons, of which bodies of functions have one after RETURN.
+    let script = script.replace(" END $$", "\u{1} END $$");
+    for statement in script.split(';') {
+        database.query(&statement.replace('\u{1}', ";"));
+    }
+    let args = ["seed", "--as-of", "2026-01-31", "--yes", "--rows", "t=3000"];
+    let dry = perfkit(&[&args[..], &["--dry-run", "--json"]].concat()).on(&database).exits(1);
+    let report = dry.json();
+    let checks = report["checks"].as_array().expect("checks");
+    let acceptance = |name: &str| {
+        let check = checks.iter().find(|check| check["constraint"].as_str().unwrap().contains(name));
+        check.unwrap_or_else(|| panic!("{name} in {checks:?}"))["acceptance"].as_f64().expect("a share")
+    };
+    assert!((0.3..0.7).contains(&acceptance("a_odd")), "{checks:?}");
+    assert!(acceptance("t_e_check") >= 1.0 && acceptance("u_b_check") <= 0.0);
+    let gaps = report["gaps"].to_string();
+    assert!(gaps.contains("no row satisfies CHECK u_b_check"), "{gaps}");
+    perfkit(&args).on(&database).succeeds();
+    assert_eq!(count(&database, "t"), 3000);
+    for (column, least) in [("a", 20), ("level", 3), ("e", 20), ("f", 20), ("kind", 2)] {
+        let n = count(&database, &format!("(SELECT DISTINCT {column}::text FROM t) AS d"));
+        assert!(n >= least, "{n} values of {column}");
+    }
+    assert_eq!(count(&database, "u"), 0);
+}
+
+#[test]
+fn rows_are_copied_into_their_partitions() {
+    let database = Database::create();
+    database.execute(
+        "CREATE TABLE p (id bigint NOT NULL, at timestamptz NOT NULL, n int NOT NULL CHECK (n <> 7)) PARTITION BY RANGE (at);
+         CREATE TABLE p_1 PARTITION OF p FOR VALUES FROM ('2024-01-01') TO ('2025-01-01');
+         CREATE TABLE p_2 PARTITION OF p FOR VALUES FROM ('2025-01-01') TO ('2025-07-01');
+         CREATE TABLE p_3 PARTITION OF p FOR VALUES FROM ('2025-07-01') TO ('2027-01-01');
+         CREATE TABLE p_rest PARTITION OF p DEFAULT;
+         CREATE TABLE many (id int NOT NULL) PARTITION BY RANGE (id)",
+    );
+    for n in 0..40 {
+        database.execute(&format!(
+            "CREATE TABLE many_{n} PARTITION OF many FOR VALUES FROM ({}) TO ({})",
+            n * 100,
+            n * 100 + 100
+        ));
+    }
+    perfkit(&["seed", "--as-of", "2026-01-31", "--yes", "--rows", "p=20000", "--rows", "many=3000"])
+        .on(&database)
+        .succeeds();
+    assert_eq!(count(&database, "p"), 20_000);
+    assert_eq!(count(&database, "many"), 3_000);
+    for partition in ["p_1", "p_2", "p_3"] {
+        assert!(count(&database, partition) > 500, "rows of {partition}");
+    }
+    assert_eq!(count(&database, "p_rest"), 0);
+}
