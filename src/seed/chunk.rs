@@ -121,7 +121,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::seed::plan::{Edge, Nulls, Pick, RowsFrom};
+    use crate::seed::fixture;
+    use crate::seed::plan::{Edge, Nulls, Pick};
 
     fn table(n_rows: u64, rows_per_chunk: u32, parents: &[TableId]) -> TablePlan {
         let edge = |parent: &TableId| Edge {
@@ -133,27 +134,11 @@ mod tests {
             nulls: Nulls::Never,
             key: 0,
         };
-        TablePlan {
-            schema: "public".to_owned(),
-            name: "t".to_owned(),
-            n_rows,
-            rows_from: RowsFrom::Asked,
-            base: 0,
-            existing: None,
-            columns: Vec::new(),
-            edges: parents.iter().map(edge).collect(),
-            components: Vec::new(),
-            fill_order: Vec::new(),
-            routing: None,
-            is_staged: false,
-            rows_per_chunk,
-            waits_for: Vec::new(),
-            fed_by: None,
-        }
+        TablePlan { edges: parents.iter().map(edge).collect(), ..fixture::table("t", n_rows, rows_per_chunk) }
     }
 
     fn plan(tables: Vec<TablePlan>, steps: Vec<Step>) -> Plan {
-        Plan { algorithm: 2, seed: 0, as_of_us: 0, tables, steps, gaps: Vec::new() }
+        Plan { steps, ..fixture::plan(tables) }
     }
 
     type Parts<'p> = &'p [(TableId, Range<u64>)];

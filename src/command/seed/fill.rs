@@ -20,10 +20,9 @@ use crate::seed::plan::Plan;
 use crate::seed::plan::build::{self, PlanError};
 use crate::seed::plan::request::{self, Known};
 use crate::seed::schema::Schema;
+use crate::seed::time::POSTGRES_EPOCH_US;
 use crate::sources;
 
-/// µs of 2000-01-01 since 1970.
-const POSTGRES_EPOCH_US: i64 = 946_684_800_000_000;
 /// So many tables are named in a message.
 const MAX_NAMED: usize = 8;
 

@@ -6,8 +6,8 @@ use crate::seed::make::series::{Rate, series};
 use crate::seed::make::{Cut, Derived, Draw, Maker, Values};
 use crate::seed::schema::types::Type;
 use crate::seed::schema::{ColumnId, Field, Relation};
+pub(super) use crate::seed::time::DAY_US;
 
-pub(super) const DAY_US: i64 = 86_400_000_000;
 const SECOND_US: i64 = 1_000_000;
 const SECONDS_OF_DAY: u64 = 86_400;
 /// The period of moments that no run decides: 2022-01-01 up to the end of 2024.

@@ -2,11 +2,11 @@
 
 use super::block::{Block, Scratch};
 use super::lane::{Cells, Lane};
-use super::values::DAY_US;
 use super::world::World;
 use super::{Cut, Derived};
 use crate::seed::plan::ColumnPlan;
 use crate::seed::schema::ColumnId;
+use crate::seed::time::DAY_US;
 use crate::seed::wire::Wire;
 
 impl World<'_> {

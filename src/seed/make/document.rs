@@ -3,10 +3,11 @@
 use std::io::Write as _;
 
 use super::text::{append_number, word};
-use super::values::{DAY_US, length};
+use super::values::length;
 use super::{Document, Member, MemberValue};
 use crate::random;
 use crate::seed::guess::words;
+use crate::seed::time::DAY_US;
 
 /// Moments in documents are of the last so many days.
 const N_DAYS: i64 = 365;

@@ -2,13 +2,13 @@
 
 use super::block::{Block, Parents, Scratch};
 use super::draw::{digit, drawn, image, located};
-use super::values::DAY_US;
 use super::world::{NONE, World, to_place};
 use crate::random;
 use crate::seed::keys::curve::Curve;
 use crate::seed::keys::permutation::Permutation;
 use crate::seed::plan::{Born, Edge, Nulls, Pick};
 use crate::seed::schema::TableId;
+use crate::seed::time::DAY_US;
 use crate::seed::wire::Wire;
 
 /// How often a parent is drawn by its popularity until one is old enough; then all that are old enough are alike.

@@ -2,9 +2,8 @@
 
 use super::Series;
 use crate::seed::keys::curve::Curve;
+use crate::seed::time::{DAY_US, HOUR_US};
 
-const HOUR_US: i64 = 3_600_000_000;
-const DAY_US: i64 = 24 * HOUR_US;
 /// 2000-01-01, day 0 of PostgreSQL, was a Saturday; days of the week are counted from Monday.
 const FIRST_WEEKDAY: i64 = 5;
 /// A trend of none.

@@ -6,11 +6,8 @@ use super::lane::{Cells, Lane, end};
 use super::world::to_place;
 use super::{Network, Series, Values};
 use crate::random;
+use crate::seed::time::{DAY_US, POSTGRES_EPOCH_US};
 use crate::seed::wire::Wire;
-
-pub(crate) const DAY_US: i64 = 86_400_000_000;
-/// The PostgreSQL epoch, 2000-01-01, in µs of the Unix epoch.
-const POSTGRES_EPOCH_US: i64 = 946_684_800_000_000;
 
 /// What values are made of.
 #[derive(Clone, Copy, Debug)]

@@ -16,12 +16,11 @@ use crate::seed::make::{Cut, Derived, Draw, Maker, Values};
 use crate::seed::plan::suit::cells;
 use crate::seed::schema::types::Type;
 use crate::seed::schema::{ColumnId, Field, Relation};
+use crate::seed::time::DAY_US;
 use crate::seed::wire::Wire;
 
 const SECOND_US: i64 = 1_000_000;
 const MINUTE_US: i64 = 60 * SECOND_US;
-const HOUR_US: i64 = 60 * MINUTE_US;
-const DAY_US: i64 = 24 * HOUR_US;
 /// Slots of a curve that values are drawn from, beside 32 for each value: shares are exact to a millionth.
 const N_SLOTS: u64 = 1 << 20;
 /// Parts of a bell or a tail: a curve's knots.

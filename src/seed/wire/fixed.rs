@@ -1,6 +1,6 @@
 //! Values of a fixed width.
 
-use crate::seed::make::values::DAY_US;
+use crate::seed::time::DAY_US;
 
 /// Integers and dates are checked when the plan is built; a number that does not fit becomes the greatest that does.
 pub(super) fn int2(cell: i64) -> [u8; 2] {

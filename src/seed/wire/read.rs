@@ -1,12 +1,15 @@
 //! The bytes of COPY BINARY to cells: keys that are in a database already.
 
 use super::Wire;
+use super::rows::HEADER;
 use crate::seed::make::lane::{Cells, Lane};
+use crate::seed::time::DAY_US;
 
 /// Reads what COPY TO … (FORMAT binary) wrote of `wires.len()` columns; `None` when the bytes are not that.
 pub(crate) fn lanes(bytes: &[u8], wires: &[Wire]) -> Option<Vec<Lane>> {
-    const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0";
-    let mut rest = bytes.strip_prefix(SIGNATURE)?;
+    // Flags and the extension are the server's own.
+    const N_SIGNATURE: usize = 11;
+    let mut rest = bytes.strip_prefix(&HEADER[..N_SIGNATURE])?;
     let flags_and_extension: &[u8] = take(&mut rest, 8)?;
     take(&mut rest, length(&flags_and_extension[4..])?)?;
     let mut columns: Vec<Vec<Option<&[u8]>>> = vec![Vec::new(); wires.len()];
@@ -39,8 +42,6 @@ fn take<'b>(rest: &mut &'b [u8], n: usize) -> Option<&'b [u8]> {
 fn length(word: &[u8]) -> Option<usize> {
     usize::try_from(i32::from_be_bytes(word.try_into().ok()?)).ok()
 }
-
-const DAY_US: i64 = 86_400_000_000;
 
 fn floats(images: &[Option<&[u8]>], read: &dyn Fn(&[u8]) -> Option<f64>) -> Option<Cells> {
     let floats = images.iter().map(|image| image.map_or(Some(0.0), read));
@@ -136,7 +137,7 @@ mod tests {
 
     #[test]
     fn reads_rows_with_nulls() {
-        let mut bytes = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0".to_vec();
+        let mut bytes = HEADER.to_vec();
         bytes.extend(b"\0\x02\0\0\0\x04\0\0\0\x07\0\0\0\x01a\0\x02\xff\xff\xff\xff\0\0\0\0\xff\xff");
         let lanes = lanes(&bytes, &[Wire::Int4, Wire::Bytes]).unwrap();
         assert_eq!(lanes[0], Lane { nulls: vec![false, true], cells: Cells::Int(vec![7, 0]) });

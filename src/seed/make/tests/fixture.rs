@@ -1,15 +1,16 @@
 //! A plan of four tables with every maker, every pick and every wire.
 
 use crate::random;
+use crate::seed::fixture as small;
 use crate::seed::keys::curve::Curve;
 use crate::seed::keys::permutation::Permutation;
 use crate::seed::make::lane::{Cells, Lane};
-use crate::seed::make::values::DAY_US;
 use crate::seed::make::*;
 use crate::seed::plan::{
-    Born, ColumnPlan, Component, Edge, Existing, MakerFrom, Nulls, Pick, Plan, RowsFrom, TablePlan,
+    Born, ColumnPlan, Component, Edge, Existing, MakerFrom, Nulls, Pick, Plan, TablePlan,
 };
 use crate::seed::schema::TableId;
+use crate::seed::time::{DAY_US, HOUR_US};
 use crate::seed::wire::Wire;
 
 pub(super) const TENANTS: TableId = 0;
@@ -21,7 +22,6 @@ pub(super) const N_PROJECTS: u64 = 900;
 pub(super) const N_USERS: u64 = 500;
 pub(super) const N_EXISTING: u64 = 3;
 pub(super) const N_TASKS: u64 = 10_000;
-pub(super) const HOUR_US: i64 = 3_600_000_000;
 
 pub(super) fn permutation(n: u64, name: &str) -> Permutation {
     Permutation::new(n, random::substream(42, name))
@@ -72,23 +72,8 @@ pub(super) fn reference(name: &str, wire: Wire, edge: u16, column_id: ColumnId) 
 }
 
 pub(super) fn table(name: &str, n_rows: u64, columns: Vec<ColumnPlan>, edges: Vec<Edge>) -> TablePlan {
-    TablePlan {
-        schema: "public".to_owned(),
-        name: name.to_owned(),
-        n_rows,
-        rows_from: RowsFrom::Asked,
-        base: 0,
-        existing: None,
-        fill_order: (0..).take(columns.len()).collect(),
-        columns,
-        edges,
-        components: Vec::new(),
-        routing: None,
-        is_staged: false,
-        rows_per_chunk: 1_000,
-        waits_for: Vec::new(),
-        fed_by: None,
-    }
+    let fill_order = (0..).take(columns.len()).collect();
+    TablePlan { columns, edges, fill_order, ..small::table(name, n_rows, 1_000) }
 }
 
 pub(super) fn plan() -> Plan {

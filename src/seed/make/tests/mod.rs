@@ -8,11 +8,11 @@ use proptest::prelude::*;
 use self::fixture::*;
 use super::block::{Patches, Scratch};
 use super::lane::Lane;
-use super::values::DAY_US;
 use super::world::{NONE, World};
 use crate::random;
 use crate::seed::plan::{EdgeId, RouteBy, Routing};
 use crate::seed::schema::{ColumnId, TableId};
+use crate::seed::time::{DAY_US, HOUR_US};
 use crate::seed::wire::nested::Fields;
 use crate::seed::wire::rows::RowWriter;
 

@@ -24,6 +24,7 @@ use crate::seed::guess;
 use crate::seed::keys::arrangement::Role;
 use crate::seed::make::{Derived, Draw, Maker, Values};
 use crate::seed::schema::{ColumnId, Field, Relation, TableId};
+use crate::seed::time::DAY_US;
 use crate::seed::wire::Wire;
 
 /// So many of 2^32 references are NULL where nothing else is said: a tenth.
@@ -31,7 +32,7 @@ const NULL_REFERENCES: u32 = u32::MAX / 10;
 /// So many of 2^32 rows of a tree have no parent: a twentieth.
 const ROOTS: u32 = u32::MAX / 20;
 /// Moments are of the last two years.
-const PERIOD_US: i64 = 2 * 365 * 86_400_000_000;
+const PERIOD_US: i64 = 2 * 365 * DAY_US;
 
 /// The columns of a table as they are planned.
 pub(super) struct TableColumns {

@@ -5,6 +5,7 @@ use std::path::Path;
 use super::*;
 use crate::seed::guess::tests::{relation, text_type};
 use crate::seed::guess::wire;
+use crate::seed::time::HOUR_US;
 
 /// 2026-01-01.
 const AS_OF_US: i64 = 9_497 * DAY_US;
