@@ -242,13 +242,15 @@ impl<'a> Prover<'a> {
             let case = self.cases[at].clone();
             spinner.message(format!("run {} after the undo", case.name));
             let n_skipped = self.skipped.len();
-            let (after, _) = self.runs_again(&mut connection, &case).await?;
+            let (runs, after) = self.runs_again(&mut connection, &case).await?;
             if let Some(failed) = self.skipped.get(n_skipped) {
                 self.context.ui.warn(format_args!("{} fails after the undo: {}", case.name, failed.reason));
             }
-            if !after.is_empty() {
-                statements
-                    .push(verification::compare(&Measured { after, ..self.observed[at].measured.clone() }));
+            let mut observed = self.observed[at].clone();
+            observed.measured.after = runs;
+            observed.after = after;
+            if observed.is_run() {
+                statements.push(observed.compare());
             }
         }
         drop(spinner);
