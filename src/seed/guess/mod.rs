@@ -4,9 +4,11 @@
 //! A name that says nothing, or something that the type cannot hold, leaves the decision to the type.
 
 mod documents;
+pub(crate) mod kin;
 mod lexicon;
 pub(crate) mod literals;
 mod numbers;
+mod places;
 mod scalar;
 mod template;
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::lexicon;
 use super::numbers::{self, Range};
-use super::{N_SLOTS, documents, falling, template, texts, times, words};
+use super::{N_SLOTS, documents, falling, kin, template, texts, times, words};
 use crate::seed::keys::curve::Curve;
 use crate::seed::make::lane::Cells;
 use crate::seed::make::{Draw, Network, Piece, RangeElement, Template, Values, WordStyle};
@@ -44,7 +44,8 @@ pub(super) fn labels(labels: &[String], default: Option<&str>) -> Values {
 /// Text by the column's name.
 pub(super) fn text(text: &TextType, words: &[String], relation: &Relation) -> (Draw, Values, bool) {
     let max_length = text.max_length;
-    let look = texts::look(words, &relation.name, has_address(relation));
+    let look = texts::look(words, &relation.name, has_address(relation))
+        .map(|look| kin::look_of_place(&look, words, relation).map_or(look, Into::into));
     if look.is_none() {
         if let Some(digits) = text_number(words) {
             return (Draw::Bits, Values::Template(template::any(digits, max_length)), true);

@@ -116,7 +116,9 @@ fn a_state_beside_a_city_is_a_part_of_a_country() {
     let text = || text_type(None);
     let table = relation("addresses", &[("state", text()), ("city", text())]);
     let Values::Template(template) = values(&table.fields[0], &table).values else { panic!("a template") };
-    assert!(matches!(&template.pieces[..], [crate::seed::make::Piece::Word { list, .. }] if list == "state"));
+    assert!(
+        matches!(&template.pieces[..], [crate::seed::make::Piece::Word { list, .. }] if list == "place_state")
+    );
 }
 
 #[test]

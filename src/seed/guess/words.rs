@@ -4,6 +4,7 @@
 //! pinned; a list that changes is a new [`crate::seed::ALGORITHM`]. All words are ASCII, so that every server
 //! encoding holds them.
 
+use super::places;
 use fake::locales::{Data, EN};
 
 /// Returns the list of that name, which is empty for a name that is not in [`LISTS`].
@@ -98,6 +99,12 @@ pub(crate) const LISTS: &[(&str, &[&str])] = &[
     ("permission", &[
         "read", "write", "delete", "create", "update", "list", "share", "export", "approve", "manage",
     ]),
+    ("place_city", &places::CITIES),
+    ("place_country", &places::COUNTRIES),
+    ("place_country_code", &places::COUNTRY_CODES),
+    ("place_state", &places::STATES),
+    ("place_state_code", &places::STATE_CODES),
+    ("place_zip", &places::ZIPS),
     ("plan", &["free", "basic", "standard", "premium", "pro", "team", "business", "enterprise"]),
     ("platform", &["web", "ios", "android", "windows", "macos", "linux"]),
     ("priority", &["normal", "low", "high", "urgent"]),

@@ -5,10 +5,18 @@ use super::values::{Ordinals, appended, length};
 use super::world::to_place;
 use super::{Piece, Template, WordStyle};
 use crate::random;
-use crate::seed::guess::words;
+use crate::seed::guess::{kin, words};
 
 /// Words of a list.
 type List = &'static [&'static str];
+
+/// What a piece of a template draws from.
+#[derive(Clone, Copy)]
+pub(super) struct Source {
+    list: List,
+    /// Which of the cell's bits.
+    number: u64,
+}
 
 /// A sentence has at least so many words before it may end, and then ends after one word in so many.
 const MIN_SENTENCE: u32 = 4;
@@ -29,14 +37,14 @@ impl Template {
     }
 
     pub(super) fn fill(&self, of: &Ordinals, lane: &mut Lane) {
-        let lists: Vec<List> = self.pieces.iter().map(list_of).collect();
-        appended(lane, of.cells(), |(ordinal, bits), bytes| self.append(ordinal, bits, &lists, bytes));
+        let sources: Vec<Source> = (0..).zip(&self.pieces).map(source_of).collect();
+        appended(lane, of.cells(), |(ordinal, bits), bytes| self.append(ordinal, bits, &sources, bytes));
     }
 
-    /// Appends the text of an ordinal. `lists` are those of the pieces, or empty: then they are looked up.
+    /// Appends the text of an ordinal. `sources` are those of the pieces, or empty: then they are looked up.
     ///
     /// Words give way where the text would be too long, so that literals and codes are whole as long as they fit.
-    pub(super) fn append(&self, ordinal: u64, bits: u64, lists: &[List], bytes: &mut Vec<u8>) {
+    pub(super) fn append(&self, ordinal: u64, bits: u64, sources: &[Source], bytes: &mut Vec<u8>) {
         let start = bytes.len();
         let max = self.max_length.map_or(usize::MAX, |max| max as usize);
         let mut room = max;
@@ -44,14 +52,15 @@ impl Template {
             room = max.saturating_sub(self.pieces.iter().map(fixed_length).sum());
         }
         for (number, piece) in (0..).zip(&self.pieces) {
-            let bits = random::at(bits, number);
-            let list = || lists.get(to_place(number)).copied().unwrap_or_else(|| list_of(piece));
+            let Source { list, number: of_bits } =
+                sources.get(to_place(number)).copied().unwrap_or_else(|| source_of((number, piece)));
+            let bits = random::at(bits, of_bits);
             let before = bytes.len();
             match piece {
                 Piece::Literal(text) => bytes.extend_from_slice(text.as_bytes()),
-                Piece::Word { style, .. } => append_word(word(list(), bits), *style, room, bytes),
+                Piece::Word { style, .. } => append_word(word(list, bits), *style, room, bytes),
                 Piece::Words { min, max, sentence, .. } => {
-                    append_words(list(), length(*min, *max, bits), bits, *sentence, room, bytes);
+                    append_words(list, length(*min, *max, bits), bits, *sentence, room, bytes);
                 }
                 Piece::Digits(n_digits) => append_random::<10>(*n_digits, DECIMAL_DIGITS, bits, bytes),
                 Piece::Hex(n_digits) => append_random::<16>(*n_digits, HEX_DIGITS, bits, bytes),
@@ -77,10 +86,13 @@ fn cut(bytes: &mut Vec<u8>, start: usize, max: usize) {
     }
 }
 
-fn list_of(piece: &Piece) -> List {
+fn source_of((number, piece): (u64, &Piece)) -> Source {
     match piece {
-        Piece::Word { list, .. } | Piece::Words { list, .. } => words::list(list),
-        _ => &[],
+        Piece::Word { list, .. } => {
+            Source { list: words::list(list), number: kin::number(list).unwrap_or(number) }
+        }
+        Piece::Words { list, .. } => Source { list: words::list(list), number },
+        _ => Source { list: &[], number },
     }
 }
 

@@ -2,7 +2,8 @@
 
 use super::{ColumnPlan, MakerFrom, Nulls, Pick, Plan, RowsFrom, TablePlan};
 use crate::seed::make::lane::Cells;
-use crate::seed::make::{Derived, Draw, Maker, Values};
+use crate::seed::make::{Derived, Draw, Maker, Piece, Template, Values};
+use crate::seed::time::{DAY_US, POSTGRES_EPOCH_US};
 use crate::seed::wire::Wire;
 
 /// So much of a list of values is shown.
@@ -24,7 +25,7 @@ fn of_maker(plan: &Plan, table: &TablePlan, column: &ColumnPlan, maker: &Maker) 
     let name = |place: u16| table.columns[usize::from(place)].name.clone();
     match maker {
         Maker::Null => "always NULL".to_owned(),
-        Maker::Drawn { draw, values } => drawn(draw, values, &column.wire),
+        Maker::Drawn { draw, values } => drawn(draw, values, column),
         Maker::Reference { edge, column } => {
             let edge = &table.edges[usize::from(*edge)];
             let parent = &plan.tables[usize::from(edge.parent)];
@@ -68,21 +69,28 @@ fn of_maker(plan: &Plan, table: &TablePlan, column: &ColumnPlan, maker: &Maker) 
     }
 }
 
-fn drawn(draw: &Draw, values: &Values, wire: &Wire) -> String {
+fn drawn(draw: &Draw, values: &Values, column: &ColumnPlan) -> String {
     let what = match values {
-        Values::Int { low, step, n } if !matches!(wire, Wire::Micros | Wire::Date | Wire::TimeTz) => {
-            match draw {
-                Draw::Serial => format!("{low}, {} …", low.saturating_add(*step)),
-                _ => format!(
-                    "{low} to {}",
-                    i128::from(*low) + i128::from(*step) * i128::from(n.saturating_sub(1))
-                ),
+        Values::Int { low, step, .. } if *draw == Draw::Serial && is_number(&column.wire) => {
+            format!("{low}, {} …", low.saturating_add(*step))
+        }
+        Values::Int { low: 0, step: 1, n: 2 } if column.wire == Wire::Bool => "true or false".to_owned(),
+        Values::Int { low, step, n } => {
+            let high = i128::from(*low) + i128::from(*step) * i128::from(n.saturating_sub(1));
+            match i64::try_from(high) {
+                Ok(high) if !is_number(&column.wire) => moments(*low, high, column),
+                _ => format!("{low} to {high}"),
             }
         }
-        Values::Int { .. } => "a moment".to_owned(),
-        Values::Wide { .. } | Values::Float { .. } => "a number".to_owned(),
-        Values::List(cells) => listed(cells, wire),
-        Values::Template(_) => "texts".to_owned(),
+        Values::Wide { low, step, n } => {
+            let high = low.saturating_add(step.saturating_mul(i128::from(n.saturating_sub(1))));
+            let scale = if let Wire::Numeric { scale } = column.wire { scale } else { 0 };
+            format!("{} to {}", decimal(*low, scale), decimal(high, scale))
+        }
+        #[expect(clippy::cast_precision_loss, reason = "it is shown")]
+        Values::Float { low, step, n } => format!("{low} to {}", low + step * n.saturating_sub(1) as f64),
+        Values::List(cells) => listed(cells, &column.wire),
+        Values::Template(template) => notation(template),
         Values::Matching(_) => "a text that matches".to_owned(),
         Values::Uuid { .. } => "uuid".to_owned(),
         Values::Moments(_) => "moments in the order of the rows".to_owned(),
@@ -102,6 +110,49 @@ fn drawn(draw: &Draw, values: &Values, wire: &Wire) -> String {
         Draw::Digit { .. } => format!("{what}, every combination once"),
         _ => what,
     }
+}
+
+fn is_number(wire: &Wire) -> bool {
+    !matches!(wire, Wire::Micros | Wire::Date | Wire::TimeTz | Wire::Interval)
+}
+
+/// The first and the last of moments, to the day; times of day and intervals are told in general.
+fn moments(low: i64, high: i64, column: &ColumnPlan) -> String {
+    let us = |cell: i64| if column.wire == Wire::Date { cell.saturating_mul(DAY_US) } else { cell };
+    let day = |cell: i64| {
+        let moment = chrono::DateTime::from_timestamp_micros(us(cell).checked_add(POSTGRES_EPOCH_US)?)?;
+        Some(moment.format("%Y-%m-%d").to_string())
+    };
+    let has_days = column.wire == Wire::Date || column.type_name.starts_with("timestamp");
+    match (day(low), day(high)) {
+        (Some(low), Some(high)) if has_days => format!("{low} to {high}"),
+        _ if column.wire == Wire::Interval => "an interval".to_owned(),
+        _ => "a time of day".to_owned(),
+    }
+}
+
+/// Writes `cell / 10^scale` without zeros at its end.
+fn decimal(cell: i128, scale: u16) -> String {
+    let digits = format!("{:0>width$}", cell.unsigned_abs(), width = usize::from(scale) + 1);
+    let (whole, part) = digits.split_at(digits.len() - usize::from(scale));
+    let part = part.trim_end_matches('0');
+    let sign = if cell < 0 { "-" } else { "" };
+    if part.is_empty() { format!("{sign}{whole}") } else { format!("{sign}{whole}.{part}") }
+}
+
+/// How texts of a template look: what stands in braces is drawn for each.
+fn notation(template: &Template) -> String {
+    let piece = |piece: &Piece| match piece {
+        Piece::Literal(text) => text.clone(),
+        Piece::Word { list, .. } => format!("{{{list}}}"),
+        Piece::Words { list, min, max, .. } if min == max => format!("{{{max} of {list}}}"),
+        Piece::Words { list, min, max, .. } => format!("{{{min} to {max} of {list}}}"),
+        Piece::Digits(n) | Piece::DecimalCode(n) => format!("{{{n} digits}}"),
+        Piece::Hex(n) => format!("{{{n} hex digits}}"),
+        Piece::Code(n) => format!("{{code of {n}}}"),
+    };
+    let notation: String = template.pieces.iter().map(piece).collect();
+    notation.escape_debug().collect()
 }
 
 fn listed(cells: &Cells, wire: &Wire) -> String {
@@ -150,5 +201,19 @@ pub(crate) fn rows_from(plan: &Plan, table: &TablePlan) -> String {
         }
         RowsFrom::Default => "by default".to_owned(),
         RowsFrom::Capped { wanted } => format!("its keys allow no {wanted}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decimals_are_written_as_short_as_they_are() {
+        for (cell, scale, expected) in
+            [(99, 2, "0.99"), (1_000, 2, "10"), (-5, 1, "-0.5"), (7, 0, "7"), (0, 3, "0"), (1_250, 3, "1.25")]
+        {
+            assert_eq!(decimal(cell, scale), expected);
+        }
     }
 }

@@ -56,10 +56,10 @@ fn cells_never_change() {
     mac 4c3da3aa263b633e
     mac8 a807dd75f75cecb1
     bits eaaedce19914aaeb
-    email a29b54e4b6855d47
+    email bea88b26b5609e99
     words 43e56b5d76b8d4fc
     number 322430ba2eefa6c1
-    document 02031002d1eeb408
+    document 118a2071a5a2d8a3
     lexemes d16accabfaec48eb
     array 3f1fc672b1d0dce0
     codes 92d7984d96d66316

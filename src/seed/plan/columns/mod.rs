@@ -224,6 +224,14 @@ impl Planner<'_> {
         let table = format!("{}.{}", self.relation.schema, self.relation.name);
         random::substream(self.builder.request.seed, &format!("{table}.{name}"))
     }
+
+    /// The stream of a column, which may be that of others of its row.
+    fn column_stream(&self, name: &str) -> u64 {
+        match guess::kin::stream(name, self.relation) {
+            Some(shared) => self.stream(&shared),
+            None => self.stream(name),
+        }
+    }
 }
 
 impl<'b> Planner<'b> {
@@ -293,7 +301,7 @@ impl<'b> Planner<'b> {
             let is_final = matches!(maker, Maker::Reference { .. }) || is_pooled(column);
             let (maker, key, source) = match pooled {
                 Some((maker, key)) => (maker, key, MakerFrom::Candidates),
-                None => (maker, self.stream(&field.name), source),
+                None => (maker, self.column_stream(&field.name), source),
             };
             let (made, may_be_null) = if is_final {
                 (maker.clone(), false)
