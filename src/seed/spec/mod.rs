@@ -177,6 +177,30 @@ mod tests {
         crate::yaml::parse(Path::new("perfkit.yaml"), text)
     }
 
+    const README: &str = include_str!("../../../README.md");
+
+    #[test]
+    fn the_readme_is_right() {
+        #[derive(Deserialize)]
+        struct Config {
+            seed: SeedConfig,
+        }
+        let block = README.split("```yaml\n").find(|block| block.starts_with("seed:")).unwrap();
+        let block = block.split("```").next().unwrap();
+        let config: Config = crate::yaml::parse(Path::new("perfkit.yaml"), block).unwrap();
+        assert_eq!(config.seed.tables.len(), 3);
+        let rows = README.split("A column is one of").nth(1).unwrap().split("\n\n").nth(1).unwrap();
+        let generators: Vec<&str> = rows.split('`').filter(|code| code.starts_with('{')).collect();
+        assert!(generators.len() > 20, "{generators:?}");
+        for generator in generators {
+            let text = generator
+                .replace("[7 weights]", "[1, 1, 1, 1, 1, 1, 1]")
+                .replace("[24 weights]", &format!("{:?}", [1; 24]));
+            let parsed: Result<Generator, _> = crate::yaml::parse(Path::new("perfkit.yaml"), &text);
+            assert!(parsed.is_ok(), "{generator}: {parsed:?}");
+        }
+    }
+
     #[test]
     fn reads_counts() {
         let count = |text: &str| table(&format!("count: {text}")).unwrap().count.unwrap();
