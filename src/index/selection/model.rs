@@ -192,27 +192,29 @@ impl<'k> Model<'k> {
         let possible = Bits::of(all.count(), &there);
         let plans: Vec<usize> =
             self.plans.iter().map(|of| of.iter().position(is_there).unwrap_or(of.len())).collect();
-        let costs = plans.iter().enumerate().map(|(item, plan)| self.cost(item, *plan));
-        let value = costs.zip(&self.terms.weights).map(|(cost, weight)| cost * weight).sum();
         let mut state = State {
             model: self,
+            value: self.value(&plans, &chosen),
             plans,
             possible,
-            value,
             bytes: 0,
             n_created: 0,
             savings: vec![None; self.additions.len()],
             losses: vec![None; self.problem.members.len()],
             chosen,
         };
-        for member in state.chosen.iter().collect::<Vec<_>>() {
-            state.value += self.price(member);
-            if !self.fixed.contains(member) {
-                state.bytes += self.problem.members[member].size_bytes;
-                state.n_created += 1;
-            }
+        for member in state.chosen.minus(&self.fixed).iter() {
+            state.bytes += self.problem.members[member].size_bytes;
+            state.n_created += 1;
         }
         state
+    }
+
+    /// What a set costs, the price of its members included.
+    fn value(&self, plans: &[usize], chosen: &Bits) -> f64 {
+        let costs = plans.iter().enumerate().map(|(item, plan)| self.cost(item, *plan));
+        let workload: f64 = costs.zip(&self.terms.weights).map(|(cost, weight)| cost * weight).sum();
+        workload + chosen.iter().map(|member| self.price(member)).sum::<f64>()
     }
 
     /// What a work item costs with the plan at this place.
@@ -431,6 +433,7 @@ impl State<'_, '_> {
     /// Takes in plans at the expense of other members, and leaves out members for others, as long as that helps.
     fn improve(&mut self, effort: &mut usize) {
         let model = self.model;
+        self.value = model.value(&self.plans, &self.chosen);
         loop {
             let before = self.value;
             let mut others: Vec<Self> = Vec::new();
@@ -475,13 +478,125 @@ impl State<'_, '_> {
 
     /// Takes on the other set, grown again, if it is better.
     fn adopt_if_better(&mut self, other: &Self, effort: &mut usize) {
+        let model = self.model;
         for rank in RANKS {
             let mut grown = other.clone();
             grown.grow(rank, effort);
             grown.shrink_to_limits(rank, &[], effort);
-            // Rounding must not let two sets take turns.
+            // On the way here sets may have cost a million times as much, and what is left of their sums after rounding would
+            // make the same set seem better than itself. Nor must rounding let two sets take turns.
+            grown.value = model.value(&grown.plans, &grown.chosen);
             if grown.value < self.value - 1e-9 * self.value.abs() {
                 *self = grown;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::index::selection::tests::{arbitrary_limits, arbitrary_members, arbitrary_plans, problem};
+    use proptest::prelude::*;
+
+    const N_MEMBERS: usize = 8;
+    /// Far more than any way to a better set is long: whoever needs more turns in circles.
+    const MAX_EFFORT_OF_A_STEP: usize = 100_000;
+
+    /// What is done to a set.
+    #[derive(Clone, Debug)]
+    enum Step {
+        Add(usize),
+        Remove(usize),
+        Grow,
+        Shrink,
+        Improve,
+    }
+
+    fn arbitrary_steps() -> impl Strategy<Value = Vec<Step>> {
+        let step = prop_oneof![
+            6 => (0..64usize).prop_map(Step::Add),
+            6 => (0..N_MEMBERS).prop_map(Step::Remove),
+            1 => Just(Step::Grow),
+            1 => Just(Step::Shrink),
+            1 => Just(Step::Improve),
+        ];
+        prop::collection::vec(step, 1..20)
+    }
+
+    fn take(state: &mut State, step: &Step) {
+        let (additions, effort) = (&state.model.additions, &mut 0);
+        match *step {
+            Step::Add(at) if !additions.is_empty() => state.add(&additions[at % additions.len()]),
+            Step::Remove(member) if state.chosen.contains(member) && !state.model.fixed.contains(member) => {
+                state.remove(member);
+            }
+            Step::Add(_) | Step::Remove(_) => {}
+            Step::Grow => state.grow(Rank::PerByte, effort),
+            Step::Shrink => state.shrink_to_limits(Rank::PerByte, &[], effort),
+            Step::Improve => state.improve(effort),
+        }
+        assert!(*effort < MAX_EFFORT_OF_A_STEP, "{effort}");
+    }
+
+    /// Whatever a set was changed by, all that it remembers is what one made afresh would find.
+    fn assert_fresh(state: &State) {
+        let (model, fresh) = (state.model, state.model.state(&state.chosen));
+        assert_eq!(state.plans, fresh.plans);
+        assert_eq!(state.possible, fresh.possible);
+        assert_eq!((state.bytes, state.n_created), (fresh.bytes, fresh.n_created));
+        let near = |a: f64, b: f64| (a - b).abs() <= 1e-6 * a.abs().max(b.abs()).max(1.0);
+        assert!(near(state.value, fresh.value), "{} instead of {}", state.value, fresh.value);
+        for (addition, saving) in model.additions.iter().zip(&state.savings) {
+            let Some(saving) = saving else { continue };
+            let mut with = fresh.clone();
+            with.add(addition);
+            let expected = fresh.value - model.state(&with.chosen).value;
+            assert!(near(*saving, expected), "{addition:?} saves {saving} instead of {expected}");
+        }
+        for (member, loss) in state.losses.iter().enumerate() {
+            let Some(loss) = loss else { continue };
+            let expected = model.state(&fresh.chosen.without(member)).value - fresh.value;
+            assert!(near(*loss, expected), "without {member} {loss} instead of {expected}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_remembered_is_what_is_found_afresh(
+            members in arbitrary_members(N_MEMBERS),
+            known in arbitrary_plans(N_MEMBERS),
+            weights in prop::collection::vec(prop_oneof![Just(0.0), 0.1..10.0f64], 5),
+            most in prop::collection::vec(20.0..150.0f64, 5),
+            limits in arbitrary_limits(),
+            steps in arbitrary_steps(),
+        ) {
+            let plans: Vec<Vec<Plan>> = known
+                .iter()
+                .map(|known| {
+                    let plan = |(members, cost): &(BTreeSet<usize>, f64)| {
+                        Plan { members: members.iter().copied().collect(), cost: *cost }
+                    };
+                    let mut plans: Vec<Plan> = known.iter().map(plan).collect();
+                    plans.sort_by(|a, b| a.cost.total_cmp(&b.cost));
+                    plans
+                })
+                .collect();
+            let n_items = plans.len();
+            let problem = problem(members, n_items, limits);
+            let existing = (0..N_MEMBERS).filter(|at| problem.members[*at].role == Role::Existing);
+            let fixed = Bits::of(N_MEMBERS, &existing.collect::<Vec<_>>());
+            let terms = Terms {
+                weights: weights[..n_items].to_vec(),
+                most: most[..n_items].to_vec(),
+                per_index: 0.5,
+                per_byte: 0.001,
+            };
+            let model = Model::new(&problem, &plans, &terms, &fixed);
+            let mut state = model.state(&fixed);
+            for step in &steps {
+                take(&mut state, step);
+                assert_fresh(&state);
             }
         }
     }

@@ -59,7 +59,7 @@ fn candidate(key: &[&str], size_bytes: u64, upkeep: f64) -> Member {
     }
 }
 
-fn problem(members: Vec<Member>, n_items: usize, limits: Limits) -> Problem {
+pub(super) fn problem(members: Vec<Member>, n_items: usize, limits: Limits) -> Problem {
     let relevant: BTreeSet<usize> = (0..members.len()).collect();
     let workload = (0..n_items)
         .map(|statement| Workitem { weight: 1.0, relevant: relevant.clone(), statement })
@@ -72,7 +72,7 @@ fn within(storage_bytes: u64) -> Limits {
 }
 
 /// Plans of a work item: the members each needs, and its cost. The planner takes the cheapest.
-type Plans = Vec<(BTreeSet<usize>, f64)>;
+pub(super) type Plans = Vec<(BTreeSet<usize>, f64)>;
 
 fn cheapest(plans: &Plans, trial: &Trial) -> Answer {
     let possible = plans.iter().filter(|(members, _)| members.is_subset(&trial.visible));
@@ -350,14 +350,14 @@ fn no_member_goes_because_calls_ran_out() {
 }
 
 /// A random workload: for each work item, plans with members and costs.
-fn arbitrary_plans(n_members: usize) -> impl Strategy<Value = Vec<Plans>> {
+pub(super) fn arbitrary_plans(n_members: usize) -> impl Strategy<Value = Vec<Plans>> {
     let plan = (prop::collection::btree_set(0..n_members, 1..4), 1.0..100.0f64);
     let item = (100.0..120.0f64, prop::collection::vec(plan, 0..6))
         .prop_map(|(cost, plans)| std::iter::once((BTreeSet::new(), cost)).chain(plans).collect());
     prop::collection::vec(item, 1..5)
 }
 
-fn arbitrary_members(n_members: usize) -> impl Strategy<Value = Vec<Member>> {
+pub(super) fn arbitrary_members(n_members: usize) -> impl Strategy<Value = Vec<Member>> {
     let role = prop_oneof![
         8 => Just(Role::Candidate),
         1 => Just(Role::Existing),
@@ -377,7 +377,7 @@ fn arbitrary_members(n_members: usize) -> impl Strategy<Value = Vec<Member>> {
     })
 }
 
-fn arbitrary_limits() -> impl Strategy<Value = Limits> {
+pub(super) fn arbitrary_limits() -> impl Strategy<Value = Limits> {
     (prop::option::of(0u64..2500), prop::option::of(0usize..5), prop::option::of(0usize..100))
         .prop_map(|(storage_bytes, max_indexes, max_calls)| Limits { storage_bytes, max_indexes, max_calls })
 }

@@ -127,6 +127,37 @@ async fn members_come_and_go() {
     assert!(expected.contains(&format!("..{cost:.2} ")), "{cost} {expected}");
 }
 
+/// Candidates are created many at a time, and one that is impossible takes no other one with it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn of_candidates_created_together_only_the_impossible_are_missing() {
+    let Pair { mut shadow, cluster: _cluster, .. } = pair(SCHEMA).await;
+    let size = Size { n_rows: 1e5, n_pages: 90, tree_level: 1, ..Size::default() };
+    // In the first batch, in the second one as its first and as its last, and none in the third.
+    let impossible = BTreeSet::from([17, 32, 63]);
+    let candidates: Vec<(Definition, Size)> = (0..70)
+        .map(|number| match number {
+            17 => (btree("docs", &["body"]), size),
+            32 => (btree("nowhere", &["a"]), size),
+            63 => (btree("t", &["nothing"]), size),
+            40 => (btree("t", &["a"]), size),
+            _ => (btree("docs", &["name"]), size),
+        })
+        .collect();
+    shadow.add_candidates(&candidates, &ExpressionStatistics::new()).await.unwrap();
+    let absent: BTreeSet<usize> = (0..70).filter(|member| !shadow.has_member(*member)).collect();
+    assert_eq!(absent, impossible);
+    assert_eq!(shadow.missing.len(), 3, "{:?}", shadow.missing);
+    for (missing, described) in shadow.missing.iter().zip(["docs (body)", "nowhere (a)", "t (nothing)"]) {
+        assert!(missing.contains(described), "{missing}");
+    }
+    let all: Vec<usize> = (0..70).collect();
+    assert_eq!(answer(&mut shadow, &all, BY_A).await.used, BTreeSet::from([40]));
+    // What comes next has the next number.
+    shadow.add_candidates(&[(btree("t", &["c", "a"]), size)], &ExpressionStatistics::new()).await.unwrap();
+    let covered = "SELECT a FROM t WHERE c = 77 ORDER BY a";
+    assert_eq!(answer(&mut shadow, &[40, 70], covered).await.used, BTreeSet::from([70]));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn any_number_of_planners_gives_the_same_answers() {
     let Pair { target, mut shadow, cluster: _cluster, .. } = pair(SCHEMA).await;
