@@ -71,15 +71,24 @@ pub(crate) struct Suggestion {
 impl Suggestion {
     /// Returns the statements as a script.
     pub(crate) fn script(&self) -> String {
-        let lines: Vec<String> = self.ddl.iter().map(|sql| format!("{sql};")).collect();
-        lines.join("\n")
+        script(&self.ddl)
     }
+}
+
+fn script(statements: &[String]) -> String {
+    let lines: Vec<String> = statements.iter().map(|sql| format!("{sql};")).collect();
+    lines.join("\n")
 }
 
 impl DropAdvice {
     /// Returns the statement that drops it, blocking others as little as can be.
     pub(crate) fn ddl(&self) -> String {
         drop_index(&self.seen.index.schema, &self.seen.index.name, self.is_partitioned)
+    }
+
+    /// Returns the statements that bring it back as a script.
+    pub(crate) fn undo_script(&self) -> String {
+        script(&self.undo_ddl)
     }
 }
 
@@ -129,8 +138,8 @@ pub(crate) struct DropAdvice {
     pub(crate) covered_by: Option<Seen>,
     /// Whether its table is partitioned: then nothing can be done to it concurrently.
     pub(crate) is_partitioned: bool,
-    /// The statement that builds it again.
-    pub(crate) undo_ddl: String,
+    /// The statements that bring it back as it was, without semicolons.
+    pub(crate) undo_ddl: Vec<String>,
     pub(crate) size_bytes: u64,
     /// Cost of the writes that the weighted workload makes to it, in the planner's units.
     pub(crate) upkeep: f64,

@@ -5,14 +5,15 @@ use std::collections::{BTreeSet, HashMap};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Row, Transaction};
 
-use super::catalog::{Sizes, counted_s, get, index_usage, may_call, read_parts, read_tables, snapshot};
+use super::catalog::{
+    Sizes, counted_s, get, index_usage, may_call, read_parts, read_storage, read_tables, snapshot,
+};
 use super::connect::{Access, Connection, Route, Target};
 use super::error::{Error, Result};
 use super::interrupt::Interrupt;
 use super::sql;
 use crate::catalog::{Catalog, Index, Table, TableKind};
 use crate::index::audit::{Evidence, Replica, Sequence};
-use crate::index::change::record::{StatisticsTarget, Storage};
 
 const DOING: &str = "read the evidence of the audit";
 /// Reading more tables takes longer than connecting once more does.
@@ -88,7 +89,7 @@ pub(crate) async fn read(
         Evidence { major, is_standby, counted_s, in_progress, sequences, ..Evidence::default() };
     let tables: Vec<u32> = catalog.tables.iter().map(|table| table.oid).collect();
     evidence.n_combinations = combinations(connection, &catalog, &tables).await?;
-    evidence.storage = read_storage(connection, &tables).await?;
+    evidence.storage = read_storage(&**connection, &tables).await?;
     Ok((catalog, evidence, gaps))
 }
 
@@ -140,25 +141,6 @@ async fn read_beside(
 fn is_judged_by_statistics(table: &Table) -> bool {
     const MIN_PAGES: u32 = 32;
     table.n_pages >= MIN_PAGES || table.kind == TableKind::Partitioned
-}
-
-/// Reads where indexes are stored and what is gathered of their expressions, as far as it is not the default.
-async fn read_storage(connection: &Connection, tables: &[u32]) -> Result<Storage> {
-    let mut storage = Storage::default();
-    let rows = connection.query(sql::INDEX_STORAGE, &[&tables]).await.map_err(Error::query(DOING))?;
-    for row in rows {
-        let oid = get(&row, "oid")?;
-        let tablespace: Option<String> = get(&row, "tablespace")?;
-        storage.tablespaces.extend(tablespace.map(|name| (oid, name)));
-        let keys: Vec<i32> = get(&row, "keys")?;
-        let targets: Vec<i32> = get(&row, "targets")?;
-        let targets = keys.into_iter().zip(targets).filter_map(|(column, target)| {
-            Some(StatisticsTarget { column: column.try_into().ok()?, target: target.try_into().ok()? })
-        });
-        let targets: Vec<StatisticsTarget> = targets.collect();
-        storage.statistics_targets.extend((!targets.is_empty()).then_some((oid, targets)));
-    }
-    Ok(storage)
 }
 
 /// Returns how many different combinations the keys of indexes have, where extended statistics are on just these columns.

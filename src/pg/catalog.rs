@@ -15,6 +15,7 @@ use super::sql;
 use crate::catalog::{
     Activity, Catalog, Column, ColumnStatistics, Constraint, IndexUsage, Reference, Table, TableKind,
 };
+use crate::index::change::record::{StatisticsTarget, Storage};
 use crate::plan::{Server, TableActivity};
 
 /// What else than tables and their statistics plans depend on.
@@ -30,6 +31,9 @@ pub(crate) struct Surroundings {
     pub(crate) tablespaces: Vec<(String, String)>,
     /// Settings that change plans, with their values.
     pub(crate) settings: Vec<(String, String)>,
+    /// What a dropped index needs to come back as it was, beside what the catalog holds.
+    #[serde(default)]
+    pub(crate) storage: Storage,
 }
 
 /// How a database orders its texts.
@@ -102,7 +106,9 @@ pub(crate) async fn load_with_surroundings(connection: &mut Connection) -> Resul
     let major = connection.major();
     let transaction = snapshot(connection).await?;
     let catalog = read(&transaction, major).await?;
-    let surroundings = read_surroundings(&transaction).await?;
+    let mut surroundings = read_surroundings(&transaction).await?;
+    let tables: Vec<u32> = catalog.tables.iter().map(|table| table.oid).collect();
+    surroundings.storage = read_storage(&transaction, &tables).await?;
     transaction.commit().await.map_err(Error::query(DOING))?;
     Ok((catalog, surroundings))
 }
@@ -380,6 +386,25 @@ async fn read_surroundings(transaction: &Transaction<'_>) -> Result<Surroundings
         surroundings.settings.push((get(&row, "name")?, get(&row, "value")?));
     }
     Ok(surroundings)
+}
+
+/// Reads where indexes are stored and what is gathered of their expressions, as far as it is not the default.
+pub(super) async fn read_storage(client: &impl GenericClient, tables: &[u32]) -> Result<Storage> {
+    let mut storage = Storage::default();
+    let rows = client.query(sql::INDEX_STORAGE, &[&tables]).await.map_err(Error::query(DOING))?;
+    for row in rows {
+        let oid = get(&row, "oid")?;
+        let tablespace: Option<String> = get(&row, "tablespace")?;
+        storage.tablespaces.extend(tablespace.map(|name| (oid, name)));
+        let keys: Vec<i32> = get(&row, "keys")?;
+        let targets: Vec<i32> = get(&row, "targets")?;
+        let targets = keys.into_iter().zip(targets).filter_map(|(column, target)| {
+            Some(StatisticsTarget { column: column.try_into().ok()?, target: target.try_into().ok()? })
+        });
+        let targets: Vec<StatisticsTarget> = targets.collect();
+        storage.statistics_targets.extend((!targets.is_empty()).then_some((oid, targets)));
+    }
+    Ok(storage)
 }
 
 async fn read_extended_statistics(transaction: &Transaction<'_>) -> Result<Vec<ExtendedStatistics>> {

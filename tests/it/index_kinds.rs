@@ -258,7 +258,9 @@ fn one_index_serves_several_statements() {
 #[test]
 fn a_wider_index_replaces_the_narrow_one() {
     let database = shop();
-    database.execute("CREATE INDEX orders_by_status ON orders (status)");
+    database.execute(
+        "CREATE INDEX orders_by_status ON orders (status); COMMENT ON INDEX orders_by_status IS 'the first one'",
+    );
     let report = report(
         &database,
         "SELECT count(*) FROM orders WHERE status = 'sent' AND placed_at > '2025-05-15'",
@@ -268,4 +270,5 @@ fn a_wider_index_replaces_the_narrow_one() {
     assert_eq!(report["drops"][0]["ddl"], "DROP INDEX CONCURRENTLY public.orders_by_status;");
     let undo = report["drops"][0]["undo_ddl"].as_str().unwrap();
     assert!(undo.starts_with("CREATE INDEX CONCURRENTLY orders_by_status ON public.orders"), "{undo}");
+    assert!(undo.ends_with(";\nCOMMENT ON INDEX public.orders_by_status IS 'the first one';"), "{undo}");
 }

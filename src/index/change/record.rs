@@ -1,6 +1,6 @@
 //! Everything that makes up one index, so that it comes back exactly as it was.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 
@@ -58,12 +58,12 @@ pub(crate) struct StatisticsTarget {
 }
 
 /// How indexes are stored and analyzed that do not take the defaults; a catalog does not hold it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Storage {
     /// The tablespace of indexes that are not in the database's own, by oid.
-    pub(crate) tablespaces: HashMap<u32, String>,
+    pub(crate) tablespaces: BTreeMap<u32, String>,
     /// See [`Record::statistics_targets`]; by the index's oid.
-    pub(crate) statistics_targets: HashMap<u32, Vec<StatisticsTarget>>,
+    pub(crate) statistics_targets: BTreeMap<u32, Vec<StatisticsTarget>>,
 }
 
 /// A primary key, unique or exclusion constraint.

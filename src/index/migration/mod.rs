@@ -15,6 +15,7 @@ mod sqlx;
 use std::fmt::Write as _;
 use std::str::FromStr;
 
+use super::change::script::analysis;
 use super::{Definition, DropAdvice};
 use crate::query::index_ddl::index_ddl;
 use crate::query::quote;
@@ -132,7 +133,7 @@ struct Step<'a> {
     schema: &'a str,
     /// The index's name, not qualified.
     index: String,
-    /// Several statements where the table is partitioned.
+    /// The statements that build it, and what else makes it what it is to be.
     create: Vec<String>,
     drop: String,
 }
@@ -157,12 +158,10 @@ impl<'a> Step<'a> {
         // The last CREATE INDEX is that of the whole table.
         let whole = ddl.iter().rev().find_map(|sql| index_ddl(sql)?.name);
         let index = whole.unwrap_or_else(|| definition.name());
-        let drop = match ddl.len() {
-            0 | 1 => drop_index(&definition.schema, &index, false),
-            _ => format!("DROP INDEX {}", quote::qualified(&definition.schema, &index)),
-        };
+        let drop = drop_index(&definition.schema, &index, is_of_partitions(ddl));
         let change = Change::Create(definition);
-        Self { change, schema: &definition.schema, create: ddl.to_vec(), drop, index }
+        let create = ddl.iter().cloned().chain(analysis(definition)).collect();
+        Self { change, schema: &definition.schema, create, drop, index }
     }
 
     fn drop(advice: &'a DropAdvice) -> Self {
@@ -170,36 +169,35 @@ impl<'a> Step<'a> {
             change: Change::Drop,
             schema: &advice.seen.index.schema,
             index: advice.seen.index.name.clone(),
-            create: vec![if advice.is_partitioned {
-                advice.undo_ddl.clone()
-            } else {
-                build_concurrently(&advice.undo_ddl)
-            }],
+            create: advice.undo_ddl.clone(),
             drop: advice.ddl(),
         }
-    }
-
-    /// Whether it is of a partitioned table, in several statements.
-    fn is_of_partitions(&self) -> bool {
-        self.create.len() > 1
     }
 
     /// The change in single statements.
     fn pieces(&self) -> Vec<Piece> {
         let drop = self.drop.clone();
-        match (self.change.is_create(), self.create.as_slice()) {
-            (true, [create]) => vec![Piece { slug: self.slug(), up: create.clone(), down: drop }],
-            (false, create) => vec![Piece { slug: self.slug(), up: drop, down: create.join("; ") }],
-            (true, statements) => statements
-                .iter()
-                .map(|sql| match drop_created(sql) {
-                    Some((name, drop)) => Piece { slug: slug("create", &name), up: sql.clone(), down: drop },
-                    None => {
-                        Piece { slug: slug("attach", &self.index), up: sql.clone(), down: NOTHING.to_owned() }
-                    }
-                })
-                .collect(),
+        let of_partitions = is_of_partitions(&self.create);
+        let piece = |sql: &String| match (drop_created(sql), verb(sql)) {
+            (Some((name, drop)), verb) if of_partitions => (slug(&verb, &name), drop),
+            (Some(_), verb) => (slug(&verb, &self.index), drop.clone()),
+            (None, verb) => (slug(&verb, &self.index), NOTHING.to_owned()),
+        };
+        if self.change.is_create() {
+            let piece = |sql| {
+                let (slug, down) = piece(sql);
+                Piece { slug, up: sql.clone(), down }
+            };
+            return self.create.iter().map(piece).collect();
         }
+        // The way back begins with the last one, which also is the one that drops: half of the files have done nothing.
+        let rest = self.create.iter().skip(1).rev().map(|sql| Piece {
+            slug: slug(&format!("drop_{}", verb(sql)), &self.index),
+            up: NOTHING.to_owned(),
+            down: sql.clone(),
+        });
+        let first = self.create.first().cloned().unwrap_or_else(|| NOTHING.to_owned());
+        rest.chain([Piece { slug: self.slug(), up: drop.clone(), down: first }]).collect()
     }
 
     /// The statements of the change, such that it can be run again after an interruption.
@@ -221,7 +219,7 @@ impl<'a> Step<'a> {
     fn create_again(&self) -> Vec<String> {
         // What is attached goes with the whole, and only so.
         let whole = self.drop_if_exists();
-        if !self.is_of_partitions() {
+        if !is_of_partitions(&self.create) {
             return [vec![whole], self.create.clone()].concat();
         }
         let parts = self.create.iter().flat_map(|sql| {
@@ -252,6 +250,18 @@ impl Change<'_> {
     }
 }
 
+/// Whether these statements build the index of a partitioned table, part by part.
+fn is_of_partitions(create: &[String]) -> bool {
+    create.iter().filter(|sql| index_ddl(sql).is_some()).count() > 1
+}
+
+/// Returns what a statement does, in a word.
+fn verb(sql: &str) -> String {
+    let first = sql.split(' ').next().unwrap_or_default();
+    let is_attachment = first == "ALTER" && sql.contains(" ATTACH PARTITION ");
+    if is_attachment { "attach".to_owned() } else { first.to_ascii_lowercase() }
+}
+
 /// Returns a part of a file's name, in lower case ASCII.
 fn slug(verb: &str, index: &str) -> String {
     let index = index.replace(|c: char| !c.is_ascii_alphanumeric(), "_");
@@ -262,7 +272,8 @@ fn slug(verb: &str, index: &str) -> String {
 fn drop_created(sql: &str) -> Option<(String, String)> {
     let ddl = index_ddl(sql)?;
     let (schema, name) = (ddl.table.schema?, ddl.name?);
-    let how = if sql.starts_with("CREATE INDEX CONCURRENTLY ") { "CONCURRENTLY " } else { "" };
+    let is_concurrent = ["CREATE INDEX CONCURRENTLY ", "CREATE UNIQUE INDEX CONCURRENTLY "];
+    let how = if is_concurrent.iter().any(|head| sql.starts_with(head)) { "CONCURRENTLY " } else { "" };
     let drop = format!("DROP INDEX {how}IF EXISTS {}", quote::qualified(&schema, &name));
     Some((name, drop))
 }

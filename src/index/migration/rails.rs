@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use super::{AFTER_INTERRUPTION, Change, MigrationFile, NAME, NO_TRANSACTION, Place, Step};
+use super::{AFTER_INTERRUPTION, Change, MigrationFile, NAME, NO_TRANSACTION, Place, Step, is_of_partitions};
 use crate::index::{Definition, Key, Method};
 
 /// The first version of Active Record that knows `include`; later ones run its migrations unchanged.
@@ -40,8 +40,9 @@ fn body(groups: impl Iterator<Item = String>) -> String {
 
 fn up(step: &Step) -> String {
     match step.change {
-        Change::Create(definition) if !step.is_of_partitions() && is_sayable(definition) => {
-            format!("{}{}", remove_index(definition, &step.index), add_index(definition, &step.index))
+        Change::Create(definition) if is_sayable(step, definition) => {
+            let (remove, add) = (remove_index(definition, &step.index), add_index(definition, &step.index));
+            format!("{remove}{add}{}", execute(&step.create[1..]))
         }
         _ => execute(&step.up_again()),
     }
@@ -49,9 +50,7 @@ fn up(step: &Step) -> String {
 
 fn down(step: &Step) -> String {
     match step.change {
-        Change::Create(definition) if !step.is_of_partitions() && is_sayable(definition) => {
-            remove_index(definition, &step.index)
-        }
+        Change::Create(definition) if is_sayable(step, definition) => remove_index(definition, &step.index),
         _ => execute(&step.down_again()),
     }
 }
@@ -64,10 +63,11 @@ fn execute(statements: &[String]) -> String {
 
 /// Whether `add_index` and `remove_index` mean the same by these names: they take dots and quotes in the name of a table or
 /// index for syntax, and find the options of a column by its name.
-fn is_sayable(definition: &Definition) -> bool {
+fn is_sayable(step: &Step, definition: &Definition) -> bool {
     let names = [&definition.schema, &definition.table, &definition.name()];
     let columns: BTreeSet<_> = definition.keys.iter().filter_map(Key::column).collect();
-    !names.iter().any(|name| name.contains(['.', '"']))
+    !is_of_partitions(&step.create)
+        && !names.iter().any(|name| name.contains(['.', '"']))
         && (has_expression(definition) || columns.len() == definition.keys.len())
 }
 

@@ -72,8 +72,12 @@ fn drops() -> Vec<DropAdvice> {
         },
         covered_by: None,
         is_partitioned: false,
-        undo_ddl: "CREATE UNIQUE INDEX orders_customer_id_idx ON public.orders USING btree (customer_id)"
-            .into(),
+        undo_ddl: [
+            "CREATE UNIQUE INDEX CONCURRENTLY orders_customer_id_idx ON public.orders USING btree (customer_id) TABLESPACE fast",
+            "COMMENT ON INDEX public.orders_customer_id_idx IS 'since 2019'",
+        ]
+        .map(str::to_owned)
+        .to_vec(),
         upkeep: 0.0,
         size_bytes: 8192,
         reason: "orders_customer_id_ordered_at_idx begins with its column".into(),

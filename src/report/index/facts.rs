@@ -49,11 +49,6 @@ pub(super) fn of_refusal(refusal: &Refusal, advice: &Advice) -> Vec<Fact> {
     ]
 }
 
-/// Returns the statement that builds a dropped index again.
-pub(super) fn undo_ddl(drop: &DropAdvice) -> String {
-    format!("{};", drop.undo_ddl.trim_end().trim_end_matches(';'))
-}
-
 fn saves(saves: f64, price: WritePrice, advice: &Advice) -> String {
     let whole = advice.cost_without(saves);
     let mut text = format!("{} of the workload's cost", share(saves, whole));

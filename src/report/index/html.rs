@@ -46,7 +46,7 @@ fn body(advice: &Advice) -> String {
     sections(&mut text, Some("Verified"), verified);
     let drops = advice.drops.iter().map(|drop| {
         let ddl = sql(&format!("{};", drop.ddl()));
-        let (facts, undo) = (facts_list(&facts::of_drop(drop)), sql(&facts::undo_ddl(drop)));
+        let (facts, undo) = (facts_list(&facts::of_drop(drop)), sql(&drop.undo_script()));
         format!("{ddl}{facts}<details><summary>Undo</summary>\n{undo}</details>\n")
     });
     sections(&mut text, Some("Superfluous"), drops);

@@ -122,7 +122,7 @@ fn drop(drop: &DropAdvice) -> Value {
         "definition": drop.seen.definition,
         "n_scans": drop.seen.n_scans,
         "covered_by": drop.covered_by.as_slice(),
-        "undo_ddl": facts::undo_ddl(drop),
+        "undo_ddl": drop.undo_script(),
         "size_bytes": drop.size_bytes,
         "reason": drop.reason,
     })

@@ -37,7 +37,7 @@ pub(super) fn comment(advice: &Advice) -> String {
         fenced(&mut text, &format!("{};", drop.ddl()));
         list(&mut text, &facts::of_drop(drop));
         text.push_str("\nundo:\n");
-        fenced(&mut text, &facts::undo_ddl(drop));
+        fenced(&mut text, &drop.undo_script());
     }
     if let Some(redesign) = &advice.redesign {
         folded(&mut text, "Index set", &facts::index_set(advice, redesign).to_markdown());

@@ -28,7 +28,9 @@ pub(super) fn script(advice: &Advice) -> String {
         for (label, fact) in facts::of_drop(drop) {
             comment(&mut text, &format!("{label}: {fact}"));
         }
-        comment(&mut text, &format!("undo: {}", facts::undo_ddl(drop)));
+        for sql in &drop.undo_ddl {
+            comment(&mut text, &format!("undo: {sql};"));
+        }
         let _ = writeln!(text, "{};", drop.ddl());
     }
     text

@@ -120,7 +120,10 @@ fn full() -> Advice {
             },
             covered_by: Some(Seen::to_be(&by_both)),
             is_partitioned: false,
-            undo_ddl: "CREATE INDEX orders_customer_id_idx ON public.orders USING btree (customer_id)".into(),
+            undo_ddl: vec![
+                "CREATE INDEX CONCURRENTLY orders_customer_id_idx ON public.orders USING btree (customer_id)"
+                    .into(),
+            ],
             upkeep: 0.0,
             size_bytes: 9_000_000,
             reason: "a suggested index begins with its column".into(),
@@ -204,7 +207,7 @@ fn hostile() -> Advice {
         suggestion.alternatives.iter_mut().for_each(|alternative| alternative.reason = bad.into());
     }
     advice.drops[0].reason = bad.into();
-    advice.drops[0].undo_ddl = bad.into();
+    advice.drops[0].undo_ddl = vec![bad.into()];
     advice.refusals[0].reason = bad.into();
     advice.statements[0].name = bad.into();
     advice.statements[0].sql = bad.into();

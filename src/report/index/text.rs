@@ -38,7 +38,7 @@ pub(super) fn blocks<'a>(document: Document<'a>, advice: &Advice, style: &Style)
     if !advice.drops.is_empty() {
         let lines = advice.drops.iter().flat_map(|drop| {
             let ddl = format!("{};", drop.ddl());
-            let undo = labelled("undo", vec![facts::undo_ddl(drop)], style);
+            let undo = labelled("undo", drop.undo_script().lines().map(str::to_owned).collect(), style);
             [ddl_lines(&ddl, style), fact_lines(&facts::of_drop(drop), style), undo].concat()
         });
         document = document.heading("Superfluous").text(lines.collect::<Vec<_>>().join("\n"));

@@ -9,6 +9,8 @@ use crate::catalog::{Attached, Index, Table, TableKind};
 use crate::index::audit;
 use crate::index::change::Seen;
 use crate::index::change::plan::creation;
+use crate::index::change::record::Storage;
+use crate::index::change::script::restoration;
 use crate::index::change::state::State;
 use crate::index::{
     self, Advice, Alternative, DropAdvice, Help, IndexSet, KeptIndex, Outcome, Redesign, Refusal, SelfCheck,
@@ -26,6 +28,7 @@ pub(super) struct Findings<'f> {
     /// What a redesign was to decide on, if it was one.
     pub(super) redesigned: Option<&'f Touched<'f>>,
     pub(super) outcome: &'f Outcome,
+    pub(super) storage: &'f Storage,
     pub(super) designed: &'f Designed<'f>,
     pub(super) planned: &'f [Planned],
     pub(super) cases: &'f [Case<'f>],
@@ -170,7 +173,6 @@ impl Findings<'_> {
             Some(cover) => format!("{} does all that it can", cover.index.name),
             None => "the workload is no dearer without it".to_owned(),
         };
-        let is_partitioned = table.kind == TableKind::Partitioned;
         // Scans of what the workload asks for are no news.
         let is_asked =
             covered_by.is_some() || self.redesigned.is_none_or(|touched| touched.asks_for(table, index));
@@ -178,13 +180,8 @@ impl Findings<'_> {
         DropAdvice {
             seen: Seen { n_scans, ..Seen::of(table, index) },
             covered_by,
-            is_partitioned,
-            undo_ddl: if is_partitioned {
-                // With those of the partitions, which the server does only in one go.
-                index.definition.replacen(" ON ONLY ", " ON ", 1)
-            } else {
-                index::build_concurrently(&index.definition)
-            },
+            is_partitioned: table.kind == TableKind::Partitioned,
+            undo_ddl: restoration(table, index, self.storage, &self.pricing.catalog.partitions()),
             size_bytes: index.tree_bytes(attached),
             upkeep: self.pricing.upkeep(table, index),
             reason,

@@ -78,14 +78,18 @@ pub(crate) struct DesignArgs {
     /// Design the whole index set anew: also drop what the workload has no use for
     ///
     /// The workload must be all that the tables are used for. Indexes stay that keep constraints, that were scanned for
-    /// something it does not ask for, and on tables that it does not name. Limits are for the suggested indexes and those that
-    /// the workload decides about; what a statement needs of what is there stays all the same.
+    /// something it does not ask for, and on tables that it does not name.
     #[arg(long)]
     pub(crate) redesign: bool,
     /// Suggest indexes of this size at the most, all together
+    ///
+    /// Indexes that are there do not count, nor does what is dropped make room. With `--redesign` those count that the workload
+    /// decides about, and those that stay whatever it says do not; what a statement needs of what is there stays all the same.
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     pub(crate) storage_budget: Option<u64>,
     /// Suggest this many indexes at the most
+    ///
+    /// What counts is what counts for `--storage-budget`.
     #[arg(long, value_name = "N")]
     pub(crate) max_indexes: Option<usize>,
     /// Suggest indexes with this many key columns at the most
@@ -318,6 +322,7 @@ async fn design(
         pricing: &pricing,
         redesigned,
         outcome: &outcome,
+        storage: &surroundings.storage,
         designed: &designed,
         planned: &planned,
         cases: &cases,
