@@ -232,7 +232,7 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_s
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from audit" -l min-stats-age -d 'Call no index unused before the counters have counted this long [default: 7days]' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from audit" -l replica -d 'Count the index scans of this standby as well (URL or keyword/value string; can be repeated)' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from audit" -l baseline -d 'Report nothing that this file accepts' -r -F
-complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from audit" -l write-baseline -d 'Accept all findings of this run in this file, for `--baseline`' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from audit" -l write-baseline -d 'Accept all findings of this run in this file, for `--baseline`, besides what it accepts and this run cannot judge' -r -F
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from audit" -l from-snapshot -d 'Work from a file of `perfkit index suggest --snapshot`, without a database' -r -F
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from audit" -s d -l database-url -d 'Connect to this database (URL or keyword/value string)' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from audit" -l statement-timeout -d 'Cancel a statement after this time [default: 30s]' -r

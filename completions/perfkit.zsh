@@ -381,7 +381,7 @@ _arguments "${_arguments_options[@]}" : \
 '--min-stats-age=[Call no index unused before the counters have counted this long \[default\: 7days\]]:DURATION:_default' \
 '*--replica=[Count the index scans of this standby as well (URL or keyword/value string; can be repeated)]:URL:_default' \
 '--baseline=[Report nothing that this file accepts]:FILE:_files' \
-'--write-baseline=[Accept all findings of this run in this file, for \`--baseline\`]:FILE:_files' \
+'--write-baseline=[Accept all findings of this run in this file, for \`--baseline\`, besides what it accepts and this run cannot judge]:FILE:_files' \
 '(-d --database-url --replica --exact-bloat)--from-snapshot=[Work from a file of \`perfkit index suggest --snapshot\`, without a database]:FILE:_files' \
 '-d+[Connect to this database (URL or keyword/value string)]:URL:_default' \
 '--database-url=[Connect to this database (URL or keyword/value string)]:URL:_default' \

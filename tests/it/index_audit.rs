@@ -375,6 +375,12 @@ fn accepted_findings_stay_accepted() {
     let written = std::fs::read_to_string(&file).unwrap();
     assert!(written.contains("reason: \"soon\"") && !written.contains("keyless_a"), "{written}");
     run(&["--baseline", "accepted.yaml"], 1);
+
+    // What a run does not look for stays accepted.
+    let args = ["index", "audit", "--only", "redundant-index", "--write-baseline", "accepted.yaml"];
+    perfkit(&args).within(folder.path()).on(&database).exits(0);
+    let rewritten = std::fs::read_to_string(&file).unwrap();
+    assert!(rewritten.contains("reason: \"soon\""), "{rewritten}");
 }
 
 #[test]

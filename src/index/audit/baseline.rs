@@ -38,6 +38,8 @@ pub(crate) struct Held {
     pub(crate) expired: Vec<Accepted>,
     /// Entries that accept nothing: what they name was put right, or is written otherwise.
     pub(crate) stale: Vec<Accepted>,
+    /// Entries that accept nothing, of findings that this run could not look for.
+    pub(crate) unseen: Vec<Accepted>,
 }
 
 impl Accepted {
@@ -98,15 +100,17 @@ impl Baseline {
             let (rule, place) = entry.finding.split_once(' ').unwrap_or((&entry.finding, ""));
             is_audited(rule, &schema_of(place))
         };
-        held.stale = unused.map(|(entry, _)| entry).filter(|entry| was_looked_for(entry)).cloned().collect();
+        (held.stale, held.unseen) =
+            unused.map(|(entry, _)| entry.clone()).partition(|entry| was_looked_for(entry));
         held
     }
 
-    /// Returns the baseline that accepts all these findings, with the reasons and days of this one.
+    /// Returns the baseline that accepts all that was found, with the reasons and days of this one, and what this one accepts
+    /// and the run could not look for.
     #[must_use]
-    pub(crate) fn accepting<'f>(&self, findings: impl IntoIterator<Item = &'f Finding>) -> Self {
-        let mut accepted: Vec<Accepted> = Vec::new();
-        for finding in findings {
+    pub(crate) fn accepting(&self, held: &Held) -> Self {
+        let mut accepted = held.unseen.clone();
+        for finding in held.accepted.iter().chain(&held.findings) {
             let id = finding.id();
             if accepted.iter().all(|entry| entry.finding != id) {
                 let known = self.accepted.iter().find(|entry| entry.finding == id).cloned();
@@ -223,6 +227,11 @@ mod tests {
         assert_eq!(names(&held.accepted), ["kept", "today"]);
         assert_eq!(held.expired, [accepted("unused-index public.t.late", Some("2026-01-31"))]);
         assert_eq!(held.stale, [accepted("unused-index public.t.gone", None)]);
+        // Written again, it keeps what was not looked for and loses what was put right.
+        let again: Vec<String> =
+            baseline.accepting(&held).accepted.into_iter().map(|it| it.finding).collect();
+        let expected = ["other.t.unseen", "public.t.kept", "public.t.late", "public.t.new", "public.t.today"];
+        assert_eq!(again, expected.map(|place| format!("unused-index {place}")));
     }
 
     #[test]
@@ -236,14 +245,15 @@ mod tests {
         #[test]
         fn what_is_written_accepts_all(schemas in proptest::collection::vec("\\PC{1,8}", 0..5), reason in "\\PC*") {
             let findings: Vec<Finding> = schemas.iter().map(|schema| finding("r", schema, None)).collect();
-            let mut baseline = Baseline::default().accepting(&findings);
+            let found = Held { findings: findings.clone(), ..Held::default() };
+            let mut baseline = Baseline::default().accepting(&found);
             for entry in &mut baseline.accepted {
                 entry.reason = Some(reason.clone());
             }
             let read: Baseline =
                 crate::yaml::parse(std::path::Path::new("baseline.yaml"), &baseline.to_yaml()).unwrap();
             prop_assert_eq!(&read, &baseline);
-            prop_assert_eq!(&read.accepting(&findings), &baseline);
+            prop_assert_eq!(&read.accepting(&found), &baseline);
             let held = read.hold(findings, day("2026-02-01"), |_, _| true);
             prop_assert!(held.findings.is_empty() && held.stale.is_empty());
         }

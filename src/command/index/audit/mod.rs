@@ -54,7 +54,7 @@ pub(crate) struct AuditArgs {
     /// Report nothing that this file accepts
     #[arg(long, value_name = "FILE")]
     baseline: Option<PathBuf>,
-    /// Accept all findings of this run in this file, for `--baseline`
+    /// Accept all findings of this run in this file, for `--baseline`, besides what it accepts and this run cannot judge
     #[arg(long, value_name = "FILE")]
     write_baseline: Option<PathBuf>,
     /// Work from a file of `perfkit index suggest --snapshot`, without a database
@@ -67,7 +67,9 @@ pub(crate) struct AuditArgs {
 }
 
 pub(crate) async fn run(context: &Context, args: &AuditArgs) -> Result<ExitStatus> {
-    let baseline = accepted::read(args.baseline.as_deref())?;
+    // Reasons and days of a file that is written again stay, and what this run cannot judge.
+    let rewritten = args.write_baseline.as_deref().filter(|path| path.exists());
+    let baseline = accepted::read(args.baseline.as_deref().or(rewritten))?;
     let mut inputs = inputs::read(context, args).await?;
     let options = options(args, schemas(&args.schemas, &inputs.catalog)?);
     let findings = findings(context, args, &mut inputs, &options).await?;
@@ -84,8 +86,7 @@ pub(crate) async fn run(context: &Context, args: &AuditArgs) -> Result<ExitStatu
     accepted::report(context, &held);
     context.ui.publish(&report::audit::document(&audit, context.ui.style()))?;
     if let Some(path) = &args.write_baseline {
-        let accepting = baseline.accepting(held.accepted.iter().chain(&held.findings));
-        accepted::write(context, path, &accepting)?;
+        accepted::write(context, path, &baseline.accepting(&held))?;
         return Ok(ExitStatus::Success);
     }
     Ok(if held.findings.is_empty() { ExitStatus::Success } else { ExitStatus::Findings })
