@@ -86,7 +86,13 @@ impl Journal {
 
     /// Writes a step in its present state: before it acts, and after.
     pub(crate) async fn write(&mut self, run: &RunId, step: &Step) -> Result<()> {
-        self.append(&[Entry::Step { run: run.clone(), step: Box::new(step.clone()) }]).await
+        self.write_all(run, std::slice::from_ref(step)).await
+    }
+
+    /// Adds what has become of several steps, all of it or nothing.
+    pub(crate) async fn write_all(&mut self, run: &RunId, steps: &[Step]) -> Result<()> {
+        let entry = |step: &Step| Entry::Step { run: run.clone(), step: Box::new(step.clone()) };
+        self.append(&steps.iter().map(entry).collect::<Vec<_>>()).await
     }
 
     async fn append(&mut self, entries: &[Entry]) -> Result<()> {

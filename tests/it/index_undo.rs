@@ -300,6 +300,40 @@ fn an_undo_that_was_killed_goes_on() {
     assert_eq!(catalog(&database), before);
 }
 
+/// As `apply --auto-undo` leaves the journal when it is killed: it was to take back one change and no other.
+#[test]
+fn an_undo_of_a_part_that_was_killed_takes_back_that_part() {
+    let database = events();
+    let before = catalog(&database);
+    let applied = apply(SCRIPT, &["--journal", "journal.jsonl"]);
+    let folder = tempfile::tempdir().unwrap();
+    applied.within(folder.path()).on(&database).succeeds();
+    let after = catalog(&database);
+    let path = folder.path().join("journal.jsonl");
+    let mut journal = std::fs::read_to_string(&path).unwrap();
+    let line = journal.lines().rfind(|line| line.contains("\"name\":\"events_at\"")).unwrap();
+    let mut entry: serde_json::Value = serde_json::from_str(line).unwrap();
+    assert_eq!(entry["step"]["state"], "done");
+    entry["step"]["state"] = "undoing".into();
+    journal = format!("{journal}{entry}\n");
+    std::fs::write(&path, journal).unwrap();
+
+    let undo = || undo(&["--yes", "--journal", "journal.jsonl"]).within(folder.path()).on(&database);
+    let run = undo().succeeds();
+    for said in ["was cut short; this finishes it", "other steps of the run stay"] {
+        assert!(run.stderr.contains(said), "{}", run.stderr);
+    }
+    let index = before.iter().find(|index| index.contains("INDEX events_at ")).unwrap();
+    let mut expected = after.clone();
+    expected.push(index.clone());
+    expected.sort();
+    let mut found = catalog(&database);
+    found.sort();
+    assert_eq!(found, expected);
+    undo().succeeds();
+    assert_eq!(catalog(&database), before);
+}
+
 #[test]
 fn what_the_server_goes_on_with_is_waited_for() {
     let database = events();

@@ -27,7 +27,8 @@ use crate::unit;
 /// Take back what `perfkit index apply` has changed
 ///
 /// Drops what the run has created, if it is still that, and brings back what it has dropped: the definition, tablespace,
-/// comments, statistics targets, constraint, CLUSTER and replica identity marks. Prints the plan and asks.
+/// comments, statistics targets, constraint, CLUSTER and replica identity marks. Prints the plan and asks. Where an undo of
+/// the run was cut short, be it one of `apply --auto-undo` for a part of it, it finishes that one and no more.
 #[derive(Args, Debug)]
 pub(crate) struct UndoArgs {
     /// Undo this run instead of the newest that is not undone (the beginning of its id is enough)
@@ -69,11 +70,18 @@ pub(crate) async fn run(context: &Context, args: &UndoArgs) -> Result<ExitStatus
     }
     reader.require_primary()?;
     let chosen = choose(&histories, args.run.as_deref())?.filter(|history| history.can_be_undone());
-    let Some(history) = chosen.map(|chosen| undo::with_earlier_records(chosen, &histories)) else {
+    let Some(whole) = chosen.map(|chosen| undo::with_earlier_records(chosen, &histories)) else {
         context.ui.publish(&report::index::undone(None, args.dry_run, &[]))?;
         context.ui.status("there is nothing to undo");
         return Ok(ExitStatus::Success);
     };
+    // It may have been one of a few indexes, of a run that was to stay.
+    let cut_short = undo::cut_short(&whole);
+    let is_rest = cut_short.is_some();
+    let history = cut_short.unwrap_or_else(|| whole.clone());
+    if is_rest {
+        context.ui.status(format_args!("an undo of run {} was cut short; this finishes it", whole.run.id));
+    }
     if !args.dry_run {
         await_orphans(context, &reader, &histories).await?;
     }
@@ -88,7 +96,8 @@ pub(crate) async fn run(context: &Context, args: &UndoArgs) -> Result<ExitStatus
     if ddl::may_miss_rows(reader.version) && plan.iter().any(builds_concurrently) {
         context.ui.warn("servers older than 14.4 may leave rows out of the indexes that come back: update, then rebuild them");
     }
-    let question = format!("Undo run {} on {}?", history.run.id, target.label());
+    let what = if is_rest { "Finish the undo of run" } else { "Undo run" };
+    let question = format!("{what} {} on {}?", history.run.id, target.label());
     if !context.confirm(&question, args.yes).await? {
         context.ui.status("nothing was changed");
         return Ok(ExitStatus::Success);
@@ -105,6 +114,15 @@ pub(crate) async fn run(context: &Context, args: &UndoArgs) -> Result<ExitStatus
     ddl::unlock(&control).await?;
 
     context.ui.publish(&report::index::undone(Some(&history.run), false, &steps))?;
+    let stays = |step: &&Step| {
+        step.state.may_have_acted() && history.steps.iter().all(|done| done.ordinal != step.ordinal)
+    };
+    let n_stay = whole.steps.iter().filter(stays).count();
+    if n_stay > 0 {
+        context.ui.status(format_args!(
+            "{n_stay} other steps of the run stay; run the command again to take them back as well"
+        ));
+    }
     Ok(status(&steps))
 }
 
@@ -251,11 +269,12 @@ impl<'a> Undoer<'a> {
     async fn undo(&mut self, plan: Vec<Undoing>) -> Result<Vec<UndoneStep>> {
         let session = journal::own_session(&self.worker.connection).await?;
         let mut steps: Vec<UndoneStep> = Vec::new();
+        let by_ordinal = |ordinal: u32| self.history.steps.iter().find(|step| step.ordinal == ordinal);
+        let begun = undo::begun(self.history, &plan, &session);
+        self.journal.write_all(&self.history.run.id, &begun).await?;
         for undoing in plan {
             let mut done = planned(undoing);
-            let Some(step) = self.history.steps.iter().find(|step| step.ordinal == done.ordinal) else {
-                continue;
-            };
+            let Some(step) = by_ordinal(done.ordinal) else { continue };
             let mut step = step.clone();
             step.session = Some(session.clone());
             if step.action == Action::Create
@@ -265,9 +284,7 @@ impl<'a> Undoer<'a> {
                 let reason = format!("it stays because index \"{missing}\" of its table did not come back");
                 done.outcome = UndoOutcome::Failed(reason);
             } else if matches!(done.outcome, UndoOutcome::Planned) {
-                step.state = StepState::Undoing;
                 step.error = None;
-                self.journal.write(&self.history.run.id, &step).await?;
                 let start = Instant::now();
                 done.outcome = match self.execute(&step, &done.statements).await? {
                     None => UndoOutcome::Undone { elapsed_ms: unit::as_ms(start.elapsed()) },
@@ -277,6 +294,10 @@ impl<'a> Undoer<'a> {
             match &done.outcome {
                 UndoOutcome::Impossible(reason) | UndoOutcome::Failed(reason) => {
                     step.error = Some(reason.clone());
+                    // This undo has come to its end here; another one decides anew.
+                    if step.state == StepState::Undoing {
+                        step.state = StepState::Done;
+                    }
                 }
                 _ => step.state = StepState::Undone,
             }

@@ -92,7 +92,7 @@ pub(crate) enum StepState {
     /// There was nothing to do, another step has taken its place, or an earlier failure kept it from being tried.
     Skipped,
     Failed,
-    /// Written before the first statement of its undo.
+    /// Written of all steps that an undo is to take back, before its first statement.
     Undoing,
     Undone,
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::IndexName;
-use super::journal::{Action, History, Step, StepState};
+use super::journal::{Action, History, SessionName, Step, StepState};
 use super::lock::Lock;
 use super::plan::{is_base, reindexed};
 use super::record::Record;
@@ -73,6 +73,28 @@ pub(crate) fn only(history: &History, indexes: &[IndexName]) -> History {
     let steps =
         history.steps.iter().filter(|step| indexes.iter().any(|index| key(index) == key(&step.index)));
     History { run: history.run.clone(), steps: steps.cloned().collect() }
+}
+
+/// Returns the run as an undo of it that was cut short has to finish it: with the steps alone that this undo was to take back.
+/// `None` where all that was begun has come to its end.
+pub(crate) fn cut_short(history: &History) -> Option<History> {
+    let begun: Vec<Step> =
+        history.steps.iter().filter(|step| step.state == StepState::Undoing).cloned().collect();
+    (!begun.is_empty()).then(|| History { run: history.run.clone(), steps: begun })
+}
+
+/// Returns the steps that a plan is about to take back, as they are to be written down before its first statement: whoever
+/// finishes the undo, should it be cut short, learns from there what it was to take back and what not.
+pub(crate) fn begun(history: &History, plan: &[Undoing], session: &SessionName) -> Vec<Step> {
+    let is_meant = |step: &&Step| {
+        let mut possible = plan.iter().filter(|it| !matches!(it.remedy, Remedy::Impossible(_)));
+        possible.any(|undoing| undoing.ordinal == step.ordinal)
+    };
+    let begin = |step: &Step| {
+        let session = Some(session.clone());
+        Step { state: StepState::Undoing, error: None, session, ..step.clone() }
+    };
+    history.steps.iter().filter(is_meant).map(begin).collect()
 }
 
 /// Returns how each step that may have acted is undone, in the order in which that is to be done.

@@ -121,6 +121,23 @@ fn some_indexes_of_a_run_are_undone_alone() {
     assert_eq!(found(&[new, old]), [(2, "old".to_owned()), (0, "new".to_owned())]);
 }
 
+/// As an undo after a proof leaves it that was killed: the rest of the run was to stay.
+#[test]
+fn an_undo_that_was_cut_short_takes_back_no_more_than_it_was_to() {
+    use StepState::{Done, Undoing, Undone};
+    let (a, b, c) = (name("t", "a"), name("t", "b"), name("t", "c"));
+    let numbered = |ordinal, state, index| Step { ordinal, state, ..created(index) };
+    let of = |states: [StepState; 3]| {
+        let steps = states.into_iter().zip([&a, &b, &c]).zip(0..);
+        history(steps.map(|((state, index), ordinal)| numbered(ordinal, state, index)).collect())
+    };
+    let left = |states| cut_short(&of(states)).map(|left| left.steps.iter().map(|it| it.ordinal).collect());
+    assert_eq!(left([Done, Undoing, Undone]), Some(vec![1]));
+    assert_eq!(left([Undoing, Undoing, Undoing]), Some(vec![0, 1, 2]));
+    assert_eq!(left([Done, Undone, Undone]), None);
+    assert_eq!(left([Done, Done, Done]), None);
+}
+
 #[test]
 fn steps_that_did_nothing_are_left_out() {
     let new = name("t", "new");

@@ -175,7 +175,10 @@ pub(super) async fn rebuild(place: Place<'_>, run: &RunId, n_sessions: usize) ->
     let plan = undo::undo(&history, &state);
     let n = plan.iter().filter(|undoing| matches!(undoing.remedy, Remedy::Statements(_))).count();
     (place.on)(Event::Phase(Phase::Indexes { n }));
-    let journal = Mutex::new(Journal::open(place.target, None, place.interrupt).await?);
+    let mut journal = Journal::open(place.target, None, place.interrupt).await?;
+    let begun = undo::begun(&history, &plan, &journal::own_session(&first.connection).await?);
+    journal.write_all(run, &begun).await?;
+    let journal = Mutex::new(journal);
     let left = StdMutex::new(plan.into_iter());
     let next = || left.lock().unwrap_or_else(PoisonError::into_inner).next();
     let session = async |worker: &Worker| -> Result<()> {
