@@ -16,7 +16,8 @@ WITH RECURSIVE base AS (
       AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
     UNION
     SELECT d.refobjid, ad.adrelid, ad.adnum
-    FROM pg_catalog.pg_depend AS d
+    FROM pg_catalog.pg_sequence AS s
+    JOIN pg_catalog.pg_depend AS d ON d.refobjid = s.seqrelid
     JOIN pg_catalog.pg_attrdef AS ad ON ad.oid = d.objid
     WHERE d.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass
       AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass

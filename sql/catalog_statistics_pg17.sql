@@ -16,8 +16,12 @@ SELECT s.schemaname AS schema,
        s.range_length_histogram::pg_catalog.text,
        s.range_empty_frac,
        s.range_bounds_histogram::pg_catalog.text
-FROM pg_catalog.pg_stats AS s
-JOIN ROWS FROM (
+FROM ROWS FROM (
     pg_catalog.unnest($1::pg_catalog.text[]), pg_catalog.unnest($2::pg_catalog.text[])
-) AS wanted (schema, name) ON wanted.schema = s.schemaname AND wanted.name = s.tablename
+) AS wanted (schema, name)
+-- OFFSET 0: looked up table by table, since a join would read the statistics of all
+CROSS JOIN LATERAL (
+    SELECT * FROM pg_catalog.pg_stats AS s
+    WHERE s.schemaname = wanted.schema AND s.tablename = wanted.name OFFSET 0
+) AS s
 ORDER BY s.schemaname, s.tablename, s.attname, s.inherited

@@ -227,9 +227,10 @@ fn set_keys(
 
 /// Returns what `pg_get_indexdef` writes for a btree whose keys are names and order alone; `None` where more must be said, or
 /// where a name may need quotes.
+///
+/// It writes the predicate as `pg_get_expr` does.
 fn plain_definition(table: &Table, index: &Index) -> Option<String> {
     let is_plain = index.method == "btree"
-        && index.predicate.is_none()
         && index.options.is_empty()
         && !index.nulls_not_distinct
         && table.partition_key.is_none();
@@ -253,6 +254,9 @@ fn plain_definition(table: &Table, index: &Index) -> Option<String> {
     if !index.include.is_empty() {
         let include: Option<Vec<&str>> = index.include.iter().map(|name| unquoted(name)).collect();
         let _ = write!(text, " INCLUDE ({})", include?.join(", "));
+    }
+    if let Some(predicate) = &index.predicate {
+        let _ = write!(text, " WHERE {predicate}");
     }
     Some(text)
 }

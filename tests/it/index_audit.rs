@@ -647,6 +647,7 @@ const INDEX_KINDS: &str = "
     CREATE INDEX ON t USING brin (q) WITH (pages_per_range = 4); CREATE INDEX ON t USING brin (a int4_minmax_multi_ops);
     CREATE INDEX ON t USING spgist (b); ALTER TABLE t CLUSTER ON t_c_idx; ALTER TABLE t REPLICA IDENTITY FULL;
     CREATE INDEX ON t ((CASE WHEN a > 1 THEN b END)) WHERE (CASE WHEN a > 1 THEN b END) = 'x';
+    CREATE INDEX ON t (a DESC) INCLUDE (b) WHERE CASE WHEN a > 1 THEN b IN ('x', 'y') ELSE NOT b ~~ 'y%' END;
     CREATE TABLE parted (a int, b int) PARTITION BY RANGE (a); CREATE TABLE part PARTITION OF parted DEFAULT;
     CREATE INDEX ON parted (b, a); CREATE INDEX ON ONLY parted (a); CREATE MATERIALIZED VIEW seen AS SELECT * FROM t;
     CREATE INDEX ON seen (a)";
