@@ -305,20 +305,20 @@ fn an_undo_that_was_killed_goes_on() {
 fn an_undo_of_a_part_that_was_killed_takes_back_that_part() {
     let database = events();
     let before = catalog(&database);
-    let applied = apply(SCRIPT, &["--journal", "journal.jsonl"]);
     let folder = tempfile::tempdir().unwrap();
-    applied.within(folder.path()).on(&database).succeeds();
-    let after = catalog(&database);
     let path = folder.path().join("journal.jsonl");
-    let mut journal = std::fs::read_to_string(&path).unwrap();
-    let line = journal.lines().rfind(|line| line.contains("\"name\":\"events_at\"")).unwrap();
+    let journal = ["--journal", path.to_str().unwrap()];
+    apply(SCRIPT, &journal).on(&database).succeeds();
+    let after = catalog(&database);
+    let mut text = std::fs::read_to_string(&path).unwrap();
+    let line = text.lines().rfind(|line| line.contains("\"name\":\"events_at\"")).unwrap();
     let mut entry: serde_json::Value = serde_json::from_str(line).unwrap();
     assert_eq!(entry["step"]["state"], "done");
     entry["step"]["state"] = "undoing".into();
-    journal = format!("{journal}{entry}\n");
-    std::fs::write(&path, journal).unwrap();
+    text = format!("{text}{entry}\n");
+    std::fs::write(&path, text).unwrap();
 
-    let undo = || undo(&["--yes", "--journal", "journal.jsonl"]).within(folder.path()).on(&database);
+    let undo = || undo(&[&["--yes"], &journal[..]].concat()).on(&database);
     let run = undo().succeeds();
     for said in ["was cut short; this finishes it", "other steps of the run stay"] {
         assert!(run.stderr.contains(said), "{}", run.stderr);
