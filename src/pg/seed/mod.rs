@@ -13,6 +13,7 @@ pub(crate) mod judge;
 pub(crate) mod load;
 pub(crate) mod manifest;
 mod queue;
+mod refused;
 pub(crate) mod rehearse;
 mod sequences;
 mod stage;

@@ -282,7 +282,7 @@ impl Rehearsal<'_> {
             message: db.message().to_owned(),
             constraint: db.constraint().map(str::to_owned),
             column: db.column().map(str::to_owned),
-            line: super::stream::line(&error),
+            line: super::refused::line(&error),
             feeder: self.feeders.get(&table).copied(),
             source: String::new(),
         })

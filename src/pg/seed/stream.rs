@@ -17,6 +17,7 @@ use super::coordinator::Coordinator;
 use super::feed::{Feed, Piece, To};
 use super::manifest::signed;
 use super::queue::Queue;
+use super::refused::{is_refusal, line};
 use super::stage;
 use crate::index::change::failure::{self, Failure};
 use crate::pg::connect::{Access, Connection, Target};
@@ -26,7 +27,6 @@ use crate::pg::interrupt::Interrupt;
 use crate::pg::sql;
 use crate::run_id::RunId;
 use crate::seed::chunk::Chunk;
-use crate::seed::manifest::{MAX_REFUSED_PER_CHUNK, Refused};
 use crate::seed::plan::Plan;
 use crate::seed::schema::TableId;
 use crate::sources::now_us;
@@ -39,8 +39,6 @@ const MAX_BUSY: u32 = 5;
 const MAX_LAG: Duration = Duration::from_secs(5);
 /// How often replicas are looked at that are behind.
 const LAG_POLL: Duration = Duration::from_secs(1);
-/// How often rows are looked for that the server has refused, and then takes after all.
-const MAX_IN_VAIN: u32 = 3;
 
 /// What the streams of a run share.
 pub(super) struct Shared<'a> {
@@ -56,9 +54,9 @@ pub(super) struct Shared<'a> {
 
 /// Loads chunks until none is left.
 pub(super) struct Stream<'a> {
-    shared: &'a Shared<'a>,
-    session: Option<Session>,
-    feed: Feed,
+    pub(super) shared: &'a Shared<'a>,
+    pub(super) session: Option<Session>,
+    pub(super) feed: Feed,
     /// A chunk that is claimed and waits for the present one.
     next: Option<Chunk>,
     /// Whether its rows are asked for.
@@ -66,7 +64,7 @@ pub(super) struct Stream<'a> {
 }
 
 /// A session with what it has prepared.
-struct Session {
+pub(super) struct Session {
     connection: Connection,
     insert_chunk: Statement,
     /// By table and partition.
@@ -75,14 +73,14 @@ struct Session {
 }
 
 /// A chunk that was not committed.
-struct Failed {
-    error: Error,
-    at: At,
+pub(super) struct Failed {
+    pub(super) error: Error,
+    pub(super) at: At,
 }
 
 /// Where a transaction failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum At {
+pub(super) enum At {
     Manifest,
     /// At this row, where the server says so.
     Rows(Option<u64>),
@@ -91,10 +89,10 @@ enum At {
 
 /// What a chunk has cost so far.
 #[derive(Default)]
-struct Tries {
+pub(super) struct Tries {
     n_busy: u32,
     n_lost: u32,
-    n_in_vain: u32,
+    pub(super) n_in_vain: u32,
     lost_since: Option<Instant>,
 }
 
@@ -194,13 +192,13 @@ impl<'a> Stream<'a> {
     }
 
     /// Forgets all rows that are asked for.
-    async fn forget(&mut self) {
+    pub(super) async fn forget(&mut self) {
         self.feed.abandon().await;
         self.is_asked = false;
     }
 
     /// Connects, unless there is a session.
-    async fn connect(&mut self) -> Result<()> {
+    pub(super) async fn connect(&mut self) -> Result<()> {
         if self.session.as_ref().is_some_and(|session| !session.connection.is_closed()) {
             return Ok(());
         }
@@ -255,93 +253,12 @@ impl<'a> Stream<'a> {
     }
 
     /// Ends a transaction that failed; a session that cannot even do that is given up.
-    async fn roll_back(&mut self) {
+    pub(super) async fn roll_back(&mut self) {
         if let Some(session) = &self.session
             && session.connection.batch_execute("ROLLBACK").await.is_err()
         {
             self.session = None;
         }
-    }
-
-    /// Lets other rows take the place of those that the server refuses.
-    async fn patch(&mut self, chunk: &Chunk, error: Error, tries: &mut Tries) -> Result<()> {
-        self.roll_back().await;
-        let [(table, rows)] = &chunk.parts[..] else {
-            // Rows of a wave need each other, so that it cannot be divided.
-            return Err(error);
-        };
-        let found = self.refused(*table, rows.clone()).await;
-        self.roll_back().await;
-        self.forget().await;
-        let refused = match found {
-            Ok(refused) if refused.is_empty() && tries.n_in_vain < MAX_IN_VAIN => {
-                tries.n_in_vain += 1;
-                return Ok(());
-            }
-            Ok(refused) if refused.is_empty() => return Err(error),
-            Ok(refused) => refused,
-            // What it is decides the next try.
-            Err(failed) if failed.error.failure() == Failure::SessionLost => {
-                self.session = None;
-                return Ok(());
-            }
-            Err(failed) => return Err(failed.error),
-        };
-        let patches = self.shared.queue.patches_for(&refused).map_err(|given_up| Error::Refused {
-            table: self.shared.plan.tables[usize::from(*table)].name.clone(),
-            reason: given_up.to_string(),
-        })?;
-        self.shared.coordinator.patch(self.shared.run, &patches).await?;
-        self.shared.queue.patched(&patches);
-        for patch in &patches {
-            (self.shared.on)(Event::Patched(patch));
-        }
-        Ok(())
-    }
-
-    /// Returns the rows that the server refuses, by trying ever smaller ranges in a transaction that is rolled back.
-    async fn refused(&mut self, table: TableId, rows: Range<u64>) -> Result<Vec<Refused>, Failed> {
-        let manifest = |error| Failed { error, at: At::Manifest };
-        // The session may have gone with the transaction that failed.
-        self.connect().await.map_err(manifest)?;
-        self.prepare_stages(&[(table, rows.clone())]).await.map_err(manifest)?;
-        self.execute("BEGIN; SET CONSTRAINTS ALL IMMEDIATE").await.map_err(manifest)?;
-        let mut open = vec![rows];
-        let mut refused: Vec<Refused> = Vec::new();
-        while let Some(rows) = open.pop() {
-            if refused.len() > MAX_REFUSED_PER_CHUNK {
-                break;
-            }
-            self.execute("SAVEPOINT perfkit").await.map_err(manifest)?;
-            // Into the table, whose lines are the rows in their order.
-            self.feed.ask(table, rows.clone(), self.shared.queue.patches(), To::Table);
-            let parts = [(table, rows.clone())];
-            let Err(failed) = self.put(&parts, false).await else {
-                self.execute("RELEASE SAVEPOINT perfkit").await.map_err(manifest)?;
-                continue;
-            };
-            self.forget().await;
-            if !is_refusal(&failed.error) || self.shared.interrupt.is_raised() {
-                return Err(failed);
-            }
-            self.execute("ROLLBACK TO SAVEPOINT perfkit; RELEASE SAVEPOINT perfkit")
-                .await
-                .map_err(manifest)?;
-            let named = match failed.at {
-                At::Rows(Some(row)) if rows.contains(&row) => Some(row),
-                _ if rows.end - rows.start == 1 => Some(rows.start),
-                _ => None,
-            };
-            let pieces = if let Some(row) = named {
-                refused.push(Refused { table, row, reason: reason(&failed.error) });
-                [row + 1..rows.end, rows.start..row]
-            } else {
-                let middle = rows.start + (rows.end - rows.start) / 2;
-                [middle..rows.end, rows.start..middle]
-            };
-            open.extend(pieces.into_iter().filter(|rows| !rows.is_empty()));
-        }
-        Ok(refused)
     }
 
     /// Tries once to load a chunk.
@@ -382,11 +299,11 @@ impl<'a> Stream<'a> {
         self.session.as_ref().expect("it was connected before")
     }
 
-    async fn execute(&self, sql: &str) -> Result<()> {
+    pub(super) async fn execute(&self, sql: &str) -> Result<()> {
         self.session().connection.batch_execute(sql).await.map_err(Error::query("look for refused rows"))
     }
 
-    async fn prepare_stages(&mut self, parts: &[(TableId, Range<u64>)]) -> Result<()> {
+    pub(super) async fn prepare_stages(&mut self, parts: &[(TableId, Range<u64>)]) -> Result<()> {
         let plan = Arc::clone(&self.shared.plan);
         let Some(session) = &mut self.session else { return Ok(()) };
         for (table, _) in parts {
@@ -405,7 +322,11 @@ impl<'a> Stream<'a> {
 
     /// Puts rows, which are asked for, into their tables. With `looks_ahead` they are all of the transaction, and the rows of the
     /// next chunk are asked for as soon as these are made.
-    async fn put(&mut self, parts: &[(TableId, Range<u64>)], looks_ahead: bool) -> Result<u64, Failed> {
+    pub(super) async fn put(
+        &mut self,
+        parts: &[(TableId, Range<u64>)],
+        looks_ahead: bool,
+    ) -> Result<u64, Failed> {
         let plan = Arc::clone(&self.shared.plan);
         let mut n_bytes = 0;
         for (place, (table, rows)) in parts.iter().enumerate() {
@@ -567,48 +488,4 @@ fn arrived_all(plan: &Plan, table: TableId, arrived: u64, rows: &Range<u64>) -> 
         return Ok(());
     }
     Err(Error::RowsLost { table: plan.tables[usize::from(table)].name.clone(), arrived, sent })
-}
-
-/// Whether a row was refused for what it is: data exceptions, constraints, and what triggers raise.
-fn is_refusal(error: &Error) -> bool {
-    error.sqlstate().is_some_and(|code| code.starts_with("22") || code.starts_with("23") || code == "P0001")
-}
-
-fn reason(error: &Error) -> String {
-    let Error::Query { source, .. } = error else { return error.to_string() };
-    source.as_db_error().map_or_else(|| error.to_string(), |db| db.message().to_owned())
-}
-
-/// Returns the line that the server names, from 1.
-pub(super) fn line(error: &Error) -> Option<u64> {
-    let Error::Query { source, .. } = error else { return None };
-    line_in(source.as_db_error()?.where_()?)
-}
-
-/// Reads `COPY name, line 7, column …`, the last line of the context, in any language: the first number after the name and a
-/// comma (`CopyFromErrorCallback` in copyfrom.c). A name with a comma and a number in it is not understood.
-fn line_in(context: &str) -> Option<u64> {
-    let place = context.lines().rev().find(|line| line.starts_with("COPY "))?;
-    let after = &place[place.find([',', '、'])?..];
-    let digits = after.trim_start_matches(|c: char| !c.is_ascii_digit());
-    let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
-    digits[..end].parse().ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_refused_line_is_read() {
-        let check =
-            |context: &str, expected: Option<u64>| assert_eq!(line_in(context), expected, "{context}");
-        check("COPY t, line 7", Some(7));
-        check("COPY t2, line 12, column id", Some(12));
-        check("PL/pgSQL function no() line 3 at RAISE\nCOPY t, line 7", Some(7));
-        check("COPY t, Zeile 3", Some(3));
-        check("SQL statement \"SELECT 1 FROM ONLY p\"", None);
-        check("COPY t2", None);
-        check("", None);
-    }
 }
