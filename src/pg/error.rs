@@ -136,6 +136,7 @@ impl Error {
             | Self::LocksHeld { .. }
             | Self::NoManifest { .. }
             | Self::NoJournal { .. } => Failure::of(self.sqlstate()),
+            Self::Standby { .. } => Failure::ReadOnly,
             _ => Failure::Other,
         }
     }

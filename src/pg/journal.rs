@@ -8,7 +8,7 @@ use super::catalog::get;
 use super::connect::{Access, Connection, Target};
 use super::error::{Error, Result};
 use super::interrupt::Interrupt;
-use super::sql;
+use super::{ddl, sql};
 use crate::index::change::journal::{self, Entry, FORMAT, History, Run, SessionName, Step};
 use crate::index::change::{Change, IndexName};
 use crate::random;
@@ -52,6 +52,8 @@ impl Journal {
         }
         let connection = target.connect(Access::ReadWrite, interrupt).await?;
         connection.shield();
+        // It is idle for as long as an index is built.
+        ddl::unbind_but_locks(&connection, target).await?;
         create(&connection).await?;
         // An entry must survive a crash of the server, yet a standby that is away must not hold it up.
         connection

@@ -28,6 +28,7 @@ mod init;
 mod prove_seed;
 mod sandbox;
 mod seed;
+mod seed_faults;
 mod seed_load;
 mod seed_rehearse;
 mod seed_values;

@@ -9,7 +9,7 @@ use crate::config::ConfigFile;
 use crate::context::Context;
 use crate::error::{Error, ExitStatus, Result};
 use crate::pg::seed::load::{self, Loaded, Options};
-use crate::pg::seed::{ask, existing, facts, judge, manifest, rehearse};
+use crate::pg::seed::{self, ask, existing, facts, judge, manifest, rehearse};
 use crate::pg::{self, Access, Connection, Target, sql};
 use crate::report;
 use crate::scenario::Scenario;
@@ -65,8 +65,7 @@ pub(super) async fn run(
     request: &Request,
     dry_run: bool,
 ) -> Result<ExitStatus> {
-    let mut connection = target.connect(Access::ReadWrite, &context.interrupt).await?;
-    connection.require_primary()?;
+    let mut connection = seed::connect(target, &context.interrupt).await?;
     let mut schema = facts::load(&mut connection, &request.schemas).await?;
     let is_empty = schema.relations.is_empty();
     if is_empty {

@@ -9,5 +9,5 @@ mod watch;
 pub(crate) use lock::{lock, lock_holder, unlock};
 pub(crate) use read::{is_leftover, read_state, resolve};
 pub(crate) use server::{blind_role, disk, duplicates, free_bytes, load, may_miss_rows, refuses_writes};
-pub(crate) use statement::{Patience, Worker, unbind};
+pub(crate) use statement::{Patience, Worker, unbind, unbind_but_locks};
 pub(crate) use watch::{Blocker, Watched, session_at_work, watch};

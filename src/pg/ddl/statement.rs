@@ -116,3 +116,14 @@ pub(crate) async fn unbind(connection: &Connection) -> Result<()> {
         .map(drop)
         .map_err(Error::query("lift the session's timeouts"))
 }
+
+/// The same, for a session that waits for locks no longer than its target says.
+pub(crate) async fn unbind_but_locks(connection: &Connection, target: &Target) -> Result<()> {
+    unbind(connection).await?;
+    let lock_timeout = target.timeouts().lock.as_millis().to_string();
+    connection
+        .query(sql::SET_CONFIG, &[&"lock_timeout", &lock_timeout])
+        .await
+        .map(drop)
+        .map_err(Error::query("set lock_timeout"))
+}

@@ -276,7 +276,7 @@ impl Cleaner {
             // Whatever it was, the next try begins with a session of its own.
             *session = None;
             match error.failure() {
-                Failure::SessionLost if start.elapsed() < PATIENCE => {
+                failure if stream::is_gone(failure) && start.elapsed() < PATIENCE => {
                     on(Event::Lost(&error));
                 }
                 Failure::Busy if tries <= MAX_BUSY => {}
@@ -288,7 +288,7 @@ impl Cleaner {
                 () = coordinator.interrupt.raised() => return Err(pg::Error::Interrupted),
             }
             match coordinator.revive().await {
-                Err(error) if error.failure() != Failure::SessionLost => return Err(error),
+                Err(error) if !stream::is_gone(error.failure()) => return Err(error),
                 _ => {}
             }
         }

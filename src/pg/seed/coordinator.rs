@@ -5,19 +5,20 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::{manifest, stream};
-use crate::index::change::failure::{self, Failure};
+use crate::index::change::failure;
 use crate::pg::catalog::get;
 use crate::pg::connect::{Connection, Target};
 use crate::pg::error::{Error, Result};
 use crate::pg::interrupt::Interrupt;
 use crate::pg::sql;
 use crate::run_id::RunId;
-use crate::seed::manifest::{Patch, RunState};
+use crate::seed::manifest::{Done, Patch, RunState};
+use crate::seed::plan::Plan;
 
 /// The server notices within this time that a perfkit was killed.
 const LOCK_PATIENCE: Duration = Duration::from_secs(10);
-/// How often the manifest is written to where sessions are lost: with growing delays, for about a minute.
-const MAX_WRITES: u32 = 9;
+/// How often the manifest is asked where sessions are lost: with growing delays, for about a minute.
+const MAX_TRIES: u32 = 9;
 /// How often the lock is asked for.
 const POLL: Duration = Duration::from_millis(200);
 
@@ -31,7 +32,6 @@ impl<'a> Coordinator<'a> {
     /// Connects and takes the lock.
     pub(super) async fn start(target: &'a Target, interrupt: &'a Interrupt) -> Result<Self> {
         let connection = connect(target, interrupt).await?;
-        connection.require_primary()?;
         Ok(Self { target, interrupt, connection: Mutex::new(connection) })
     }
 
@@ -50,25 +50,30 @@ impl<'a> Coordinator<'a> {
     }
 
     pub(super) async fn patch(&self, run: &RunId, patches: &[Patch]) -> Result<()> {
-        self.write(async |connection| manifest::patch(connection, run, patches).await).await
+        self.again(async |connection| manifest::patch(connection, run, patches).await).await
     }
 
     pub(super) async fn set_state(&self, run: &RunId, state: RunState) -> Result<()> {
-        self.write(async |connection| manifest::set_state(connection, run, state).await).await
+        self.again(async |connection| manifest::set_state(connection, run, state).await).await
     }
 
-    /// Writes what may be written twice, again where the session is lost.
-    async fn write(&self, write: impl AsyncFn(&Connection) -> Result<()>) -> Result<()> {
+    /// Reads what has been committed of a run.
+    pub(super) async fn kept(&self, run: &RunId, plan: &Plan) -> Result<Done> {
+        self.again(async |connection| manifest::kept(connection, run, plan).await).await
+    }
+
+    /// Does what may be done twice, again where the session is lost.
+    async fn again<T>(&self, act: impl AsyncFn(&Connection) -> Result<T>) -> Result<T> {
         let mut tries = 0;
         loop {
             tries += 1;
-            let written = match self.connection().await {
-                Ok(connection) => write(&connection).await,
+            let acted = match self.connection().await {
+                Ok(connection) => act(&connection).await,
                 Err(error) => Err(error),
             };
-            match written {
-                Err(error) if error.failure() == Failure::SessionLost && tries <= MAX_WRITES => {}
-                written => return written,
+            match acted {
+                Err(error) if stream::is_gone(error.failure()) && tries <= MAX_TRIES => {}
+                acted => return acted,
             }
             // The end of the session is seen a little later than its last error.
             self.pause(failure::delay(tries, u64::from(std::process::id()))).await?;

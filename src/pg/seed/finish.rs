@@ -10,7 +10,7 @@ use crate::pg::interrupt::Interrupt;
 use crate::pg::sql;
 use crate::seed::plan::Plan;
 
-/// Vacuums and analyzes the tables of a plan in so many sessions. What fails is a warning: the rows are there.
+/// Vacuums and analyzes the tables of a plan in so many sessions. What the server refuses is a warning: the rows are there.
 pub(super) async fn vacuum(
     target: &Target,
     interrupt: &Interrupt,
@@ -38,6 +38,10 @@ pub(super) async fn vacuum(
             }
             if let Err(error) = done {
                 let error = Error::query(format!("vacuum table {table}"))(error);
+                if stream::is_gone(error.failure()) {
+                    // What has ended the session may have taken rows of unlogged tables.
+                    return Err(error);
+                }
                 on(Event::Warning(format!("{}; run: {statement}", crate::error::Error::from(error))));
             }
             on(Event::Step);

@@ -153,7 +153,7 @@ async fn finish_run(
     let done = {
         let connection = coordinator.connection().await?;
         sequences::reserve(&connection, &run, on).await?;
-        manifest::done(&connection, &run.id).await?
+        manifest::kept(&connection, &run.id, &run.plan).await?
     };
     let is_new = run.state == RunState::Loading && done.chunks.is_empty() && run.index_run.is_none();
     let queue = Queue::new(Arc::clone(&plan), done);
@@ -171,23 +171,29 @@ async fn finish_run(
     }
 
     on(Event::Phase(Phase::Rows));
+    let id = run.id.clone();
     let shared = Shared {
         target,
         interrupt,
-        run: &run.id,
+        run: &id,
         plan: Arc::clone(&plan),
         coordinator,
         queue,
         throttle: options.throttle,
         on,
     };
-    let n_chunks = shared.queue.n_chunks_left();
-    let streams = (0..n_streams.min(n_chunks)).map(|n| Stream::new(&shared).run(n > 0));
-    futures_util::future::try_join_all(streams).await?;
+    loop {
+        let n_chunks = shared.queue.n_chunks_left();
+        let streams = (0..n_streams.min(n_chunks)).map(|n| Stream::new(&shared).run(n > 0));
+        futures_util::future::try_join_all(streams).await?;
+        // This commit also carries all chunks before it to the disk, so that what is in the manifest now stays there.
+        set_state(coordinator, &mut run, RunState::Finishing).await?;
+        let in_manifest = coordinator.kept(&run.id, &plan).await?;
+        if shared.queue.put_back_lost(&shared.queue.committed(), &in_manifest) == 0 {
+            break;
+        }
+    }
     let n_patches = shared.queue.n_patches();
-
-    // This commit also carries all chunks before it to the disk.
-    set_state(coordinator, &mut run, RunState::Finishing).await?;
     let n_indexes = match &run.index_run {
         Some(index_run) => indexes::rebuild(place, index_run, n_streams).await?,
         None => 0,

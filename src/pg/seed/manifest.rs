@@ -12,8 +12,9 @@ use crate::pg::sql;
 use crate::random;
 use crate::run_id::RunId;
 use crate::seed::ALGORITHM;
+use crate::seed::chunk::of_step;
 use crate::seed::manifest::{Done, Patch, Run, RunState, left, sequence_moves};
-use crate::seed::plan::Plan;
+use crate::seed::plan::{Plan, Step};
 use crate::seed::schema::TableId;
 use crate::sources::now_us;
 
@@ -184,6 +185,33 @@ pub(super) async fn settle(connection: &Connection) -> Result<()> {
             settled => return settled,
         }
     }
+}
+
+/// Returns what has been committed of a run whose rows may have been lost in a crash of the server.
+pub(super) async fn kept(client: &Client, run: &RunId, plan: &Plan) -> Result<Done> {
+    forget_emptied(client, run, plan).await?;
+    done(client, run).await
+}
+
+/// Takes chunks of unlogged tables out of the manifest that a crash has emptied. Tables of a step are alike: no foreign key leads
+/// from a permanent table to an unlogged one.
+async fn forget_emptied(client: &Client, run: &RunId, plan: &Plan) -> Result<()> {
+    let doing = || Error::query("look for rows of unlogged tables");
+    let schemas: Vec<&str> = plan.tables.iter().map(|table| table.schema.as_str()).collect();
+    let names: Vec<&str> = plan.tables.iter().map(|table| table.name.as_str()).collect();
+    for row in client.query(sql::SEED_UNLOGGED, &[&schemas, &names]).await.map_err(doing())? {
+        let place = usize::try_from(get::<i32>(&row, "place")? - 1).unwrap_or(usize::MAX);
+        let steps = (0_i32..).zip(&plan.steps);
+        let of_table = |step: &Step| of_step(step).iter().any(|table| usize::from(*table) == place);
+        let Some((step, _)) = steps.into_iter().find(|(_, step)| of_table(step)) else { continue };
+        // One statement: it sees the rows of another stream with their manifest or neither.
+        let forget = format!(
+            "DELETE FROM perfkit.seed_chunk WHERE run = $1 AND step = $2 AND NOT EXISTS (SELECT FROM {})",
+            sql::quote_qualified(&plan.tables[place].schema, &plan.tables[place].name)
+        );
+        client.execute(&forget, &[&run.0, &step]).await.map_err(doing())?;
+    }
+    Ok(())
 }
 
 /// Returns what has been committed of a run.

@@ -23,6 +23,8 @@ mod tests;
 
 use std::time::Duration;
 
+pub(crate) use stream::connect;
+
 use super::error::Error;
 use crate::run_id::RunId;
 use crate::seed::manifest::Patch;

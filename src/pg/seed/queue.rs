@@ -3,7 +3,7 @@
 //! Tables are loaded from their first row to their last by all streams together: two halves at once would leave rows out of the order of
 //! their keys, and `correlation` and BRIN indexes worth little.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
@@ -41,8 +41,7 @@ impl Queue {
 
     /// How many rows are left to load.
     pub(super) fn n_rows_left(&self) -> u64 {
-        let state = self.lock();
-        state.pending.iter().flat_map(|chunk| &chunk.parts).map(|(_, rows)| rows.end - rows.start).sum()
+        n_rows(&self.lock().pending)
     }
 
     pub(super) fn n_chunks_left(&self) -> usize {
@@ -97,6 +96,47 @@ impl Queue {
         self.changed.notify_waiters();
     }
 
+    /// Whether everything that the rows of a chunk may refer to is there.
+    pub(super) fn is_ready(&self, chunk: &Chunk) -> bool {
+        is_ready(chunk, &self.plan, &self.lock().done.chunks)
+    }
+
+    /// Takes a claimed chunk back that is not loaded.
+    pub(super) fn give_back(&self, chunk: Chunk) {
+        let mut state = self.lock();
+        state.n_claimed -= 1;
+        state.pending.push_back(chunk);
+        state.sort();
+        drop(state);
+        self.changed.notify_waiters();
+    }
+
+    /// Returns the chunks that are known to be committed, by step and number.
+    pub(super) fn committed(&self) -> BTreeSet<(u32, u32)> {
+        self.lock().done.chunks.clone()
+    }
+
+    /// Puts chunks back that were `committed` when the manifest was read and are not in it, and returns how many rows they have: a
+    /// server that crashes, or whose replica takes over, may lose its last commits.
+    pub(super) fn put_back_lost(&self, committed: &BTreeSet<(u32, u32)>, manifest: &Done) -> u64 {
+        let mut state = self.lock();
+        let is_lost = |chunk: &Chunk| {
+            let id = (chunk.step, chunk.number);
+            // Another stream may have put it back meanwhile.
+            committed.contains(&id) && !manifest.chunks.contains(&id) && state.done.chunks.contains(&id)
+        };
+        let lost: Vec<Chunk> = chunks(&self.plan).filter(is_lost).collect();
+        for chunk in &lost {
+            state.done.chunks.remove(&(chunk.step, chunk.number));
+        }
+        let n_rows = n_rows(&lost);
+        state.pending.extend(lost);
+        state.sort();
+        drop(state);
+        self.changed.notify_waiters();
+        n_rows
+    }
+
     /// Whether it is the last chunk of its step.
     pub(super) fn is_last(&self, chunk: &Chunk) -> bool {
         self.last.get(&chunk.step) == Some(&chunk.number)
@@ -123,6 +163,17 @@ impl Queue {
     }
 }
 
+impl State {
+    /// Brings the chunks that are left into the order of loading.
+    fn sort(&mut self) {
+        self.pending.make_contiguous().sort_by_key(|chunk| (chunk.step, chunk.number));
+    }
+}
+
+fn n_rows<'c>(chunks: impl IntoIterator<Item = &'c Chunk>) -> u64 {
+    chunks.into_iter().flat_map(|chunk| &chunk.parts).map(|(_, rows)| rows.end - rows.start).sum()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -140,5 +191,26 @@ mod tests {
             queue.finished(&chunk);
         }
         assert_eq!(taken, [(0, 0, false), (0, 2, true), (1, 0, false), (1, 1, true)]);
+    }
+    #[tokio::test]
+    async fn what_a_crash_has_lost_is_loaded_again() {
+        let plan = Arc::new(plan(vec![table("a", 3, 1), table("b", 1, 1)]));
+        let queue = Queue::new(plan, Done::default());
+        for _ in 0..3 {
+            let chunk = queue.claim().await.unwrap().unwrap();
+            queue.finished(&chunk);
+        }
+        let claimed = queue.claim().await.unwrap().unwrap();
+        assert_eq!((claimed.step, queue.n_rows_left()), (1, 0));
+        let written = Done { chunks: [(0, 0)].into(), ..Done::default() };
+        assert_eq!(queue.put_back_lost(&queue.committed(), &written), 2);
+        queue.give_back(claimed);
+        assert_eq!(queue.put_back_lost(&queue.committed(), &written), 0);
+        let mut taken = Vec::new();
+        while let Some(chunk) = queue.claim().await.unwrap() {
+            taken.push((chunk.step, chunk.number));
+            queue.finished(&chunk);
+        }
+        assert_eq!(taken, [(0, 1), (0, 2), (1, 0)]);
     }
 }

@@ -6,8 +6,7 @@ use tokio_postgres::error::SqlState;
 
 use super::Event;
 use super::feed::To;
-use super::stream::{At, Failed, Stream, Tries};
-use crate::index::change::failure::Failure;
+use super::stream::{At, Failed, Stream, Tries, is_gone};
 use crate::pg::error::{Error, Result};
 use crate::seed::chunk::Chunk;
 use crate::seed::manifest::{MAX_REFUSED_PER_CHUNK, Refused};
@@ -31,7 +30,7 @@ impl Stream<'_> {
             Ok(refused) if refused.is_empty() => return Err(self.not_found(chunk, error)),
             Ok(refused) => refused,
             // What it is decides the next try.
-            Err(failed) if failed.error.failure() == Failure::SessionLost => {
+            Err(failed) if is_gone(failed.error.failure()) => {
                 self.session = None;
                 return Ok(());
             }
@@ -51,6 +50,11 @@ impl Stream<'_> {
 
     /// Returns the rows of a chunk that the server refuses.
     async fn refused_of(&mut self, chunk: &Chunk) -> Result<Vec<Refused>, Failed> {
+        // The session may have gone with the transaction that failed, and a crash may have taken away what rows refer to.
+        self.connect().await.map_err(|error| Failed { error, at: At::Manifest })?;
+        if !self.shared.queue.is_ready(chunk) {
+            return Ok(Vec::new());
+        }
         let is_in_wave = chunk.parts.len() > 1;
         let mut all = Vec::new();
         for (table, rows) in &chunk.parts {
@@ -92,8 +96,6 @@ impl Stream<'_> {
         is_in_wave: bool,
     ) -> Result<Vec<Refused>, Failed> {
         let manifest = |error| Failed { error, at: At::Manifest };
-        // The session may have gone with the transaction that failed.
-        self.connect().await.map_err(manifest)?;
         self.prepare_stages(&[(table, rows.clone())]).await.map_err(manifest)?;
         self.execute("BEGIN; SET CONSTRAINTS ALL IMMEDIATE").await.map_err(manifest)?;
         let mut open = vec![rows];

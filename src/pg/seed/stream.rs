@@ -15,7 +15,7 @@ use tokio_postgres::{CopyInSink, Statement, ToStatement};
 use super::Event;
 use super::coordinator::Coordinator;
 use super::feed::{Feed, Piece, To};
-use super::manifest::signed;
+use super::manifest::{self, signed};
 use super::queue::Queue;
 use super::refused::{is_refusal, line};
 use super::stage;
@@ -30,6 +30,7 @@ use crate::seed::chunk::Chunk;
 use crate::seed::plan::Plan;
 use crate::seed::schema::TableId;
 use crate::sources::now_us;
+use crate::unit;
 
 /// A server that restarts is waited for so long.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -129,7 +130,11 @@ impl<'a> Stream<'a> {
                 },
             };
             let start = Instant::now();
-            self.load(&chunk).await?;
+            if !self.load(&chunk).await? {
+                self.forget().await;
+                self.shared.queue.give_back(chunk);
+                continue;
+            }
             self.shared.queue.finished(&chunk);
             if self.shared.throttle {
                 self.rest(start.elapsed()).await?;
@@ -141,16 +146,24 @@ impl<'a> Stream<'a> {
     async fn rest(&self, took: Duration) -> Result<()> {
         self.pause(took).await?;
         loop {
-            let load = ddl::load(&*self.shared.coordinator.connection().await?).await?;
-            if load.lag.is_none_or(|(_, lag)| lag <= MAX_LAG) {
-                return Ok(());
+            let load = match self.shared.coordinator.connection().await {
+                Ok(connection) => ddl::load(&connection).await,
+                Err(error) => Err(error),
+            };
+            match load {
+                Ok(load) if load.lag.as_ref().is_none_or(|(_, lag)| *lag <= MAX_LAG) => return Ok(()),
+                Ok(_) => {}
+                // The next chunk waits for the server.
+                Err(error) if is_gone(error.failure()) => return Ok(()),
+                Err(error) => return Err(error),
             }
             self.pause(LAG_POLL).await?;
         }
     }
 
-    /// Loads a chunk, again and again until it is committed or there is no hope.
-    async fn load(&mut self, chunk: &Chunk) -> Result<()> {
+    /// Loads a chunk, again and again until it is committed or there is no hope; false if a crash has taken away what its rows
+    /// refer to.
+    async fn load(&mut self, chunk: &Chunk) -> Result<bool> {
         let mut tries = Tries::default();
         let mut is_asked = std::mem::take(&mut self.is_asked);
         loop {
@@ -158,6 +171,9 @@ impl<'a> Stream<'a> {
                 self.recover(chunk, Failed { error, at: At::Manifest }, &mut tries).await?;
                 is_asked = false;
                 continue;
+            }
+            if !self.shared.queue.is_ready(chunk) {
+                return Ok(false);
             }
             if !is_asked {
                 self.ask(chunk);
@@ -170,11 +186,11 @@ impl<'a> Stream<'a> {
                         let n_bytes = if place == 0 { n_bytes } else { 0 };
                         (self.shared.on)(Event::Loaded { table, n_rows, n_bytes, took: start.elapsed() });
                     }
-                    return Ok(());
+                    return Ok(true);
                 }
                 Ok(Ended::CommittedBefore) => {
                     self.forget().await;
-                    return Ok(());
+                    return Ok(true);
                 }
                 Err(failed) => {
                     self.recover(chunk, failed, &mut tries).await?;
@@ -197,7 +213,7 @@ impl<'a> Stream<'a> {
         self.is_asked = false;
     }
 
-    /// Connects, unless there is a session.
+    /// Connects, unless there is a session, and sees what the server has lost since.
     pub(super) async fn connect(&mut self) -> Result<()> {
         if self.session.as_ref().is_some_and(|session| !session.connection.is_closed()) {
             return Ok(());
@@ -206,6 +222,15 @@ impl<'a> Stream<'a> {
         let connection = connect(self.shared.target, self.shared.interrupt).await?;
         let insert_chunk =
             connection.prepare(sql::SEED_CHUNK_INSERT).await.map_err(Error::query("write the manifest"))?;
+        let committed = self.shared.queue.committed();
+        let in_manifest = manifest::kept(&connection, self.shared.run, &self.shared.plan).await?;
+        let n_lost = self.shared.queue.put_back_lost(&committed, &in_manifest);
+        if n_lost > 0 {
+            (self.shared.on)(Event::Warning(format!(
+                "the server has lost {} committed rows; they are loaded again",
+                unit::count(n_lost)
+            )));
+        }
         let (copies, staged) = (HashMap::new(), HashSet::new());
         self.session = Some(Session { connection, insert_chunk, copies, staged });
         Ok(())
@@ -220,7 +245,7 @@ impl<'a> Stream<'a> {
         let Failed { error, at } = failed;
         let bits = u64::from(chunk.number) ^ now_us().unsigned_abs();
         match error.failure() {
-            Failure::SessionLost => {
+            failure if is_gone(failure) => {
                 self.session = None;
                 let since = *tries.lost_since.get_or_insert_with(Instant::now);
                 if since.elapsed() > PATIENCE {
@@ -231,7 +256,7 @@ impl<'a> Stream<'a> {
                 self.pause(failure::delay(tries.n_lost, bits)).await?;
                 // The lock that keeps a second perfkit away has gone with the server.
                 match self.shared.coordinator.revive().await {
-                    Err(error) if error.failure() != Failure::SessionLost => Err(error),
+                    Err(error) if !is_gone(error.failure()) => Err(error),
                     _ => Ok(()),
                 }
             }
@@ -263,12 +288,12 @@ impl<'a> Stream<'a> {
 
     /// Tries once to load a chunk.
     async fn attempt(&mut self, chunk: &Chunk) -> Result<Ended, Failed> {
-        let manifest = |error| Failed { error, at: At::Manifest };
+        let failed = |error| Failed { error, at: At::Manifest };
         // Losing the last commits with the power loses rows and manifest together. A table's last chunk carries the others.
         let is_last = self.shared.queue.is_last(chunk);
         let begin = if is_last { "BEGIN" } else { "BEGIN; SET LOCAL synchronous_commit = off" };
         let n_rows: u64 = chunk.parts.iter().map(|(_, rows)| rows.end - rows.start).sum();
-        self.prepare_stages(&chunk.parts).await.map_err(manifest)?;
+        self.prepare_stages(&chunk.parts).await.map_err(failed)?;
         let session = self.session();
         let (step, number) = (chunk.step.cast_signed(), chunk.number.cast_signed());
         let n_rows = signed(n_rows);
@@ -277,13 +302,13 @@ impl<'a> Stream<'a> {
         let insert = session.connection.execute(&session.insert_chunk, &values);
         let (begun, inserted) =
             futures_util::future::join(session.connection.batch_execute(begin), insert).await;
-        begun.map_err(Error::query("start a transaction")).map_err(manifest)?;
+        begun.map_err(Error::query("start a transaction")).map_err(failed)?;
         if let Err(error) = inserted {
             if error.code() == Some(&SqlState::UNIQUE_VIOLATION) {
                 self.roll_back().await;
                 return Ok(Ended::CommittedBefore);
             }
-            return Err(manifest(Error::query("write the manifest")(error)));
+            return Err(failed(Error::query("write the manifest")(error)));
         }
         let n_bytes = self.put(&chunk.parts, true).await?;
         self.session()
@@ -440,15 +465,17 @@ impl<'a> Stream<'a> {
     }
 }
 
-/// Connects a session that may wait for long, except for locks.
-pub(super) async fn connect(target: &Target, interrupt: &Interrupt) -> Result<Connection> {
+/// Whether a session has gone with its server, or the next one has found another server that does not take its place yet.
+pub(super) fn is_gone(failure: Failure) -> bool {
+    matches!(failure, Failure::SessionLost | Failure::ReadOnly)
+}
+
+/// Connects a session that may wait for long, except for locks, and whose commits are on the disk unless it says otherwise.
+pub(crate) async fn connect(target: &Target, interrupt: &Interrupt) -> Result<Connection> {
     let connection = target.connect(Access::ReadWrite, interrupt).await?;
-    ddl::unbind(&connection).await?;
-    let lock_timeout = target.timeouts().lock.as_millis().to_string();
-    connection
-        .query(sql::SET_CONFIG, &[&"lock_timeout", &lock_timeout])
-        .await
-        .map_err(Error::query("set lock_timeout"))?;
+    connection.require_primary()?;
+    ddl::unbind_but_locks(&connection, target).await?;
+    connection.query(sql::SEED_DURABLE, &[]).await.map_err(Error::query("set synchronous_commit"))?;
     Ok(connection)
 }
 

@@ -9,8 +9,9 @@ trap '' HUP INT TERM
         "$bin/postgres" -D "$dir/data" -k "$dir" "$@" >>"$dir/log" 2>&1 </dev/null &
         pid=$!
         cat >/dev/null
-        # A shell's background process ignores SIGQUIT until it has handlers of its own.
-        while kill -QUIT "$pid" 2>/dev/null; do sleep 0.1; done
+        # A shell's background process ignores SIGQUIT until it has handlers of its own. A test may have restarted the server.
+        stop() { kill -QUIT "$1" 2>/dev/null; }
+        while stop "$pid" || stop "$(head -n 1 "$dir/data/postmaster.pid" 2>/dev/null)"; do sleep 0.1; done
         wait "$pid"
     } || cat >/dev/null
 cd / && rm -rf "$dir"

@@ -70,6 +70,32 @@ impl Server {
         server
     }
 
+    /// Has `pg_ctl` do something to the server, and waits until that is done.
+    pub(crate) fn control(&self, args: &[&str]) {
+        let mut command = Command::new(bin().join("pg_ctl"));
+        command
+            .args(args)
+            .args(["-w", "-s", "-D"])
+            .arg(self.folder.join("data"))
+            .env_clear()
+            .envs([("PATH", "/usr/bin:/bin"), ("LC_ALL", "C"), ("TZ", "UTC")])
+            .current_dir(&self.folder)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .process_group(0);
+        if let Some((uid, gid)) = unprivileged() {
+            command.uid(uid).gid(gid);
+        }
+        assert!(command.status().expect("pg_ctl starts").success(), "pg_ctl {args:?}");
+    }
+
+    /// Creates an empty database.
+    pub(crate) fn database(&self, name: &str) -> Database {
+        Database { url: self.url("postgres", "postgres") }.execute(&format!("CREATE DATABASE {name}"));
+        Database { url: self.url(name, "postgres") }
+    }
+
     pub(crate) fn url(&self, database: &str, user: &str) -> String {
         format!("postgresql:///{database}?host={}&port={}&user={user}", self.folder.display(), self.port)
     }
@@ -110,6 +136,13 @@ impl Database {
         database
     }
 
+    /// Ends what still uses the database, and drops it.
+    pub(crate) fn remove(self) {
+        let name = self.value("SELECT current_database()");
+        Self { url: SHARED.url("postgres", "postgres") }
+            .execute(&format!("DROP DATABASE {name} WITH (FORCE)"));
+    }
+
     /// The same database for another role.
     pub(crate) fn url_for(&self, user: &str) -> String {
         self.url.replace("user=postgres", &format!("user={user}"))
@@ -138,7 +171,7 @@ impl Database {
         self.query(sql).pop().unwrap_or_else(|| panic!("{sql}: no row"))
     }
 
-    fn try_query(&self, sql: &str) -> Result<Vec<String>, tokio_postgres::Error> {
+    pub(crate) fn try_query(&self, sql: &str) -> Result<Vec<String>, tokio_postgres::Error> {
         self.with_client(|client| async move {
             let messages = client.simple_query(sql).await?;
             Ok(messages
