@@ -1771,7 +1771,7 @@ _perfkit() {
             return 0
             ;;
         perfkit__subcmd__seed)
-            opts="-y -d -o -q -h --rows --scale --schema --seed --append --as-of --scenario --resume --dry-run --no-rehearsal --yes --streams --keep-indexes --throttle --database-url --statement-timeout --lock-timeout --json --output --quiet --color --config --help clean help"
+            opts="-y -d -o -q -h --rows --scale --schema --seed --append --as-of --scenario --resume --dry-run --triggers --no-rehearsal --yes --streams --keep-indexes --throttle --database-url --statement-timeout --lock-timeout --json --output --quiet --color --config --help clean help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1803,6 +1803,10 @@ _perfkit() {
                     ;;
                 --resume)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --triggers)
+                    COMPREPLY=($(compgen -W "on off" -- "${cur}"))
                     return 0
                     ;;
                 --streams)

@@ -306,6 +306,8 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and not __fish_see
 complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and not __fish_seen_subcommand_from clean help" -l as-of -d 'End all time series here [default: today, 00:00 UTC]' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and not __fish_seen_subcommand_from clean help" -l scenario -d 'Create this scenario\'s schema in a database without tables' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and not __fish_seen_subcommand_from clean help" -l resume -d 'Go on with a run that was cut short [default: the newest]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and not __fish_seen_subcommand_from clean help" -l triggers -d 'Whether triggers fire for the rows; when off, foreign keys are checked at the end' -r -f -a "on\t''
+off\t''"
 complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and not __fish_seen_subcommand_from clean help" -l streams -d 'Sessions that load at the same time [default: one for each core, at most 4]' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and not __fish_seen_subcommand_from clean help" -s d -l database-url -d 'Connect to this database (URL or keyword/value string)' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and not __fish_seen_subcommand_from clean help" -l statement-timeout -d 'Cancel a statement after this time [default: 30s]' -r

@@ -512,7 +512,8 @@ _arguments "${_arguments_options[@]}" : \
 '--seed=[Choose other data]:N:_default' \
 '--as-of=[End all time series here \[default\: today, 00\:00 UTC\]]:DATE:_default' \
 '--scenario=[Create this scenario'\''s schema in a database without tables]:NAME:_default' \
-'(--rows --scale --append --seed --as-of --schema)--resume=[Go on with a run that was cut short \[default\: the newest\]]::RUN:_default' \
+'(--rows --scale --append --seed --as-of --schema --triggers)--resume=[Go on with a run that was cut short \[default\: the newest\]]::RUN:_default' \
+'--triggers=[Whether triggers fire for the rows; when off, foreign keys are checked at the end]:WHEN:(on off)' \
 '--streams=[Sessions that load at the same time \[default\: one for each core, at most 4\]]:N:_default' \
 '-d+[Connect to this database (URL or keyword/value string)]:URL:_default' \
 '--database-url=[Connect to this database (URL or keyword/value string)]:URL:_default' \

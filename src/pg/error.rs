@@ -74,6 +74,14 @@ pub(crate) enum Error {
         #[source]
         source: tokio_postgres::Error,
     },
+    #[error("could not switch triggers off")]
+    MayNotSilence {
+        #[source]
+        source: tokio_postgres::Error,
+    },
+    /// Rows that were loaded without it contradict a foreign key.
+    #[error("{n_rows} rows of table {child} break foreign key \"{name}\"")]
+    Orphans { child: String, name: String, n_rows: u64 },
     #[error("could not use the manifest of perfkit seed")]
     Manifest { reason: String, hint: &'static str },
     #[error("another perfkit is seeding this database")]
@@ -115,6 +123,7 @@ impl Error {
             | Self::Statement { source, .. }
             | Self::Connect { source, .. }
             | Self::NoManifest { source }
+            | Self::MayNotSilence { source }
             | Self::NoJournal { source, .. } => source.code(),
             // As good as the server's own limit for a single lock.
             Self::LocksHeld { .. } => Some(&SqlState::LOCK_NOT_AVAILABLE),
@@ -160,6 +169,12 @@ impl From<Error> for RunError {
             }
             Error::NoManifest { source } => query_error(message, source, None)
                 .hint("Have the database's owner `CREATE SCHEMA perfkit` and grant CREATE and USAGE on it to this role."),
+            Error::MayNotSilence { source } => query_error(message, source, None).hint(
+                "Leave out `--triggers=off`, or have a superuser GRANT SET ON PARAMETER session_replication_role to this role.",
+            ),
+            Error::Orphans { .. } => {
+                Self::server(message).hint("Seed these tables with `--triggers=on`, which replaces such rows.")
+            }
             Error::AlreadySeeding | Error::ChangingIndexes => Self::server(message).hint("Wait until it has ended."),
             Error::Refused { reason, .. } => Self::server(message)
                 .cause(reason)

@@ -90,6 +90,7 @@ statements! {
     SEED_CHUNKS = "seed_chunks",
     SEED_DROPPABLE_INDEXES = "seed_droppable_indexes",
     SEED_DURABLE = "seed_durable",
+    SEED_FOREIGN_KEYS = "seed_foreign_keys",
     SEED_FUNCTIONS = "seed_functions",
     SEED_LOCK_SESSION = "seed_lock_session",
     SEED_LOCKED = "seed_locked",

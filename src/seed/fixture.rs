@@ -9,7 +9,15 @@ use super::wire::Wire;
 pub(crate) fn plan(tables: Vec<TablePlan>) -> Plan {
     let n = TableId::try_from(tables.len()).expect("a test has few tables");
     let steps = (0..n).map(Step::Table).collect();
-    Plan { algorithm: super::ALGORITHM, seed: 42, as_of_us: 0, tables, steps, gaps: Vec::new() }
+    Plan {
+        algorithm: super::ALGORITHM,
+        seed: 42,
+        as_of_us: 0,
+        tables,
+        steps,
+        gaps: Vec::new(),
+        are_triggers_off: false,
+    }
 }
 
 /// A table without columns.

@@ -435,3 +435,38 @@ fn refused_rows_of_tables_in_a_cycle_are_replaced() {
         .fails(3, &["odd ones only", "rooms, tracks refer to each other", "seed --resume 20"]);
     assert_eq!(database.value("SELECT count(*) FROM rooms"), "0");
 }
+
+#[test]
+fn without_triggers_foreign_keys_are_checked_at_the_end() {
+    let database = database();
+    database.load(
+        "CREATE FUNCTION shout() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''never''; END';
+         CREATE TRIGGER shout BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION shout()",
+    );
+    let run = perfkit(&seed_args(&["--triggers=off"])).on(&database).succeeds();
+    // Of members two, events, rooms, tracks, and of the ring three.
+    assert!(run.stderr.contains("triggers were off: checking 8 foreign keys"), "{}", run.stderr);
+    let whole = self::database();
+    seed(&whole, &[]);
+    assert_eq!(state(&database), state(&whole));
+
+    // A row goes while nobody looks.
+    perfkit(&["seed", "clean", "--yes"]).on(&database).succeeds();
+    let (mut child, _folder) = spawn(&database, &["--triggers", "off", "--throttle"]);
+    assert!(wait_for(&database, &mut child, 20_000), "it ended before");
+    database.load("SET session_replication_role = replica; DELETE FROM teams WHERE id = 1");
+    let run = ended(child);
+    assert_eq!(run.status, 3, "{}", run.stderr);
+    for part in [
+        "rows of table public.members break foreign key \"members_team_id_fkey\"",
+        "perfkit seed clean --run",
+    ] {
+        assert!(run.stderr.contains(part), "no {part:?} in {}", run.stderr);
+    }
+
+    let database = Database::create();
+    database.execute("CREATE TABLE t (id int); GRANT ALL ON t TO nobody_special");
+    perfkit(&["seed", "--yes", "--triggers=off"])
+        .env("DATABASE_URL", database.url_for("nobody_special"))
+        .fails(3, &["could not switch triggers off", "42501", "Leave out `--triggers=off`"]);
+}

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, NaiveDate, Utc};
 
+use super::Triggers;
 use super::progress::Watch;
 use crate::config::ConfigFile;
 use crate::context::Context;
@@ -38,6 +39,7 @@ pub(crate) struct Request {
     pub(crate) yes: bool,
     /// Load a few rows of each table first, in a transaction that is rolled back.
     pub(crate) rehearses: bool,
+    pub(crate) triggers: Triggers,
     pub(crate) options: Options,
 }
 
@@ -53,6 +55,7 @@ impl Request {
             as_of: None,
             yes: true,
             rehearses: false,
+            triggers: Triggers::On,
             options: Options { n_streams: 1, keep_indexes: true, throttle: false },
         }
     }
@@ -66,6 +69,10 @@ pub(super) async fn run(
     dry_run: bool,
 ) -> Result<ExitStatus> {
     let mut connection = seed::connect(target, &context.interrupt).await?;
+    if request.triggers == Triggers::Off {
+        // Also of the rehearsal: what triggers of this session would do is planned for.
+        seed::silence_triggers(&connection).await?;
+    }
     let mut schema = facts::load(&mut connection, &request.schemas).await?;
     let is_empty = schema.relations.is_empty();
     if is_empty {
@@ -225,7 +232,7 @@ pub(crate) async fn plan(
             .hint("`perfkit seed clean` deletes the rows of an earlier run."));
     }
     let mut known = known(connection, schema).await?;
-    let (rehearses, schemas) = (request.rehearses, request.schemas.clone());
+    let (rehearses, triggers, schemas) = (request.rehearses, request.triggers, request.schemas.clone());
     let request = request::Request {
         config: config.clone(),
         rows: request.rows.clone(),
@@ -241,6 +248,7 @@ pub(crate) async fn plan(
     };
     let (mut plan, questions) =
         build::with_questions(schema, &request, &known).map_err(|error| plan_error(&error, file.as_ref()))?;
+    plan.are_triggers_off = triggers == Triggers::Off;
     if !rehearses {
         return Ok((plan, Vec::new()));
     }
@@ -266,6 +274,7 @@ pub(crate) async fn plan(
         plan = build(schema, &known)?;
         plan.gaps.extend(rehearsed.gaps);
     }
+    plan.are_triggers_off = triggers == Triggers::Off;
     Ok((plan, known.answers))
 }
 

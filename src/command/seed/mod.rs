@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 
 use chrono::NaiveDate;
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 use crate::cli::ConnectArgs;
 use crate::context::{Context, LONG_STATEMENT_TIMEOUT};
@@ -56,11 +56,14 @@ pub(crate) struct SeedArgs {
     scenario: &'static Scenario,
     /// Go on with a run that was cut short [default: the newest]
     #[arg(long, value_name = "RUN", num_args = 0..=1, default_missing_value = "",
-          conflicts_with_all = ["rows", "scale", "append", "seed", "as_of", "schemas"])]
+          conflicts_with_all = ["rows", "scale", "append", "seed", "as_of", "schemas", "triggers"])]
     resume: Option<String>,
     /// Show the order, rows, makers and what cannot be filled, and load nothing
     #[arg(long)]
     dry_run: bool,
+    /// Whether triggers fire for the rows; when off, foreign keys are checked at the end
+    #[arg(long, value_name = "WHEN", value_enum, default_value_t = Triggers::On)]
+    triggers: Triggers,
     /// Do not try a few rows of each table first, in a transaction that is rolled back
     #[arg(long)]
     no_rehearsal: bool,
@@ -76,6 +79,13 @@ pub(crate) struct SeedArgs {
 #[derive(Subcommand, Debug)]
 enum SeedCommand {
     Clean(clean::CleanArgs),
+}
+
+/// Whether triggers fire for the rows of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Triggers {
+    On,
+    Off,
 }
 
 /// How rows are loaded.
@@ -151,6 +161,7 @@ pub(crate) async fn run(context: &Context, args: &SeedArgs) -> Result<ExitStatus
         as_of: args.as_of,
         yes: args.yes,
         rehearses: !args.no_rehearsal,
+        triggers: args.triggers,
         options: args.load.options(),
     };
     fill::run(context, &target, args.scenario, &request, args.dry_run).await

@@ -68,6 +68,10 @@ impl<'u> Watch<'u> {
                     Phase::Indexes { n } => {
                         state.bar = Some(self.ui.progress("indexes", *n as u64, Unit::Steps));
                     }
+                    Phase::ForeignKeys { n } => {
+                        self.ui.status(format_args!("triggers were off: checking {n} foreign keys"));
+                        state.bar = Some(self.ui.progress("foreign keys", *n as u64, Unit::Steps));
+                    }
                     Phase::Vacuum { n } => {
                         state.bar = Some(self.ui.progress("vacuum and analyze", *n as u64, Unit::Steps));
                     }

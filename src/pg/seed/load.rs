@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::coordinator::Coordinator;
 use super::indexes::Place;
 use super::queue::Queue;
-use super::stream::{Shared, Stream};
-use super::{Event, Phase, finish, indexes, manifest, sequences};
+use super::stream::{self, Shared, Stream};
+use super::{Event, Phase, finish, foreign_keys, indexes, manifest, sequences};
 use crate::error::{Error, Result};
 use crate::pg;
 use crate::pg::connect::{Connection, Target};
@@ -199,6 +199,9 @@ async fn finish_run(
         None => 0,
     };
     finish::vacuum(target, interrupt, &plan, n_streams, on).await?;
+    if plan.are_triggers_off {
+        foreign_keys::check(&stream::connect(target, interrupt).await?, &plan, on).await?;
+    }
     set_state(coordinator, &mut run, RunState::Done).await?;
     Ok(Loaded { run, n_rows, n_patches, n_indexes })
 }

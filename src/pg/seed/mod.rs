@@ -8,6 +8,7 @@ mod coordinator;
 pub(crate) mod facts;
 mod feed;
 mod finish;
+mod foreign_keys;
 mod indexes;
 pub(crate) mod judge;
 pub(crate) mod load;
@@ -23,7 +24,7 @@ mod tests;
 
 use std::time::Duration;
 
-pub(crate) use stream::connect;
+pub(crate) use stream::{connect, silence_triggers};
 
 use super::error::Error;
 use crate::run_id::RunId;
@@ -68,6 +69,10 @@ pub(crate) enum Phase {
     },
     /// VACUUM and ANALYZE of so many tables.
     Vacuum {
+        n: usize,
+    },
+    /// So many foreign keys are checked that were silent while rows came.
+    ForeignKeys {
         n: usize,
     },
 }

@@ -220,6 +220,9 @@ impl<'a> Stream<'a> {
         }
         self.session = None;
         let connection = connect(self.shared.target, self.shared.interrupt).await?;
+        if self.shared.plan.are_triggers_off {
+            silence_triggers(&connection).await?;
+        }
         let insert_chunk =
             connection.prepare(sql::SEED_CHUNK_INSERT).await.map_err(Error::query("write the manifest"))?;
         let committed = self.shared.queue.committed();
@@ -477,6 +480,17 @@ pub(crate) async fn connect(target: &Target, interrupt: &Interrupt) -> Result<Co
     ddl::unbind_but_locks(&connection, target).await?;
     connection.query(sql::SEED_DURABLE, &[]).await.map_err(Error::query("set synchronous_commit"))?;
     Ok(connection)
+}
+
+/// Keeps triggers and foreign keys from acting on what this session does, except triggers that are enabled for replicas.
+pub(crate) async fn silence_triggers(connection: &Connection) -> Result<()> {
+    match connection.query(sql::SET_CONFIG, &[&"session_replication_role", &"replica"]).await {
+        Ok(_) => Ok(()),
+        Err(source) if source.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
+            Err(Error::MayNotSilence { source })
+        }
+        Err(source) => Err(Error::query("switch triggers off")(source)),
+    }
 }
 
 /// Sends the rows that were asked for first, and returns the open end of their copy and the number of bytes.

@@ -79,6 +79,7 @@ pub(crate) fn with_questions(
             tables: Vec::new(),
             steps: Vec::new(),
             gaps: Vec::new(),
+            are_triggers_off: false,
         },
         n_rows: wanted.iter().map(|(n, _)| *n).collect(),
         questions: BTreeMap::new(),

@@ -36,6 +36,9 @@ pub(crate) struct Plan {
     /// The order of loading.
     pub(crate) steps: Vec<Step>,
     pub(crate) gaps: Vec<Gap>,
+    /// Neither triggers nor foreign keys act while rows come; foreign keys are checked at the end.
+    #[serde(default)]
+    pub(crate) are_triggers_off: bool,
 }
 
 /// What is loaded together, after everything before it.
