@@ -11,7 +11,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::SinkExt as _;
 
-use super::stage;
+use super::{echo, stage};
 use crate::index::change::failure::Failure as Kind;
 use crate::pg::catalog::get;
 use crate::pg::connect::Connection;
@@ -64,6 +64,7 @@ pub(crate) async fn rehearse(
         n_trials: 0,
         n_trials_of: BTreeMap::new(),
         reasons: BTreeMap::new(),
+        changed: BTreeMap::new(),
         rehearsed: Rehearsed::default(),
     };
     rehearsal.execute(BEGIN).await?;
@@ -79,13 +80,15 @@ pub(crate) async fn rehearse(
         }
         rehearsal.rehearsed.cut_short = Some(error.to_string());
     }
-    let Rehearsal { known, reasons, mut rehearsed, .. } = rehearsal;
+    let Rehearsal { known, reasons, loaded, changed, mut rehearsed, .. } = rehearsal;
     rehearsed.repairs = known.repairs[n_known..].to_vec();
     let gaps = rehearsed.repairs.iter().filter_map(|repair| {
         let reason = reasons.get(repair)?;
         repair::gap(schema, &rehearsed.repairs, repair, reason)
     });
-    rehearsed.gaps = gaps.collect();
+    let tables = loaded.iter().flat_map(|(plan, at)| of_step(&plan.steps[*at]));
+    let changed = tables.filter_map(|table| changed.get(table)).flatten().cloned();
+    rehearsed.gaps = gaps.chain(changed).collect();
     Ok(rehearsed)
 }
 
@@ -102,6 +105,8 @@ struct Rehearsal<'r> {
     n_trials_of: BTreeMap<TableId, usize>,
     /// What the server said before a repair.
     reasons: BTreeMap<Repair, String>,
+    /// What triggers changed of each table.
+    changed: BTreeMap<TableId, Vec<Gap>>,
     rehearsed: Rehearsed,
 }
 
@@ -168,6 +173,10 @@ impl Rehearsal<'_> {
                 && self.note_effects(plan, tables, &before, &after)
             {
                 return Ok(true);
+            }
+            for table in tables {
+                let gaps = echo::changed(self.connection, plan, *table, self.relation(*table)).await?;
+                self.changed.insert(*table, gaps);
             }
         }
         Ok(false)

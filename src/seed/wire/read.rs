@@ -5,20 +5,28 @@ use super::rows::HEADER;
 use crate::seed::make::lane::{Cells, Lane};
 use crate::seed::time::DAY_US;
 
+/// The cells of a column as they are on the wire; `None` is NULL.
+pub(crate) type Images<'b> = Vec<Option<&'b [u8]>>;
+
 /// Reads what COPY TO … (FORMAT binary) wrote of `wires.len()` columns; `None` when the bytes are not that.
 pub(crate) fn lanes(bytes: &[u8], wires: &[Wire]) -> Option<Vec<Lane>> {
+    images(bytes, wires.len())?.iter().zip(wires).map(|(images, wire)| lane(images, wire)).collect()
+}
+
+/// Cuts the bytes of a binary copy into the cells of each of its columns; `None` when they are not that.
+pub(crate) fn images(bytes: &[u8], n_columns: usize) -> Option<Vec<Images<'_>>> {
     // Flags and the extension are the server's own.
     const N_SIGNATURE: usize = 11;
     let mut rest = bytes.strip_prefix(&HEADER[..N_SIGNATURE])?;
     let flags_and_extension: &[u8] = take(&mut rest, 8)?;
     take(&mut rest, length(&flags_and_extension[4..])?)?;
-    let mut columns: Vec<Vec<Option<&[u8]>>> = vec![Vec::new(); wires.len()];
+    let mut columns: Vec<Images<'_>> = vec![Vec::new(); n_columns];
     loop {
         let n_fields = i16::from_be_bytes(take(&mut rest, 2)?.try_into().ok()?);
         if n_fields == -1 {
-            break;
+            return Some(columns);
         }
-        if usize::try_from(n_fields).ok()? != wires.len() {
+        if usize::try_from(n_fields).ok()? != n_columns {
             return None;
         }
         for column in &mut columns {
@@ -29,7 +37,6 @@ pub(crate) fn lanes(bytes: &[u8], wires: &[Wire]) -> Option<Vec<Lane>> {
             });
         }
     }
-    columns.iter().zip(wires).map(|(images, wire)| lane(images, wire)).collect()
 }
 
 fn take<'b>(rest: &mut &'b [u8], n: usize) -> Option<&'b [u8]> {
