@@ -1,7 +1,7 @@
 # The commands that people and CI type. `make help` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-newest corpus fuzz plan-fixtures lint matrix completions prove-apply prove-seed prove-shadow bench-startup bench-explain bench-seed bench-audit bench-advisor
+.PHONY: help demo test test-newest corpus fuzz plan-fixtures lint matrix completions prove-apply prove-seed prove-seed-kill prove-shadow bench-startup bench-explain bench-seed bench-audit bench-advisor
 
 MAJORS := 14 15 16 17 18
 CORPUS := ../shared/data/plans
@@ -55,6 +55,10 @@ completions: ## Write the completion scripts anew
 prove-seed: ## Fill the schemas of the .sql files in SCHEMAS, check every constraint, and clean
 	@scripts/ensure-postgres >/dev/null
 	PERFKIT_SCHEMAS=$(abspath $(SCHEMAS)) cargo test --quiet --test it prove_seed -- --ignored --nocapture
+
+prove-seed-kill: ## Kill seed at KILLS random points (default 50), and see that one more run gives the same bytes
+	@scripts/ensure-postgres >/dev/null
+	PERFKIT_KILLS=$(or $(KILLS),50) cargo test --quiet --test it seed_kill::many -- --ignored --nocapture
 
 prove-shadow: ## Copy the catalog of 500 tables and 1 TB in less than a minute and 200 MB
 	@scripts/ensure-postgres >/dev/null

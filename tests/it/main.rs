@@ -29,6 +29,7 @@ mod prove_seed;
 mod sandbox;
 mod seed;
 mod seed_faults;
+mod seed_kill;
 mod seed_load;
 mod seed_rehearse;
 mod seed_values;
