@@ -20,9 +20,22 @@ const TABLES_AT_ONCE: usize = 200;
 pub(crate) async fn load(connection: &mut Connection, schemas: &[String]) -> Result<Schema> {
     connection.query(sql::CHEAP_PLANNING, &[]).await.map_err(Error::query(DOING))?;
     let transaction = snapshot(connection).await?;
-    let schema = load_in(&transaction, schemas).await?;
-    transaction.commit().await.map_err(Error::query(DOING))?;
-    Ok(schema)
+    match load_in(&transaction, schemas).await {
+        Ok(schema) => {
+            transaction.commit().await.map_err(Error::query(DOING))?;
+            Ok(schema)
+        }
+        Err(Error::Query { source, .. }) if source.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) => {
+            transaction.rollback().await.map_err(Error::query(DOING))?;
+            let locked = connection.query(sql::SEED_LOCKED, &[]).await.map_err(Error::query(DOING))?;
+            let doing = match locked.first() {
+                Some(row) => format!("read table {}", get::<String>(row, "name")?),
+                None => DOING.to_owned(),
+            };
+            Err(Error::query(doing)(source))
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// Reads the tables as a transaction sees them.
@@ -90,37 +103,13 @@ async fn filled(transaction: &Transaction<'_>, members: &[Member]) -> Result<BTr
         };
         let exists: Vec<String> = tables.iter().map(exists).collect();
         let statement = format!("SELECT ARRAY[{}] AS filled", exists.join(", "));
-        transaction.batch_execute("SAVEPOINT perfkit").await.map_err(Error::query(DOING))?;
-        let row = match transaction.query_one(&statement, &[]).await {
-            Ok(row) => row,
-            Err(source) => return Err(unreadable(transaction, tables, source).await?),
-        };
-        transaction.batch_execute("RELEASE SAVEPOINT perfkit").await.map_err(Error::query(DOING))?;
+        let row = transaction.query_one(&statement, &[]).await.map_err(Error::query(DOING))?;
         let answers: Vec<bool> = get(&row, "filled")?;
         filled.extend(
             tables.iter().zip(answers).filter(|(_, is_filled)| *is_filled).map(|(table, _)| table.oid),
         );
     }
     Ok(filled)
-}
-
-/// Says which table it was that could not be read.
-async fn unreadable(
-    transaction: &Transaction<'_>,
-    tables: &[&Member],
-    source: tokio_postgres::Error,
-) -> Result<Error> {
-    if source.code() != Some(&SqlState::LOCK_NOT_AVAILABLE) {
-        return Ok(Error::query(DOING)(source));
-    }
-    transaction.batch_execute("ROLLBACK TO SAVEPOINT perfkit").await.map_err(Error::query(DOING))?;
-    let oids: Vec<u32> = tables.iter().map(|table| table.oid).collect();
-    let locked = transaction.query(sql::SEED_LOCKED, &[&oids]).await.map_err(Error::query(DOING))?;
-    let doing = match locked.first() {
-        Some(row) => format!("read table {}", get::<String>(row, "name")?),
-        None => DOING.to_owned(),
-    };
-    Ok(Error::query(doing)(source))
 }
 
 fn member(row: &Row) -> Result<Member> {
