@@ -18,7 +18,7 @@ use crate::seed::SeedConfig;
 use crate::seed::guess;
 use crate::seed::manifest::RunState;
 use crate::seed::plan::Plan;
-use crate::seed::plan::build::{self, PlanError};
+use crate::seed::plan::build::{self, Memo, PlanError};
 use crate::seed::plan::request::{self, Known};
 use crate::seed::schema::Schema;
 use crate::seed::time::POSTGRES_EPOCH_US;
@@ -258,8 +258,9 @@ pub(crate) async fn plan(
         plan = build(schema, &known)?;
     }
     let miniature = request::Request { at_most: Some(rehearse::N_ROWS), ..request.clone() };
-    let rehearsed = rehearse::rehearse(connection, schema, known.clone(), &|schema, known| {
-        build::build(schema, &miniature, known).ok()
+    let mut memo = Memo::default();
+    let rehearsed = rehearse::rehearse(connection, schema, known.clone(), &mut |schema, known| {
+        build::again(schema, &miniature, known, &mut memo).ok().map(|(plan, _)| plan)
     })
     .await?;
     drop(progress);

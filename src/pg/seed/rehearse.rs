@@ -51,7 +51,7 @@ pub(crate) async fn rehearse(
     connection: &Connection,
     schema: &Schema,
     known: Known,
-    build: &dyn Fn(&Schema, &Known) -> Option<Plan>,
+    build: &mut dyn FnMut(&Schema, &Known) -> Option<Plan>,
 ) -> Result<Rehearsed> {
     let n_known = known.repairs.len();
     let mut rehearsal = Rehearsal {
@@ -95,7 +95,7 @@ pub(crate) async fn rehearse(
 struct Rehearsal<'r> {
     connection: &'r Connection,
     schema: &'r Schema,
-    build: &'r dyn Fn(&Schema, &Known) -> Option<Plan>,
+    build: &'r mut dyn FnMut(&Schema, &Known) -> Option<Plan>,
     known: Known,
     /// The steps that are loaded, each of the plan that it is of, after a savepoint of its own.
     loaded: Vec<(Arc<Plan>, usize)>,
@@ -182,7 +182,7 @@ impl Rehearsal<'_> {
         Ok(false)
     }
 
-    fn plan(&self) -> Option<Arc<Plan>> {
+    fn plan(&mut self) -> Option<Arc<Plan>> {
         (self.build)(self.schema, &self.known).map(Arc::new)
     }
 
@@ -210,12 +210,13 @@ impl Rehearsal<'_> {
     async fn load(&mut self, plan: &Arc<Plan>, step: usize) -> Result<Result<(), Failure>> {
         let place = self.loaded.len();
         // A lock that is not free is no fault of the plan: it ends the rehearsal before COPY asks for it.
-        for table in chunk::of_step(&plan.steps[step]) {
+        let lock = |table: &TableId| {
             let table = &plan.tables[usize::from(*table)];
             let name = sql::quote_qualified(&table.schema, &table.name);
-            self.execute(&format!("LOCK TABLE {name} IN ROW EXCLUSIVE MODE")).await?;
-        }
-        self.execute(&format!("SAVEPOINT perfkit_{place}")).await?;
+            format!("LOCK TABLE {name} IN ROW EXCLUSIVE MODE; ")
+        };
+        let locks: String = of_step(&plan.steps[step]).iter().map(lock).collect();
+        self.execute(&format!("{locks}SAVEPOINT perfkit_{place}")).await?;
         self.loaded.push((Arc::clone(plan), step));
         let chunks = chunk::chunks(plan).filter(|chunk| usize::try_from(chunk.step) == Ok(step));
         for chunk in chunks {
@@ -344,7 +345,8 @@ impl Rehearsal<'_> {
     async fn attempt(&mut self, trial: &Trial, table: TableId) -> Result<Attempt> {
         let n_before = self.known.repairs.len();
         self.known.repairs.extend(trial.iter().cloned());
-        let plan = (self.build)(&self.pruned(table), &self.known).map(Arc::new);
+        let pruned = self.pruned(table);
+        let plan = (self.build)(&pruned, &self.known).map(Arc::new);
         self.known.repairs.truncate(n_before);
         let Some(plan) = plan else { return Ok(Attempt::Impossible) };
         // The feeder makes the rows.

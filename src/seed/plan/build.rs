@@ -61,6 +61,17 @@ pub(crate) fn with_questions(
     request: &Request,
     known: &Known,
 ) -> Result<(Plan, Vec<Question>), PlanError> {
+    again(schema, request, known, &mut Memo::default())
+}
+
+/// Plans as [`with_questions`] does, and takes what `memo` remembers of earlier times with the same request: only tables that
+/// other repairs concern than before are planned anew, and what depends on them. Nothing else of what is known may change.
+pub(crate) fn again(
+    schema: &Schema,
+    request: &Request,
+    known: &Known,
+    memo: &mut Memo,
+) -> Result<(Plan, Vec<Question>), PlanError> {
     let mut schema = schema.clone();
     refer(&mut schema, request)?;
     let named = Named::new(&schema, request)?;
@@ -87,21 +98,32 @@ pub(crate) fn with_questions(
     builder.limit();
     let ids = 0..u16::try_from(schema.relations.len()).expect("fewer tables than PostgreSQL can name");
     builder.plan.tables = ids.map(|table| builder.empty(table)).collect();
+    let mut versions: BTreeMap<TableId, u64> = BTreeMap::new();
     for step in &steps {
-        match step {
-            Step::Table(table) => builder.fill(*table, &wanted, &[])?,
-            Step::Wave(tables) => {
-                for _ in 0..MAX_ROUNDS {
-                    let before = builder.n_rows.clone();
-                    for table in tables {
-                        builder.fill(*table, &wanted, tables)?;
-                    }
-                    if builder.n_rows == before {
-                        break;
+        let tables = chunk::of_step(step);
+        let asked = Asked::new(&builder, tables, &wanted, &versions);
+        let version = if let Some(remembered) = memo.find(tables, &asked) {
+            builder.take(tables, remembered);
+            remembered.version
+        } else {
+            let n_gaps = builder.plan.gaps.len();
+            match step {
+                Step::Table(table) => builder.fill(*table, &wanted, &[])?,
+                Step::Wave(tables) => {
+                    for _ in 0..MAX_ROUNDS {
+                        let before = builder.n_rows.clone();
+                        for table in tables {
+                            builder.fill(*table, &wanted, tables)?;
+                        }
+                        if builder.n_rows == before {
+                            break;
+                        }
                     }
                 }
             }
-        }
+            memo.keep(tables, asked, builder.made(tables, n_gaps))
+        };
+        versions.extend(tables.iter().map(|table| (*table, version)));
     }
     let questions = builder.questions.into_values().flatten().collect();
     let mut plan = builder.plan;
@@ -127,6 +149,66 @@ pub(crate) fn with_questions(
     gaps.dedup();
     plan.gaps = gaps;
     Ok((plan, questions))
+}
+
+/// How steps were planned before.
+#[derive(Default)]
+pub(crate) struct Memo {
+    steps: BTreeMap<Vec<TableId>, (Asked, Made)>,
+    n_versions: u64,
+}
+
+impl Memo {
+    fn find(&self, tables: &[TableId], asked: &Asked) -> Option<&Made> {
+        self.steps.get(tables).filter(|(before, _)| before == asked).map(|(_, made)| made)
+    }
+
+    fn keep(&mut self, tables: &[TableId], asked: Asked, made: Made) -> u64 {
+        self.n_versions += 1;
+        let made = Made { version: self.n_versions, ..made };
+        self.steps.insert(tables.to_vec(), (asked, made));
+        self.n_versions
+    }
+}
+
+/// What decides how the tables of a step are planned, beside what does not change.
+#[derive(PartialEq)]
+struct Asked {
+    /// The rows that each table is to get.
+    rows: Vec<(u64, RowsFrom)>,
+    n_rows: Vec<u64>,
+    refusals: Vec<Option<String>>,
+    repairs: Vec<Repair>,
+    /// The versions of the tables that they refer to.
+    versions: Vec<Option<u64>>,
+}
+
+impl Asked {
+    fn new(
+        builder: &Builder,
+        tables: &[TableId],
+        wanted: &[(u64, RowsFrom)],
+        versions: &BTreeMap<TableId, u64>,
+    ) -> Self {
+        let at = |table: &TableId| usize::from(*table);
+        let repairs = builder.known.repairs.iter();
+        let parents = tables.iter().flat_map(|table| &builder.relation(*table).foreign_keys);
+        Self {
+            rows: tables.iter().map(|table| wanted[at(table)].clone()).collect(),
+            n_rows: tables.iter().map(|table| builder.n_rows[at(table)]).collect(),
+            refusals: tables.iter().map(|table| builder.relation(*table).refusal.clone()).collect(),
+            repairs: repairs.filter(|repair| tables.contains(&repair.table())).cloned().collect(),
+            versions: parents.map(|key| versions.get(&key.parent).copied()).collect(),
+        }
+    }
+}
+
+/// The plans of the tables of a step.
+struct Made {
+    version: u64,
+    tables: Vec<TablePlan>,
+    gaps: Vec<Gap>,
+    questions: Vec<Option<Vec<Question>>>,
 }
 
 /// What the request says of each table.
@@ -281,6 +363,27 @@ pub(super) struct Builder<'b> {
 }
 
 impl Builder<'_> {
+    /// Returns how the tables of a step are planned now.
+    fn made(&self, tables: &[TableId], n_gaps: usize) -> Made {
+        Made {
+            version: 0,
+            tables: tables.iter().map(|table| self.plan.tables[usize::from(*table)].clone()).collect(),
+            gaps: self.plan.gaps[n_gaps..].to_vec(),
+            questions: tables.iter().map(|table| self.questions.get(table).cloned()).collect(),
+        }
+    }
+
+    fn take(&mut self, tables: &[TableId], made: &Made) {
+        for ((table, plan), questions) in tables.iter().zip(&made.tables).zip(&made.questions) {
+            self.n_rows[usize::from(*table)] = plan.n_rows;
+            self.plan.tables[usize::from(*table)] = plan.clone();
+            if let Some(questions) = questions {
+                self.questions.insert(*table, questions.clone());
+            }
+        }
+        self.plan.gaps.extend_from_slice(&made.gaps);
+    }
+
     /// Takes the limits that a rehearsal found.
     fn limit(&mut self) {
         for repair in &self.known.repairs {

@@ -103,3 +103,20 @@ pub(crate) enum Repair {
     /// Nothing is loaded, for this reason.
     Skip(TableId, String),
 }
+
+impl Repair {
+    /// The table whose plan it changes.
+    pub(crate) fn table(&self) -> TableId {
+        match self {
+            Self::AlwaysNull(table, ..)
+            | Self::OnlyCase(table, ..)
+            | Self::Literal(table, ..)
+            | Self::OneParent(table, ..)
+            | Self::CopyOf(table, ..)
+            | Self::AtMost(table, ..)
+            | Self::After(table, _)
+            | Self::FedBy(table, _)
+            | Self::Skip(table, _) => *table,
+        }
+    }
+}

@@ -46,7 +46,14 @@ pub(super) fn wanted(
     request: &Request,
     named: &Named,
 ) -> Vec<(u64, RowsFrom)> {
-    let mut rows = Rows { schema, scale: request.scale, named, wanted: Vec::new(), depths: Vec::new() };
+    let mut rows = Rows {
+        schema,
+        scale: request.scale,
+        named,
+        wanted: Vec::new(),
+        depths: Vec::new(),
+        is_lookup: lookups(schema),
+    };
     rows.wanted = vec![(0, RowsFrom::Default); schema.relations.len()];
     rows.depths = vec![0; schema.relations.len()];
     let order: Vec<TableId> = steps
@@ -82,6 +89,8 @@ struct Rows<'r> {
     wanted: Vec<(u64, RowsFrom)>,
     /// How many drivers are above a table.
     depths: Vec<usize>,
+    /// Whether tables hold the few values that others choose from.
+    is_lookup: Vec<bool>,
 }
 
 impl Rows<'_> {
@@ -107,7 +116,7 @@ impl Rows<'_> {
                 self.depths[at] = self.depths[usize::from(parent)] + 1;
                 self.follow_parent(table);
             }
-            None if is_lookup(self.schema, table) => {
+            None if self.is_lookup[usize::from(table)] => {
                 self.wanted[at] = (LOOKUP_ROWS, RowsFrom::Default);
             }
             None => self.wanted[at] = (rounded(ROOT_ROWS * self.scale), RowsFrom::Default),
@@ -131,7 +140,7 @@ impl Rows<'_> {
         let Some((parent, mean)) = self.driver(table) else { return };
         let (n, is_fixed) = (self.n(table), matches!(self.wanted[usize::from(parent)].1, RowsFrom::Asked));
         let parent_relation = self.relation(parent);
-        if is_fixed || !parent_relation.is_loadable() || is_lookup(self.schema, parent) {
+        if is_fixed || !parent_relation.is_loadable() || self.is_lookup[usize::from(parent)] {
             return;
         }
         let needed = rounded(float(n) / mean.max(1.0));
@@ -155,7 +164,7 @@ impl Rows<'_> {
         let not_null = |key: &&ForeignKey| key.columns.iter().all(|column| relation.field(*column).not_null);
         let candidates = || relation.foreign_keys.iter().filter(is_parent);
         // The largest of those that must be there: an order item follows orders, not products' types.
-        let largest = |key: &&ForeignKey| (!is_lookup(self.schema, key.parent), self.n(key.parent));
+        let largest = |key: &&ForeignKey| (!self.is_lookup[usize::from(key.parent)], self.n(key.parent));
         let key =
             candidates().filter(not_null).max_by_key(largest).or_else(|| candidates().max_by_key(largest))?;
         if is_key(relation, &key.columns) {
@@ -164,7 +173,7 @@ impl Rows<'_> {
         if is_junction(relation) {
             return Some((key.parent, JUNCTION_MEAN));
         }
-        if is_lookup(self.schema, key.parent) {
+        if self.is_lookup[usize::from(key.parent)] {
             return Some((key.parent, ROOT_ROWS * self.scale / float(LOOKUP_ROWS)));
         }
         let depth = self.depths[usize::from(key.parent)].min(MEANS.len() - 1);
@@ -198,15 +207,19 @@ fn is_junction(relation: &Relation) -> bool {
     })
 }
 
-/// Whether a table holds the few values that others choose from.
-fn is_lookup(schema: &Schema, table: TableId) -> bool {
-    let relation = &schema.relations[usize::from(table)];
-    let refers = relation.foreign_keys.iter().any(|key| key.parent != table);
-    let is_referred_to =
-        schema.relations.iter().any(|other| other.foreign_keys.iter().any(|key| key.parent == table));
-    let last_word = relation.name.rsplit('_').next().unwrap_or_default().to_lowercase();
-    let is_named = LOOKUP_WORDS.iter().any(|word| last_word.ends_with(word));
-    is_referred_to && !refers && is_named && relation.fields.len() <= 2 * LOOKUP_COLUMNS
+/// Which tables hold the few values that others choose from.
+fn lookups(schema: &Schema) -> Vec<bool> {
+    let mut is_referred_to = vec![false; schema.relations.len()];
+    for key in schema.relations.iter().flat_map(|relation| &relation.foreign_keys) {
+        is_referred_to[usize::from(key.parent)] = true;
+    }
+    let is_lookup = |((table, relation), is_referred_to): ((TableId, &Relation), bool)| {
+        let refers = relation.foreign_keys.iter().any(|key| key.parent != table);
+        let last_word = relation.name.rsplit('_').next().unwrap_or_default().to_lowercase();
+        let is_named = LOOKUP_WORDS.iter().any(|word| last_word.ends_with(word));
+        is_referred_to && !refers && is_named && relation.fields.len() <= 2 * LOOKUP_COLUMNS
+    };
+    (0..).zip(&schema.relations).zip(is_referred_to).map(is_lookup).collect()
 }
 
 #[expect(clippy::cast_precision_loss, reason = "numbers of rows are estimates here")]
