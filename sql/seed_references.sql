@@ -1,5 +1,6 @@
--- one row a foreign key to tables $2 in schemas $1 (in parallel): its table, its columns, the parent's place in them from 1, the parent's columns, and whether deleting parents changes rows
+-- one row a foreign key to tables $2 in schemas $1 (in parallel): its table, its columns, the parent's place in them from 1, the parent's columns, whether deleting parents changes rows, and whether an index finds its rows
 SELECT k.conname AS name,
+       k.oid AS oid,
        cn.nspname AS schema,
        c.relname AS table_name,
        ARRAY(
@@ -15,7 +16,15 @@ SELECT k.conname AS name,
            JOIN pg_catalog.pg_attribute AS a ON a.attrelid = k.confrelid AND a.attnum = u.attnum
            ORDER BY u.ordinality
        ) AS parent_columns,
-       k.confdeltype IN ('c', 'n', 'd') AS changes_rows
+       k.confdeltype IN ('c', 'n', 'd') AS changes_rows,
+       EXISTS (
+           SELECT 1
+           FROM pg_catalog.pg_index AS i
+           JOIN pg_catalog.pg_class AS ic ON ic.oid = i.indexrelid
+           WHERE i.indrelid = k.conrelid AND i.indisvalid AND i.indpred IS NULL AND i.indkey[0] = ANY (k.conkey)
+             -- Those of an earlier attempt to clean.
+             AND ic.relname !~ '^perfkit_seed_clean_'
+       ) AS has_index
 FROM ROWS FROM (
     pg_catalog.unnest($1::pg_catalog.text[]), pg_catalog.unnest($2::pg_catalog.text[])
 ) WITH ORDINALITY AS p (schema, table_name, place)

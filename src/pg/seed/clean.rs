@@ -28,6 +28,8 @@ use crate::sources::now_us;
 
 /// A server that restarts is waited for so long.
 const PATIENCE: Duration = Duration::from_mins(1);
+/// A smaller table is read as fast as an index finds its rows: 32 pages.
+const LEAST_HELPED_BYTES: i64 = 32 * 8_192;
 /// How often a batch is tried whose rows somebody has locked.
 const MAX_BUSY: u32 = 5;
 
@@ -60,6 +62,9 @@ struct Reference {
     changes_rows: bool,
     /// The plan's table that it belongs to.
     child: Option<TableId>,
+    /// An index finds the rows that refer to one.
+    has_index: bool,
+    oid: u32,
 }
 
 /// Returns the run that would be cleaned, and how many rows it still has; none when there is nothing to clean.
@@ -118,7 +123,11 @@ async fn delete(
     let mut n_rows = vec![0; run.plan.tables.len()];
     let mut n_missing = n_rows.clone();
     let mut session: Option<Session> = None;
+    let mut begun: HashSet<TableId> = HashSet::new();
     for batch in &batches {
+        for (table, _) in batch.parts.iter().filter(|(table, _)| begun.insert(*table)) {
+            cleaner.help(&*coordinator.connection().await?, *table, on).await?;
+        }
         let counts = cleaner.patiently(coordinator, &mut session, batch, on).await?;
         for ((table, rows), n) in batch.parts.iter().zip(counts) {
             n_rows[usize::from(*table)] += n;
@@ -132,6 +141,7 @@ async fn delete(
     for (table, n) in run.plan.tables.iter().zip(n_missing).filter(|(_, n)| *n > 0) {
         on(Event::Warning(format!("{n} rows of the run were not in table \"{}\" any more", table.name)));
     }
+    cleaner.stop_helping(&*coordinator.connection().await?, on).await;
     if let Some(index_run) = &run.index_run {
         indexes::rebuild(Place { target, interrupt, on }, index_run, options.n_streams.max(1)).await?;
     }
@@ -150,6 +160,13 @@ struct Cleaner {
     references: Vec<Reference>,
     cascade: bool,
     patches: Arc<crate::seed::make::block::Patches>,
+}
+
+impl Reference {
+    /// The name of the index that stands in while a run is cleaned: the same each time, so that it is found again.
+    fn helper(&self) -> String {
+        format!("perfkit_seed_clean_{}", self.oid)
+    }
 }
 
 /// A session that deletes.
@@ -196,6 +213,50 @@ impl Cleaner {
 
     fn condition(&self, table: TableId, alias: &str, rows: &std::ops::Range<u64>) -> String {
         condition(self.table(table), alias, &self.by[usize::from(table)], rows, &stage::name(table))
+    }
+
+    /// Builds indexes for as long as cleaning takes, where the server would read all of a table for each row that goes to see
+    /// whether one refers to it. Where that is not allowed, or somebody writes, it takes longer.
+    async fn help(
+        &self,
+        connection: &Connection,
+        parent: TableId,
+        on: &dyn Fn(Event<'_>),
+    ) -> Result<(), pg::Error> {
+        for reference in self.references.iter().filter(|it| it.parent == parent && !it.has_index) {
+            let child = quote::qualified(&reference.schema, &reference.table);
+            let row = connection
+                .query_one(sql::RELATION_SIZES, &[&child])
+                .await
+                .map_err(pg::Error::query(format!("measure table {child}")))?;
+            let bytes: i64 = get(&row, "table_bytes")?;
+            if bytes < LEAST_HELPED_BYTES {
+                continue;
+            }
+            let columns: Vec<_> = reference.columns.iter().map(|it| quote::identifier(it)).collect();
+            let build = format!(
+                "CREATE INDEX IF NOT EXISTS {} ON {child} ({})",
+                quote::identifier(&reference.helper()),
+                columns.join(", ")
+            );
+            if let Err(error) = connection.batch_execute(&build).await {
+                let error =
+                    pg::Error::query(format!("build an index on table {child} to clean faster"))(error);
+                on(Event::Warning(Error::from(error).to_string()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Drops the indexes of [`Self::help`], those of an earlier attempt too.
+    async fn stop_helping(&self, connection: &Connection, on: &dyn Fn(Event<'_>)) {
+        for reference in self.references.iter().filter(|it| !it.has_index) {
+            let name = quote::qualified(&reference.schema, &reference.helper());
+            if let Err(error) = connection.batch_execute(&format!("DROP INDEX IF EXISTS {name}")).await {
+                let error = pg::Error::query(format!("drop index {name}"))(error);
+                on(Event::Warning(Error::from(error).to_string()));
+            }
+        }
     }
 
     /// Refuses to begin where rows of others refer to those of the run, as far as that is seen by ranges of keys. What is not is
@@ -444,6 +505,8 @@ fn reference(row: &Row, plan: &Plan) -> Result<Reference, pg::Error> {
         parent_columns: get(row, "parent_columns")?,
         changes_rows: get(row, "changes_rows")?,
         child: child.and_then(|child| TableId::try_from(child).ok()),
+        has_index: get(row, "has_index")?,
+        oid: get(row, "oid")?,
         schema,
         table,
     })
