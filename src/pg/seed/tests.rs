@@ -115,7 +115,8 @@ fn shop() -> Plan {
     let word = column("word", 4, Wire::Bytes, Draw::Uniform { n: 4 }, code("n", 2));
     let word = ColumnPlan { nulls: Nulls::Share(1 << 31), ..word };
     let notes = with("notes", 500, 200, vec![kind, word], Vec::new());
-    let (parent_id, parent) = refers("parent_id", 5, Pick::Tree { roots: 1 << 30 }, Nulls::Share(1 << 30));
+    let (parent_id, parent) =
+        refers("parent_id", 5, Pick::Tree { roots: 1 << 30, not_self: false }, Nulls::Share(1 << 30));
     let folders = with("folders", 600, 200, vec![serial("id", 1, 1), parent_id], vec![parent]);
     let steps = vec![Step::Table(0), Step::Table(1), Step::Wave(vec![2, 3]), Step::Table(4), Step::Table(5)];
     Plan { steps, ..plan(vec![users, orders, rooms, tracks, notes, folders]) }

@@ -6,7 +6,7 @@ use super::world::{NONE, World, to_place};
 use crate::random;
 use crate::seed::keys::curve::Curve;
 use crate::seed::keys::permutation::Permutation;
-use crate::seed::plan::{Born, Edge, Nulls, Pick};
+use crate::seed::plan::{Born, Edge, Nulls, Pick, pair};
 use crate::seed::schema::TableId;
 use crate::seed::time::DAY_US;
 use crate::seed::wire::Wire;
@@ -24,8 +24,19 @@ pub(super) fn find(
     scratch: &mut Scratch,
     found: &mut Parents,
 ) {
+    find_by(&edge.pick, world, edge, block, scratch, found);
+}
+
+fn find_by(
+    pick: &Pick,
+    world: &World,
+    edge: &Edge,
+    block: &mut Block,
+    scratch: &mut Scratch,
+    found: &mut Parents,
+) {
     let parents = &mut found.parents;
-    match &edge.pick {
+    match pick {
         Pick::Drawn { curve, ranks, born: None } => {
             block.bits(edge.key, parents);
             for parent in parents.iter_mut() {
@@ -47,7 +58,7 @@ pub(super) fn find(
             world.follow(block, *lead, scratch);
             block.bits(edge.key, parents);
             let lead_edge = &world.table(block.table).edges[usize::from(*lead)];
-            let Pick::Laid { curve: fanout, .. } = &lead_edge.pick else {
+            let Some((_, fanout, _)) = lead_edge.pick.laid() else {
                 // Without a laid lead there are no ordinals: any parent.
                 for parent in parents.iter_mut() {
                     *parent = image(ranks, drawn(curve, *parent));
@@ -71,10 +82,11 @@ pub(super) fn find(
                 *parent = digit(image(cells, *parent), *divisor, *n);
             }
         }
-        Pick::Within { through, ours, theirs } => {
-            within(world, edge, (*through, *ours, *theirs), block, scratch, parents);
+        Pick::Within { through, ours, further, theirs } => {
+            let steps: Vec<u16> = ours.iter().chain(further).copied().collect();
+            within(world, edge, (*through, &steps, *theirs), block, scratch, parents);
         }
-        Pick::Tree { roots } => tree(world, edge, *roots, block, parents),
+        Pick::Tree { roots, not_self } => tree(world, edge, (*roots, *not_self), block, parents),
         Pick::Wave => {
             // In proportion: the first row of a parent's children refers back to that parent, and fewer children than parents
             // are one to one.
@@ -102,6 +114,41 @@ pub(super) fn find(
             }
         }
         Pick::Constant(row) => parents.resize(block.n_rows(), *row),
+        Pick::Other { than, curve, ranks } => {
+            for than in than {
+                world.follow(block, *than, scratch);
+            }
+            block.bits(edge.key, parents);
+            for (place, parent) in parents.iter_mut().enumerate() {
+                let is_theirs = |parent: u64| {
+                    than.iter().any(|than| block.edges[usize::from(*than)].of.parents[place] == parent)
+                };
+                // Each of the others is in the way once at most.
+                let rank = drawn(curve, *parent);
+                let near = (0..=than.len() as u64).map(|i| image(ranks, (rank + i) % ranks.n().max(1)));
+                let free = near.clone().find(|parent| !is_theirs(*parent));
+                *parent = free.unwrap_or_else(|| image(ranks, rank));
+            }
+        }
+        Pick::Next { than, n } => {
+            world.follow(block, *than, scratch);
+            let theirs = &block.edges[usize::from(*than)].of.parents;
+            let next = |their: &u64| if *their == NONE { NONE } else { (their + 1) % (*n).max(1) };
+            parents.extend(theirs.iter().map(next));
+        }
+        Pick::Pair { of, is_second } => {
+            find_by(of, world, edge, block, scratch, found);
+            for parent in &mut found.parents {
+                let (first, second) = pair(*parent);
+                *parent = if *is_second { second } else { first };
+            }
+        }
+        Pick::Among { rows, of } => {
+            find_by(of, world, edge, block, scratch, found);
+            for parent in &mut found.parents {
+                *parent = usize::try_from(*parent).ok().and_then(|at| rows.get(at)).copied().unwrap_or(NONE);
+            }
+        }
     }
 }
 
@@ -171,7 +218,7 @@ fn distinct_rank(
 fn within(
     world: &World,
     edge: &Edge,
-    (through, ours, theirs): (u16, Option<u16>, u16),
+    (through, steps, theirs): (u16, &[u16], u16),
     block: &mut Block,
     scratch: &mut Scratch,
     parents: &mut Vec<u64>,
@@ -180,21 +227,20 @@ fn within(
     block.bits(edge.key, parents);
     let near = &block.edges[usize::from(through)].of.parents;
     let mut grandparents = scratch.numbers();
-    match ours {
-        None => grandparents.extend_from_slice(near),
-        Some(ours) => {
-            let table = world.table(block.table).edges[usize::from(through)].parent;
-            let n_existing = world.n_existing(table);
-            let is_own = |row: u64| row != NONE && row >= n_existing;
-            let own = near.iter().filter(|&&row| is_own(row)).map(|row| row - n_existing);
-            let mut part = world.block(table, own, scratch);
-            world.follow(&mut part, ours, scratch);
-            let mut found = part.edges[usize::from(ours)].of.parents.iter().copied();
-            grandparents.extend(
-                near.iter().map(|&row| if is_own(row) { found.next().unwrap_or(NONE) } else { NONE }),
-            );
-            scratch.keep_block(part);
+    grandparents.extend_from_slice(near);
+    let mut table = world.table(block.table).edges[usize::from(through)].parent;
+    for &step in steps {
+        let n_existing = world.n_existing(table);
+        let is_own = |row: u64| row != NONE && row >= n_existing;
+        let own = grandparents.iter().filter(|&&row| is_own(row)).map(|row| row - n_existing);
+        let mut part = world.block(table, own, scratch);
+        world.follow(&mut part, step, scratch);
+        let mut found = part.edges[usize::from(step)].of.parents.iter().copied();
+        for row in &mut grandparents {
+            *row = if is_own(*row) { found.next().unwrap_or(NONE) } else { NONE };
         }
+        scratch.keep_block(part);
+        table = world.table(table).edges[usize::from(step)].parent;
     }
     let theirs = &world.table(edge.parent).edges[usize::from(theirs)].pick;
     let n_existing = world.n_existing(edge.parent);
@@ -220,7 +266,7 @@ fn member(pick: &Pick, parent: u64, bits: u64) -> Option<u64> {
 }
 
 /// Draws for each row one before it in its chunk, or in the first chunk.
-fn tree(world: &World, edge: &Edge, roots: u32, block: &Block, parents: &mut Vec<u64>) {
+fn tree(world: &World, edge: &Edge, (roots, not_self): (u32, bool), block: &Block, parents: &mut Vec<u64>) {
     block.bits(edge.key, parents);
     let n_existing = world.n_existing(block.table);
     let n_first = chunk_rows(world, block.table).min(world.table(block.table).n_rows);
@@ -228,7 +274,11 @@ fn tree(world: &World, edge: &Edge, roots: u32, block: &Block, parents: &mut Vec
         let bits = *parent;
         let offset = row % chunk_rows(world, block.table);
         *parent = if row == 0 || random::at(bits, 0) >> 32 < u64::from(roots) {
-            if edge.nulls == Nulls::Never { n_existing + row } else { NONE }
+            match edge.nulls {
+                Nulls::Never if not_self && row == 0 && n_first > 1 => n_existing + 1,
+                Nulls::Never => n_existing + row,
+                _ => NONE,
+            }
         } else if offset == row || (offset > 0 && random::below(random::at(bits, 1), TREE_FAR) > 0) {
             n_existing + row - offset + random::below(random::at(bits, 2), offset)
         } else {

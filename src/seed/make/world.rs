@@ -161,7 +161,7 @@ impl<'p> World<'p> {
     }
 
     /// Fills a lane with a column of the rows that are referred to.
-    pub(super) fn make_of_parents(
+    pub(crate) fn make_of_parents(
         &self,
         parent: TableId,
         column: ColumnId,

@@ -33,13 +33,16 @@ fn of_maker(plan: &Plan, table: &TablePlan, column: &ColumnPlan, maker: &Maker) 
             let how = match &edge.pick {
                 Pick::Laid { .. } | Pick::Drawn { .. } => "",
                 Pick::Distinct { .. } => ", another one each time",
+                Pick::Other { .. } | Pick::Next { .. } => ", another one",
+                Pick::Pair { is_second: false, .. } => ", the first of a pair",
+                Pick::Pair { .. } => ", the second of a pair",
                 Pick::OneToOne { .. } => ", each once",
                 Pick::Digit { .. } => ", every combination once",
                 Pick::Within { .. } => ", of the same owner",
                 Pick::Tree { .. } => ", as a tree",
                 Pick::Wave => ", loaded with it",
                 Pick::Itself => ", the row itself",
-                Pick::Listed { .. } | Pick::Constant(_) => ", one that fits",
+                Pick::Listed { .. } | Pick::Constant(_) | Pick::Among { .. } => ", one that fits",
             };
             format!("{}.{column}{how}", parent.name)
         }

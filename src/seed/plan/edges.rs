@@ -24,6 +24,22 @@ pub(super) struct Followed<'b> {
     /// Whether the reference may be NULL in some rows.
     pub(super) is_nullable: bool,
     pub(super) target: Target,
+    pub(super) choice: Choice,
+}
+
+/// Which parents an edge chooses from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Choice {
+    All,
+    /// Those whose key fits a condition, or which rows of another parent go with.
+    Among(Vec<u64>),
+    /// So many of the most popular.
+    First(u64),
+    /// Pairs: with the edge `with` one comes before the other.
+    Pairs {
+        with: usize,
+        is_second: bool,
+    },
 }
 
 impl Followed<'_> {
@@ -34,7 +50,7 @@ impl Followed<'_> {
 }
 
 /// Where the parents of an edge are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Target {
     /// In a table that is complete by then.
     Complete,
@@ -43,7 +59,7 @@ pub(super) enum Target {
     /// In another table of the same wave.
     Wave,
     /// Rows that have to share columns with the parent of another edge.
-    Within { through: EdgeId, ours: Option<EdgeId>, theirs: EdgeId },
+    Within { through: EdgeId, ours: Option<EdgeId>, further: Vec<EdgeId>, theirs: EdgeId },
     /// The row itself: the only one that is known to have the same values.
     Itself,
 }
@@ -104,7 +120,8 @@ impl<'b> Edges<'b> {
                 is_free &= !relation.field(*column).not_null;
             }
         }
-        self.followed.push(Followed { key, n_parents, is_nullable: is_free, target });
+        let choice = Choice::All;
+        self.followed.push(Followed { key, n_parents, is_nullable: is_free, target, choice });
     }
 
     fn leave_null(
@@ -190,28 +207,41 @@ impl<'b> Edges<'b> {
         let (ours, theirs): (Vec<ColumnId>, Vec<ColumnId>) =
             (ours?, shared.iter().map(|(_, parent_column)| *parent_column).collect());
         // Their edge to the grandparent has exactly these columns, laid out and never NULL.
-        let laid = |table: TableId, columns: &[ColumnId], to: Option<TableId>| {
+        let laid = |table: TableId, columns: &[ColumnId]| {
             let plan = &builder.plan.tables[usize::from(table)];
             (0..).zip(&plan.edges).find(|(_, edge)| {
                 edge.columns == columns
                     && matches!(edge.pick, Pick::Laid { .. })
                     && edge.nulls == super::Nulls::Never
                     && plan.existing.is_none()
-                    && to.is_none_or(|to| edge.parent == to)
             })
         };
-        let same_columns = |edge: &super::Edge, columns: &[ColumnId]| edge.parent_columns == columns;
-        let (theirs_id, theirs_edge) = laid(key.parent, &theirs, None)?;
-        if theirs_edge.parent == leading.key.parent && same_columns(theirs_edge, &ours) {
-            return Some(Target::Within { through, ours: None, theirs: theirs_id });
+        let (theirs_id, theirs_edge) = laid(key.parent, &theirs)?;
+        let owner = (theirs_edge.parent, &theirs_edge.parent_columns);
+        let mut steps = Vec::new();
+        let mut at = (leading.key.parent, ours);
+        while (at.0, &at.1) != owner {
+            if u32::try_from(steps.len()).is_ok_and(|n| n >= MAX_STEPS) {
+                return None;
+            }
+            let (step, next) = above(&builder.plan.tables[usize::from(at.0)], &at.1)?;
+            steps.push(step);
+            at = next;
         }
-        let (ours_id, ours_edge) = laid(leading.key.parent, &ours, Some(theirs_edge.parent))?;
-        same_columns(theirs_edge, &ours_edge.parent_columns).then_some(Target::Within {
-            through,
-            ours: Some(ours_id),
-            theirs: theirs_id,
-        })
+        let mut steps = steps.into_iter();
+        Some(Target::Within { through, ours: steps.next(), further: steps.collect(), theirs: theirs_id })
     }
+}
+
+/// The foreign key of a table that has all of these columns and is never NULL, with where it leads from them.
+fn above(table: &super::TablePlan, columns: &[ColumnId]) -> Option<(EdgeId, (TableId, Vec<ColumnId>))> {
+    let is_whole = table.existing.is_none();
+    (0..).zip(&table.edges).filter(|_| is_whole).find_map(|(id, edge)| {
+        let place = |column: &ColumnId| edge.columns.iter().position(|own| own == column);
+        let theirs: Option<Vec<ColumnId>> =
+            columns.iter().map(|column| Some(edge.parent_columns[place(column)?])).collect();
+        (edge.nulls == super::Nulls::Never).then_some((id, (edge.parent, theirs?)))
+    })
 }
 
 /// More foreign keys in a row, each the key of its table, are not seen in schemas; a bound, as they may go in circles.

@@ -179,11 +179,22 @@ pub(crate) enum Pick {
     /// A digit of the serial's cell number: `(cells(serial) / divisor) % n`.
     Digit { cells: Permutation, divisor: u64, n: u64 },
     /// A row of the parent that shares columns with the parent of `through`: both tables refer to one grandparent by laid
-    /// edges, `theirs` in this edge's parent and `ours` in the parent of `through`.
-    Within { through: EdgeId, ours: Option<EdgeId>, theirs: EdgeId },
+    /// edges, `theirs` in this edge's parent and `ours` in the parent of `through`; `further` lead on from there, where the
+    /// grandparent is more than one step away.
+    Within {
+        through: EdgeId,
+        ours: Option<EdgeId>,
+        #[serde(default)]
+        further: Vec<EdgeId>,
+        theirs: EdgeId,
+    },
     /// Of the same table: a row in the same chunk with a smaller offset, or one of chunk 0. So many of 2^32 rows are roots, and
-    /// the first row: NULL, or themselves where the edge is never NULL.
-    Tree { roots: u32 },
+    /// the first row: NULL, or themselves where the edge is never NULL. With `not_self` the first row then refers to the second.
+    Tree {
+        roots: u32,
+        #[serde(default)]
+        not_self: bool,
+    },
     /// Of another table of the same wave: a row of the parent's chunk of the same number.
     Wave,
     /// The row itself.
@@ -192,6 +203,39 @@ pub(crate) enum Pick {
     Listed { rows: Vec<u64> },
     /// One parent row always.
     Constant(u64),
+    /// Any parent but those that the row has on the edges `than`.
+    Other { than: Vec<EdgeId>, curve: Curve, ranks: Permutation },
+    /// The parent after the one that the row has on the edge `than`, the first after the last: where that is never the same
+    /// twice, this is not either.
+    Next { than: EdgeId, n: u64 },
+    /// One of two parents of which one comes before the other; `of` picks the pair, as [`pair`] counts them.
+    Pair { of: Box<Pick>, is_second: bool },
+    /// One of these parents; `of` picks its place among them.
+    Among { rows: Vec<u64>, of: Box<Pick> },
+}
+
+impl Pick {
+    /// The slots, curve and ranks of a pick that has exact counts, of parents or of what stands for them.
+    pub(crate) fn laid(&self) -> Option<(&Permutation, &Curve, &Permutation)> {
+        match self {
+            Self::Laid { slots, curve, ranks } => Some((slots, curve, ranks)),
+            Self::Pair { of, .. } | Self::Among { of, .. } => of.laid(),
+            _ => None,
+        }
+    }
+}
+
+/// How many pairs of `n` rows there are, if that is a number that can be counted with.
+pub(crate) fn n_pairs(n: u64) -> Option<u64> {
+    n.checked_mul(n.saturating_sub(1)).map(|n| n / 2)
+}
+
+/// Returns the rows of a pair: pairs are ordered by the second row, then by the first, which is before it.
+pub(crate) fn pair(number: u64) -> (u64, u64) {
+    // The largest `second` with `second * (second - 1) / 2 <= number`.
+    let root = (u128::from(number) * 8 + 1).isqrt();
+    let second = u64::try_from(root.midpoint(1)).expect("a root of a number of 68 bits");
+    (number - n_pairs(second).expect("not above the number"), second)
 }
 
 /// When the rows of a parent came to be, so that its children can be younger.

@@ -157,11 +157,16 @@ fn tasks() -> TablePlan {
     let never = Nulls::Never;
     let edges = vec![
         edge("project", PROJECTS, lead, never.clone()),
-        edge("member", USERS, Pick::Within { through: PROJECT, ours: Some(0), theirs: 0 }, never.clone()),
+        edge(
+            "member",
+            USERS,
+            Pick::Within { through: PROJECT, ours: Some(0), further: Vec::new(), theirs: 0 },
+            never.clone(),
+        ),
         edge("anyone", USERS, drawn_pick(None), Nulls::Share(1 << 30)),
         edge("born", USERS, drawn_pick(Some(born)), never.clone()),
         edge("other", PROJECTS, other, never.clone()),
-        edge("tree", TASKS, Pick::Tree { roots: 1 << 28 }, Nulls::Share(0)),
+        edge("tree", TASKS, Pick::Tree { roots: 1 << 28, not_self: false }, Nulls::Share(0)),
         edge("cell", PROJECTS, Pick::Digit { cells, divisor: 1, n: N_PROJECTS }, never.clone()),
         edge("listed", USERS, Pick::Listed { rows: vec![1, 20, 300] }, never.clone()),
         edge("constant", TENANTS, Pick::Constant(5), never.clone()),

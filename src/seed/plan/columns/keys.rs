@@ -10,11 +10,11 @@ use crate::seed::guess;
 use crate::seed::keys::arrangement::{self, Role, Unit};
 use crate::seed::keys::permutation::Permutation;
 use crate::seed::make::{Draw, Maker, Values};
-use crate::seed::plan::edges::{Edges, Followed, Target};
+use crate::seed::plan::edges::{Choice, Edges, Followed, Target};
 use crate::seed::plan::pool;
 use crate::seed::plan::suit::suit;
 use crate::seed::schema::types::Type;
-use crate::seed::schema::{ColumnId, KeyPart};
+use crate::seed::schema::{ColumnId, KeyPart, TableId};
 
 /// What the keys of a table ask of its edges and columns.
 pub(super) struct Arranged {
@@ -107,7 +107,8 @@ impl Planner<'_> {
     ) -> Arranged {
         let relation = self.relation;
         // Units are the edges, and after them the columns of keys that no edge fills.
-        let mut units: Vec<Unit> = edges.followed.iter().map(|edge| Self::edge_unit(edge)).collect();
+        let mut units: Vec<Unit> =
+            (0..).zip(&edges.followed).map(|(at, edge)| Self::edge_unit(at, edge)).collect();
         let mut free: Vec<usize> = Vec::new();
         let mut keys: Vec<(usize, BTreeSet<usize>)> = Vec::new();
         for (place, key) in self.distinct(dropped) {
@@ -128,7 +129,8 @@ impl Planner<'_> {
             for (at, edge) in edges.followed.iter().enumerate() {
                 is_kept |=
                     edge.target == Target::Itself && edge.key.columns.iter().all(|it| columns.contains(it));
-                if contained(edge) {
+                // The first of a pair stands for both.
+                if contained(edge) && !matches!(edge.choice, Choice::Pairs { is_second: true, .. }) {
                     unit.insert(at);
                 }
             }
@@ -180,10 +182,17 @@ impl Planner<'_> {
         sets
     }
 
-    pub(super) fn edge_unit(edge: &Followed) -> Unit {
+    fn edge_unit(place: u16, edge: &Followed) -> Unit {
         Unit::Edge {
-            parent: edge.key.parent,
-            n_parents: edge.n_parents,
+            // What is no row of the parent is never the same as one.
+            parent: match edge.choice {
+                Choice::All | Choice::First(_) => edge.key.parent,
+                Choice::Among(_) | Choice::Pairs { .. } => TableId::MAX - place,
+            },
+            n_parents: match edge.choice {
+                Choice::First(n) => n,
+                _ => edge.n_parents,
+            },
             can_lead: edge.target == Target::Complete,
         }
     }

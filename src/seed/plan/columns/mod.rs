@@ -1,5 +1,6 @@
 //! How each column of a table is made: by its references, its keys, its conditions, the configuration, its name and type.
 
+mod apart;
 mod conditions;
 mod configured;
 mod keys;
@@ -78,10 +79,11 @@ impl TableColumns {
                 Ok(conditions) => conditions,
                 Err(reason) => return Ok(Self::refused(reason)),
             };
-            let edges = match Edges::new(builder, table, wave, &conditions.always_null()) {
+            let mut edges = match Edges::new(builder, table, wave, &conditions.always_null()) {
                 Ok(edges) => edges,
                 Err(reason) => return Ok(Self::refused(reason)),
             };
+            planner.narrow(&mut edges, &conditions, &dropped);
             let arranged = planner.arrange(&edges, &conditions, &dropped, n_wanted);
             let limiting = (0..relation.keys.len()).find(|key| {
                 arranged.n_rows < n_wanted

@@ -10,7 +10,7 @@ use crate::seed::keys::arrangement::Role;
 use crate::seed::keys::curve::Curve;
 use crate::seed::keys::fanout::{Distribution, Fanout};
 use crate::seed::keys::permutation::Permutation;
-use crate::seed::plan::edges::{Edges, Followed, Target};
+use crate::seed::plan::edges::{Choice, Edges, Followed, Target};
 use crate::seed::plan::request::Repair;
 use crate::seed::plan::{Edge, EdgeId, Nulls, Pick, build};
 use crate::seed::spec::Generator;
@@ -59,7 +59,12 @@ impl Planner<'_> {
         conditions: &Conditions,
         arranged: &Arranged,
     ) -> Edge {
-        let key = self.stream(&format!("fk {}", edge.key.name));
+        // Both sides of a pair are one pick.
+        let first = match edge.choice {
+            Choice::Pairs { with, is_second: true } => with,
+            _ => place,
+        };
+        let key = self.stream(&format!("fk {}", edges.followed[first].key.name));
         let owned: Vec<usize> = edge
             .key
             .columns
@@ -72,28 +77,63 @@ impl Planner<'_> {
             parent: edge.key.parent,
             columns: edge.key.columns.clone(),
             parent_columns: edge.key.parent_columns.clone(),
-            pick: self.pick(edge, &arranged.edges[place], key, edges),
+            pick: self
+                .another(place, edges, conditions, arranged)
+                .unwrap_or_else(|| self.pick(place, first, key, edges, conditions, arranged)),
             nulls: edge_nulls(edge, &owned, conditions),
             key,
         }
     }
 
-    pub(super) fn pick(&self, edge: &Followed, role: &Role, key: u64, edges: &Edges) -> Pick {
+    /// The pick of an edge by its part in keeping the keys.
+    fn pick(
+        &self,
+        place: usize,
+        first: usize,
+        key: u64,
+        edges: &Edges,
+        conditions: &Conditions,
+        arranged: &Arranged,
+    ) -> Pick {
+        let edge = &edges.followed[place];
+        let of = || self.plain_pick(&edges.followed[first], &arranged.edges[first], key, edges);
+        match (&edge.choice, of()) {
+            (Choice::All, Pick::Tree { roots, .. }) => {
+                Pick::Tree { roots, not_self: self.is_never_itself(edge, conditions) }
+            }
+            (Choice::All | Choice::First(_), pick) => pick,
+            (Choice::Among(rows), pick) => Pick::Among { rows: rows.clone(), of: Box::new(pick) },
+            (Choice::Pairs { is_second, .. }, pick) => {
+                Pick::Pair { of: Box::new(pick), is_second: *is_second }
+            }
+        }
+    }
+
+    fn plain_pick(&self, edge: &Followed, role: &Role, key: u64, edges: &Edges) -> Pick {
         let n = self.n_rows;
         let n_parents = edge.n_parents;
         let parent = self.builder.relation(edge.key.parent);
         // Who is popular is so with all that refer to it.
         let popularity = format!("{}.{} popularity", parent.schema, parent.name);
         let ranks = Permutation::new(n_parents, random::substream(self.builder.request.seed, &popularity));
-        let curve = || self.fanout(edge, n_parents, n);
-        if let (Target::Complete, Role::Plain, Some(row)) = (edge.target, role, self.one_parent(edge)) {
+        let n_ranked = match edge.choice {
+            Choice::First(n) => n,
+            _ => n_parents,
+        };
+        let curve = || self.fanout(edge, n_ranked, n);
+        if let (Target::Complete, Role::Plain, Some(row)) = (&edge.target, role, self.one_parent(edge)) {
             return Pick::Constant(row.min(n_parents - 1));
         }
-        match (edge.target, role) {
+        match (&edge.target, role) {
             (Target::Itself, _) | (Target::Own, Role::Unique) => Pick::Itself,
-            (Target::Own, _) => Pick::Tree { roots: if edge.is_nullable { ROOTS } else { 0 } },
+            (Target::Own, _) => {
+                let roots = if edge.is_nullable { ROOTS } else { 0 };
+                Pick::Tree { roots, not_self: false }
+            }
             (Target::Wave, _) => Pick::Wave,
-            (Target::Within { through, ours, theirs }, _) => Pick::Within { through, ours, theirs },
+            (Target::Within { through, ours, further, theirs }, _) => {
+                Pick::Within { through: *through, ours: *ours, further: further.clone(), theirs: *theirs }
+            }
             (Target::Complete, Role::Unique) => Pick::OneToOne { rows: Permutation::new(n_parents, key) },
             (Target::Complete, Role::Digit { n_cells, divisor, n }) => Pick::Digit {
                 cells: Permutation::new(*n_cells, self.stream("cells")),
@@ -101,7 +141,9 @@ impl Planner<'_> {
                 n: *n,
             },
             (Target::Complete, Role::Distinct { lead }) => {
-                let not_self = edges.followed[*lead].key.parent == edge.key.parent;
+                let lead_edge = &edges.followed[*lead];
+                let not_self = lead_edge.key.parent == edge.key.parent
+                    && [&lead_edge.choice, &edge.choice] == [&Choice::All; 2];
                 Pick::Distinct { lead: edge_id(*lead), curve: curve(), ranks, not_self }
             }
             (Target::Complete, Role::Lead { max_degree }) => {
