@@ -31,6 +31,7 @@ mod seed;
 mod seed_faults;
 mod seed_kill;
 mod seed_load;
+mod seed_references;
 mod seed_rehearse;
 mod seed_values;
 mod statements;

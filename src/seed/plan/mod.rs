@@ -299,3 +299,21 @@ impl Gap {
         matches!(self, Self::Column { .. } | Self::Table { .. })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pairs_are_counted() {
+        let all: Vec<(u64, u64)> =
+            (1..40).flat_map(|second| (0..second).map(move |first| (first, second))).collect();
+        assert_eq!(n_pairs(40), u64::try_from(all.len()).ok());
+        for (number, expected) in (0..).zip(all) {
+            assert_eq!(pair(number), expected);
+        }
+        assert_eq!((n_pairs(0), n_pairs(1), n_pairs(u64::MAX)), (Some(0), Some(0), None));
+        let n = n_pairs(3_000_000_000).unwrap();
+        assert_eq!(pair(n - 1), (2_999_999_998, 2_999_999_999));
+    }
+}
