@@ -45,7 +45,8 @@ fn columns_shared_in_a_diamond() {
              PRIMARY KEY (tenant_id, id), FOREIGN KEY (tenant_id, project_id) REFERENCES project,
              FOREIGN KEY (tenant_id, author_id) REFERENCES member);
          CREATE TABLE comment (tenant_id int NOT NULL, task_id int NOT NULL, member_id int NOT NULL,
-             FOREIGN KEY (tenant_id, task_id) REFERENCES task, FOREIGN KEY (tenant_id, member_id) REFERENCES member);",
+             CONSTRAINT comment_a FOREIGN KEY (tenant_id, task_id) REFERENCES task,
+             CONSTRAINT comment_b FOREIGN KEY (tenant_id, member_id) REFERENCES member);",
         &["project", "member", "task", "comment"],
     );
 }
