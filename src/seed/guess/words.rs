@@ -4,8 +4,37 @@
 //! pinned; a list that changes is a new [`crate::seed::ALGORITHM`]. All words are ASCII, so that every server
 //! encoding holds them.
 
-use super::places;
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use fake::locales::{Data, EN};
+
+use super::places;
+
+/// A word as makers copy it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Word {
+    pub(crate) text: &'static str,
+    /// The first bytes: a copy of so many, whatever the word's length, is foreseen by the processor. One of any length is not.
+    pub(crate) head: [u8; HEAD_BYTES],
+}
+
+/// Nearly all words are shorter.
+pub(crate) const HEAD_BYTES: usize = 16;
+
+static WORDS: LazyLock<HashMap<&str, Vec<Word>>> =
+    LazyLock::new(|| LISTS.iter().map(|(name, list)| (*name, list.iter().map(word).collect())).collect());
+
+/// Returns the list of that name for makers; the empty one as [`list`] does.
+pub(crate) fn words(name: &str) -> &'static [Word] {
+    WORDS.get(name).map_or(&[], Vec::as_slice)
+}
+
+fn word(text: &&'static str) -> Word {
+    let mut head = [0; HEAD_BYTES];
+    head.iter_mut().zip(text.bytes()).for_each(|(to, from)| *to = from);
+    Word { text, head }
+}
 
 /// Returns the list of that name, which is empty for a name that is not in [`LISTS`].
 pub(crate) fn list(name: &str) -> &'static [&'static str] {
@@ -306,6 +335,7 @@ mod tests {
         assert!(LISTS.is_sorted_by(|(a, _), (b, _)| a < b), "sorted, each name once");
         for (name, words) in LISTS {
             assert_eq!(list(name), *words);
+            assert!(super::words(name).iter().map(|word| word.text).eq(words.iter().copied()));
         }
         assert_eq!(list("nothing"), [""; 0]);
     }

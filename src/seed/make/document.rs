@@ -2,9 +2,9 @@
 
 use std::io::Write as _;
 
-use super::text::{append_number, word};
+use super::text::{append_number, append_word, word};
 use super::values::length;
-use super::{Document, Member, MemberValue};
+use super::{Document, Member, MemberValue, WordStyle};
 use crate::random;
 use crate::seed::guess::words;
 use crate::seed::time::DAY_US;
@@ -64,14 +64,17 @@ impl MemberValue {
                 });
             }
             Self::Tags { list, up_to } => {
-                let list = words::list(list);
+                let list = words::words(list);
                 let n = length(0, *up_to, bits).min(list.len());
                 bytes.push(b'[');
                 for number in 0..n {
                     separate(number > 0, bytes);
                     let part = &list[list.len() * number / n..list.len() * (number + 1) / n];
-                    let tag = word(part, random::at(bits, number as u64));
-                    append_string(bytes, |bytes| bytes.extend_from_slice(tag.as_bytes()));
+                    append_string(bytes, |bytes| {
+                        if let Some(tag) = word(part, random::at(bits, number as u64)) {
+                            append_word(tag, WordStyle::AsIs, usize::MAX, bytes);
+                        }
+                    });
                 }
                 bytes.push(b']');
             }

@@ -1,10 +1,10 @@
 //! Values of values: arrays, composites, and texts to search.
 
-use super::Values;
 use super::block::Scratch;
 use super::lane::Lane;
-use super::text::word;
+use super::text::{append_word, word};
 use super::values::{Ordinals, appended, length};
+use super::{Values, WordStyle};
 use crate::random;
 use crate::seed::guess::words;
 use crate::seed::wire::Wire;
@@ -111,15 +111,16 @@ const LEXEMES: &str = "word";
 
 /// Appends a `tsvector` (`tsvectorsend` in `tsvector.c`) of different words, each at one position.
 pub(super) fn append_lexemes(n_lexemes: usize, bits: u64, bytes: &mut Vec<u8>) {
-    let list = words::list(LEXEMES);
+    let list = words::words(LEXEMES);
     let n_lexemes = n_lexemes.min(list.len());
     bytes.extend(i32::try_from(n_lexemes).expect("no more than the list has").to_be_bytes());
     for number in 0..n_lexemes {
         let part = &list[list.len() * number / n_lexemes..list.len() * (number + 1) / n_lexemes];
-        bytes.extend_from_slice(word(part, random::at(bits, number as u64)).as_bytes());
+        if let Some(word) = word(part, random::at(bits, number as u64)) {
+            append_word(word, WordStyle::AsIs, usize::MAX, bytes);
+        }
         // The word's end, one position, and its number: positions are 14 bits below two of weight.
-        bytes.push(0);
-        bytes.extend(1u16.to_be_bytes());
-        bytes.extend(u16::try_from(number + 1).unwrap_or(u16::MAX).min(0x3FFF).to_be_bytes());
+        let [high, low] = u16::try_from(number + 1).unwrap_or(u16::MAX).min(0x3FFF).to_be_bytes();
+        bytes.extend_from_slice(&[0, 0, 1, high, low]);
     }
 }

@@ -5,10 +5,11 @@ use super::values::{Ordinals, appended, length};
 use super::world::to_place;
 use super::{Piece, Template, WordStyle};
 use crate::random;
-use crate::seed::guess::{kin, words};
+use crate::seed::guess::kin;
+use crate::seed::guess::words::{self, HEAD_BYTES, Word};
 
 /// Words of a list.
-type List = &'static [&'static str];
+type List = &'static [Word];
 
 /// What a piece of a template draws from.
 #[derive(Clone, Copy)]
@@ -58,7 +59,11 @@ impl Template {
             let before = bytes.len();
             match piece {
                 Piece::Literal(text) => bytes.extend_from_slice(text.as_bytes()),
-                Piece::Word { style, .. } => append_word(word(list, bits), *style, room, bytes),
+                Piece::Word { style, .. } => {
+                    if let Some(word) = word(list, bits) {
+                        append_word(word, *style, room, bytes);
+                    }
+                }
                 Piece::Words { min, max, sentence, .. } => {
                     append_words(list, length(*min, *max, bits), bits, *sentence, room, bytes);
                 }
@@ -89,9 +94,9 @@ fn cut(bytes: &mut Vec<u8>, start: usize, max: usize) {
 fn source_of((number, piece): (u64, &Piece)) -> Source {
     match piece {
         Piece::Word { list, .. } => {
-            Source { list: words::list(list), number: kin::number(list).unwrap_or(number) }
+            Source { list: words::words(list), number: kin::number(list).unwrap_or(number) }
         }
-        Piece::Words { list, .. } => Source { list: words::list(list), number },
+        Piece::Words { list, .. } => Source { list: words::words(list), number },
         _ => Source { list: &[], number },
     }
 }
@@ -105,52 +110,82 @@ fn fixed_length(piece: &Piece) -> usize {
     }
 }
 
-/// Returns a word; the empty one when there is none.
-pub(super) fn word(list: List, bits: u64) -> &'static str {
-    list.get(to_place(random::below(bits, list.len().max(1) as u64))).copied().unwrap_or("")
+/// Returns a word of a list that has any.
+pub(super) fn word(list: &[Word], bits: u64) -> Option<&Word> {
+    list.get(to_place(random::below(bits, list.len().max(1) as u64)))
 }
 
 /// Appends up to `room` characters of a word. Words of lists are ASCII.
-fn append_word(word: &str, style: WordStyle, room: usize, bytes: &mut Vec<u8>) {
-    let word = word.as_bytes();
-    let word = &word[..word.len().min(room)];
+pub(super) fn append_word(word: &Word, style: WordStyle, room: usize, bytes: &mut Vec<u8>) {
+    let start = bytes.len();
+    let length = word.text.len().min(room);
+    if length <= HEAD_BYTES {
+        bytes.extend_from_slice(&word.head);
+        if let Some(head) = bytes.last_chunk_mut::<HEAD_BYTES>() {
+            set_style(head, style);
+        }
+        bytes.truncate(start + length);
+    } else {
+        bytes.extend_from_slice(&word.text.as_bytes()[..length]);
+        set_style(&mut bytes[start..], style);
+    }
+}
+
+#[inline]
+fn set_style(word: &mut [u8], style: WordStyle) {
     match style {
-        WordStyle::AsIs => bytes.extend_from_slice(word),
-        WordStyle::Lower => bytes.extend(word.iter().map(u8::to_ascii_lowercase)),
+        WordStyle::AsIs => {}
+        WordStyle::Lower => word.make_ascii_lowercase(),
         WordStyle::Slug => {
-            let slug =
-                |byte: &u8| if byte.is_ascii_alphanumeric() { byte.to_ascii_lowercase() } else { b'-' };
-            bytes.extend(word.iter().map(slug));
+            for byte in word {
+                *byte = if byte.is_ascii_alphanumeric() { byte.to_ascii_lowercase() } else { b'-' };
+            }
         }
     }
 }
 
 /// Appends as many of `n` words as there is room for, and of the first one what fits.
 fn append_words(list: List, n: usize, bits: u64, is_sentence: bool, room: usize, bytes: &mut Vec<u8>) {
-    let end = bytes.len().saturating_add(room);
+    let mut at = bytes.len();
+    let end = at.saturating_add(room);
+    bytes.resize(at + n * (HEAD_BYTES + 2), 0);
     let mut in_sentence = 0;
     for number in 0..n as u64 {
         let bits = random::at(bits, number);
-        let word = word(list, bits);
-        let mut separator = if number == 0 { "" } else { " " };
-        if is_sentence && in_sentence >= MIN_SENTENCE && random::below(random::mix(bits), SENTENCE_ENDS) == 0
-        {
-            separator = ". ";
-            in_sentence = 0;
-        }
+        let Some(word) = word(list, bits) else { break };
+        let is_next = is_sentence
+            && in_sentence >= MIN_SENTENCE
+            && random::below(random::mix(bits), SENTENCE_ENDS) == 0;
+        let separator: &[u8; 2] = if is_next { b". " } else { b" \0" };
+        let n_between = usize::from(number > 0) + usize::from(is_next);
         // The full stop at the end has its place.
-        if number > 0 && bytes.len() + separator.len() + word.len() + usize::from(is_sentence) > end {
+        if number > 0 && at + n_between + word.text.len() + usize::from(is_sentence) > end {
             break;
         }
-        bytes.extend_from_slice(separator.as_bytes());
-        let at = bytes.len();
-        append_word(word, WordStyle::AsIs, end - at, bytes);
+        let needed = at + n_between + word.text.len().max(HEAD_BYTES);
+        if bytes.len() < needed {
+            bytes.resize(needed, 0);
+        }
+        let out = &mut bytes[at..needed];
+        out[..2].copy_from_slice(separator);
+        let out = &mut out[n_between..];
+        let length = word.text.len().min(end - at - n_between);
+        if length <= HEAD_BYTES {
+            out[..HEAD_BYTES].copy_from_slice(&word.head);
+        } else {
+            out[..length].copy_from_slice(&word.text.as_bytes()[..length]);
+        }
+        if is_next {
+            in_sentence = 0;
+        }
         if is_sentence && in_sentence == 0 {
-            bytes[at..].iter_mut().take(1).for_each(u8::make_ascii_uppercase);
+            out[0].make_ascii_uppercase();
         }
         in_sentence += 1;
+        at += n_between + length;
     }
-    if is_sentence && n > 0 && bytes.len() < end {
+    bytes.truncate(at);
+    if is_sentence && n > 0 && at < end {
         bytes.push(b'.');
     }
 }
