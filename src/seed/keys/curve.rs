@@ -112,21 +112,27 @@ impl Curve {
 
     /// Returns the rank of a slot, which is below `n_slots`, and the slot's place among those of the rank.
     pub(crate) fn locate(&self, slot: u64) -> (u64, u64) {
+        let part = self.part_of(slot);
+        let rank = part.rank_of(slot - part.slot);
+        (part.rank + rank, slot - part.slot - part.start(rank))
+    }
+
+    /// Returns the part of a slot, which is below `n_slots`.
+    fn part_of(&self, slot: u64) -> Part {
         debug_assert!(slot < self.n_slots());
         let stretch = usize::try_from(slot >> self.shift).unwrap_or(usize::MAX);
         let mut knot = self.guide[stretch] as usize;
         while self.knots[knot + 1].1 <= slot {
             knot += 1;
         }
-        let part = Part::between(self.knots[knot], self.knots[knot + 1]);
-        let place = slot - part.slot;
-        let rank = part.rank_of(place);
-        (part.rank + rank, place - part.start(rank))
+        Part::between(self.knots[knot], self.knots[knot + 1])
     }
 
     /// Returns a rank, each as likely as it has slots, by 64 random bits. There are slots.
     pub(crate) fn draw(&self, bits: u64) -> u64 {
-        self.locate(random::below(bits, self.n_slots())).0
+        let slot = random::below(bits, self.n_slots());
+        let part = self.part_of(slot);
+        part.rank + part.rank_of(slot - part.slot)
     }
 
     /// Returns the number of slots of a rank.
@@ -178,7 +184,8 @@ impl Part {
 
     /// The last rank that starts at or before `place`: ⌈(place + 1) · ranks / slots⌉ - 1.
     fn rank_of(&self, place: u64) -> u64 {
-        quotient(place + 1, self.n_ranks, 1, self.n_slots)
+        // Categories have parts of one rank each.
+        if self.n_ranks == 1 { 0 } else { quotient(place + 1, self.n_ranks, 1, self.n_slots) }
     }
 }
 
