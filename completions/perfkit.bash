@@ -1771,7 +1771,7 @@ _perfkit() {
             return 0
             ;;
         perfkit__subcmd__seed)
-            opts="-y -d -o -q -h --rows --scale --schema --seed --append --as-of --scenario --resume --dry-run --triggers --no-rehearsal --yes --streams --keep-indexes --throttle --database-url --statement-timeout --lock-timeout --json --output --quiet --color --config --help clean help"
+            opts="-y -d -o -q -h --rows --scale --size --schema --seed --append --as-of --from-stats --keep-values --scenario --resume --dry-run --triggers --no-rehearsal --yes --streams --keep-indexes --throttle --database-url --statement-timeout --lock-timeout --json --output --quiet --color --config --help clean help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1785,6 +1785,10 @@ _perfkit() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --size)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --schema)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1794,6 +1798,14 @@ _perfkit() {
                     return 0
                     ;;
                 --as-of)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --from-stats)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --keep-values)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -301,9 +301,12 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_s
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and not __fish_seen_subcommand_from clean help" -l rows -d 'Rows of a table; `--TABLE N` is short for it (can be repeated)' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and not __fish_seen_subcommand_from clean help" -l scale -d 'Multiply the rows of tables that were not asked for' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and not __fish_seen_subcommand_from clean help" -l size -d 'Fill up to this size on disk with indexes, as in 500MB or 10GB' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and not __fish_seen_subcommand_from clean help" -l schema -d 'Fill this schema [default: those of the search path; `*` is all] (can be repeated)' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and not __fish_seen_subcommand_from clean help" -l seed -d 'Choose other data' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and not __fish_seen_subcommand_from clean help" -l as-of -d 'End all time series here [default: today, 00:00 UTC]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and not __fish_seen_subcommand_from clean help" -l from-stats -d 'Reproduce the statistics of another database, without its values: its URL, or a file of `index suggest --snapshot`' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and not __fish_seen_subcommand_from clean help" -l keep-values -d 'Keep the values that the statistics of these columns hold, as TABLE.COLUMN' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and not __fish_seen_subcommand_from clean help" -l scenario -d 'Create this scenario\'s schema in a database without tables' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and not __fish_seen_subcommand_from clean help" -l resume -d 'Go on with a run that was cut short [default: the newest]' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and not __fish_seen_subcommand_from clean help" -l triggers -d 'Whether triggers fire for the rows; when off, foreign keys are checked at the end' -r -f -a "on\t''

@@ -508,11 +508,14 @@ esac
 _arguments "${_arguments_options[@]}" : \
 '*--rows=[Rows of a table; \`--TABLE N\` is short for it (can be repeated)]:TABLE=N:_default' \
 '--scale=[Multiply the rows of tables that were not asked for]:FACTOR:_default' \
+'(--scale)--size=[Fill up to this size on disk with indexes, as in 500MB or 10GB]:SIZE:_default' \
 '*--schema=[Fill this schema \[default\: those of the search path; \`*\` is all\] (can be repeated)]:NAME:_default' \
 '--seed=[Choose other data]:N:_default' \
 '--as-of=[End all time series here \[default\: today, 00\:00 UTC\]]:DATE:_default' \
+'--from-stats=[Reproduce the statistics of another database, without its values\: its URL, or a file of \`index suggest --snapshot\`]:URL|FILE:_default' \
+'*--keep-values=[Keep the values that the statistics of these columns hold, as TABLE.COLUMN]:COLUMN,…:_default' \
 '--scenario=[Create this scenario'\''s schema in a database without tables]:NAME:_default' \
-'(--rows --scale --append --seed --as-of --schema --triggers)--resume=[Go on with a run that was cut short \[default\: the newest\]]::RUN:_default' \
+'(--rows --scale --size --append --seed --as-of --schema --triggers --from-stats)--resume=[Go on with a run that was cut short \[default\: the newest\]]::RUN:_default' \
 '--triggers=[Whether triggers fire for the rows; when off, foreign keys are checked at the end]:WHEN:(on off)' \
 '--streams=[Sessions that load at the same time \[default\: one for each core, at most 4\]]:N:_default' \
 '-d+[Connect to this database (URL or keyword/value string)]:URL:_default' \

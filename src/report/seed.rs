@@ -9,10 +9,12 @@ use super::{Align, Document, SCHEMA_VERSION, Table};
 use crate::pg::seed::clean::Cleaned;
 use crate::pg::seed::load::Loaded;
 use crate::pg::seed::manifest::Listed;
+use crate::pg::seed::measure;
 use crate::query::check::Literal;
 use crate::seed::plan::describe::{maker, rows_from, source};
 use crate::seed::plan::request::Answer;
 use crate::seed::plan::{Gap, Plan, Step};
+use crate::seed::stats::delta::{Delta, Measures, Miss};
 use crate::unit;
 
 /// Times of a run.
@@ -28,10 +30,12 @@ pub(crate) struct Times {
 /// A run that came to its end.
 pub(crate) struct Report {
     pub(crate) loaded: Loaded,
-    /// Bytes of each table of the plan on disk, without its indexes.
-    pub(crate) sizes: Vec<u64>,
+    /// Of each table of the plan.
+    pub(crate) sizes: Vec<measure::Size>,
     pub(crate) times: Times,
     pub(crate) n_streams: usize,
+    /// What ANALYZE said of the columns, beside the source of `--from-stats`.
+    pub(crate) deltas: Option<Vec<Delta>>,
 }
 
 /// What is not as it was asked for, in one line.
@@ -41,6 +45,9 @@ pub(crate) fn gap(gap: &Gap) -> String {
         Gap::Table { table, reason } => format!("table {table} gets no rows: {reason}"),
         Gap::Rows { table, asked, given, reason } => {
             format!("table {table} gets {} of {} rows: {reason}", unit::count(*given), unit::count(*asked))
+        }
+        Gap::Statistics { table, column, reason } => {
+            format!("column {column} of {table} is not as in the source: {reason}")
         }
         Gap::Changed { table, column, reason } => format!("column {column} of {table} is changed: {reason}"),
     }
@@ -116,8 +123,17 @@ pub(crate) fn plan(plan: &Plan, answers: &[Answer]) -> Document<'static> {
         "tables": json_tables,
         "checks": json_checks,
         "gaps": plan.gaps,
+        "wanted_bytes": plan.size.map(|size| size.wanted_bytes),
+        "estimated_bytes": plan.size.map(|size| size.estimated_bytes),
     });
     let mut document = Document::new(json).table(tables).table(columns);
+    if let Some(size) = plan.size {
+        document = document.text(format!(
+            "about {} with indexes, {}",
+            unit::bytes(size.estimated_bytes),
+            against(size.estimated_bytes, size.wanted_bytes)
+        ));
+    }
     if !answers.is_empty() {
         document = document.table(checks);
     }
@@ -144,7 +160,7 @@ pub(crate) fn loaded(report: &Report) -> Document<'static> {
     let mut tables = Vec::new();
     for (_, place) in in_order(&run.plan) {
         let (planned, bytes, took) =
-            (&run.plan.tables[place], report.sizes[place], report.times.tables[place]);
+            (&run.plan.tables[place], report.sizes[place].table_bytes, report.times.tables[place]);
         #[expect(clippy::cast_precision_loss, reason = "a rate is shown without decimals")]
         let rate = planned.n_rows as f64 / took.as_secs_f64().max(1e-9);
         table.row([
@@ -161,6 +177,8 @@ pub(crate) fn loaded(report: &Report) -> Document<'static> {
             "elapsed_ms": unit::json_ms(unit::as_ms(took)),
         }));
     }
+    let with_rows = run.plan.tables.iter().zip(&report.sizes).filter(|(table, _)| table.n_rows > 0);
+    let total_bytes: u64 = with_rows.map(|(_, size)| size.total_bytes).sum();
     let json = json!({
         "schema_version": SCHEMA_VERSION,
         "tables": tables,
@@ -175,8 +193,97 @@ pub(crate) fn loaded(report: &Report) -> Document<'static> {
         "rows_replaced": report.loaded.n_patches,
         "indexes_rebuilt": report.loaded.n_indexes,
         "gaps": run.plan.gaps,
+        "wanted_bytes": run.plan.size.map(|size| size.wanted_bytes),
+        "estimated_bytes": run.plan.size.map(|size| size.estimated_bytes),
+        "total_bytes": total_bytes,
+        "statistics": report.deltas.as_deref().map(statistics),
     });
-    Document::new(json).table(table)
+    let mut document = Document::new(json).table(table);
+    if let Some(size) = run.plan.size {
+        let against = against(total_bytes, size.wanted_bytes);
+        document = document.text(format!("{} with indexes, {against}", unit::bytes(total_bytes)));
+    }
+    match &report.deltas {
+        Some(deltas) if deltas.iter().any(|delta| !delta.misses().is_empty()) => {
+            document.table(outside(deltas))
+        }
+        _ => document,
+    }
+}
+
+/// How a size compares with the one that was asked for.
+fn against(bytes: u64, wanted_bytes: u64) -> String {
+    #[expect(clippy::cast_precision_loss, reason = "shown with one decimal")]
+    let percent = (bytes as f64 / wanted_bytes.max(1) as f64 - 1.0) * 100.0;
+    let wanted = unit::bytes(wanted_bytes);
+    let (off, more) = (format!("{:.1} %", percent.abs()), if percent > 0.0 { "more" } else { "less" });
+    if off == "0.0 %" {
+        format!("the {wanted} asked for")
+    } else {
+        format!("{off} {more} than the {wanted} asked for")
+    }
+}
+
+/// What the copy has beside the source, and which columns are further off than their goals.
+fn statistics(deltas: &[Delta]) -> serde_json::Value {
+    let measures = |it: &Measures| {
+        json!({
+            "null_frac": it.null_frac,
+            "n_distinct": it.n_distinct,
+            "most_common_freqs": it.shares,
+            "correlation": it.correlation,
+            "avg_width": it.avg_width,
+        })
+    };
+    let column = |delta: &Delta| {
+        let outside: Vec<&str> = delta.misses().into_iter().map(Miss::name).collect();
+        json!({
+            "schema": delta.schema,
+            "table": delta.table,
+            "column": delta.column,
+            "source": measures(&delta.asked),
+            "copy": measures(&delta.found),
+            "outside": outside,
+        })
+    };
+    json!({
+        "n_columns": deltas.len(),
+        "n_inside": deltas.iter().filter(|delta| delta.misses().is_empty()).count(),
+        "columns": deltas.iter().map(column).collect::<Vec<_>>(),
+    })
+}
+
+/// The measures that are further off than their goals.
+fn outside(deltas: &[Delta]) -> Table {
+    let mut table = Table::new([
+        ("table", Align::Left),
+        ("column", Align::Left),
+        ("statistics", Align::Left),
+        ("source", Align::Right),
+        ("copy", Align::Right),
+    ]);
+    for delta in deltas {
+        for miss in delta.misses() {
+            let (asked, found) = miss.of(delta);
+            let shown = |value: Option<f64>| value.map_or_else(String::new, |it| shown(miss, it));
+            table.row([
+                delta.table.clone(),
+                delta.column.clone(),
+                miss.name().to_owned(),
+                shown(asked),
+                shown(found),
+            ]);
+        }
+    }
+    table
+}
+
+fn shown(miss: Miss, value: f64) -> String {
+    match miss {
+        Miss::NDistinct => unit::estimate(value),
+        Miss::Correlation => format!("{value:.2}"),
+        Miss::NullFrac | Miss::Common => format!("{:.1} %", value * 100.0),
+    }
 }
 
 /// The end of a plan's time series, as in ISO 8601.

@@ -16,6 +16,7 @@ pub(crate) fn plan(tables: Vec<TablePlan>) -> Plan {
         tables,
         steps,
         gaps: Vec::new(),
+        size: None,
         are_triggers_off: false,
     }
 }

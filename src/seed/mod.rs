@@ -18,6 +18,7 @@ pub(crate) mod plan;
 pub(crate) mod schema;
 pub(crate) mod size;
 pub(crate) mod spec;
+pub(crate) mod stats;
 pub(crate) mod time;
 pub(crate) mod wire;
 

@@ -33,6 +33,8 @@ mod seed_kill;
 mod seed_load;
 mod seed_references;
 mod seed_rehearse;
+mod seed_size;
+mod seed_stats;
 mod seed_values;
 mod statements;
 mod value_sets;

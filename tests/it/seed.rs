@@ -31,6 +31,11 @@ struct Report {
     rows_replaced: u64,
     indexes_rebuilt: u64,
     gaps: Vec<serde_json::Value>,
+    wanted_bytes: Option<u64>,
+    estimated_bytes: Option<u64>,
+    total_bytes: u64,
+    /// Of `--from-stats`.
+    statistics: Option<serde_json::Value>,
 }
 
 #[derive(Deserialize)]
@@ -54,6 +59,9 @@ fn fills_an_empty_database_with_the_scenario() {
         (report.rows_loaded, report.rows_replaced, report.indexes_rebuilt, report.gaps.len()),
         (7100, 0, 0, 0)
     );
+    assert_eq!((report.wanted_bytes, report.estimated_bytes), (None, None));
+    assert!(report.total_bytes > report.tables.iter().map(|table| table.bytes).sum());
+    assert_eq!(report.statistics, None);
     for seeded in &report.tables {
         assert_eq!(count(&database, &seeded.table), seeded.rows);
         assert!(seeded.bytes > 0 && seeded.elapsed_ms >= 0.0);
@@ -106,7 +114,7 @@ fn the_same_seed_gives_the_same_bytes() {
     assert_eq!(
         first,
         [
-            "38c8ec699b02996306a2adcb983c6784",
+            "ccc27902c52e6584f5122bb55c3bc253",
             "a08730edcd99214d35c4e30d5dda3ced",
             "f5c7175b2b622261f567a4239cb05eee"
         ]

@@ -42,7 +42,8 @@ fn has_whole_chunks(database: &Database, table: &str, step: u32) {
     assert_eq!(rows, database.value(&in_manifest), "{table}");
 }
 
-/// Kills a session of a server as a bug in it would, so that all of them end and the server recovers from its log.
+/// Kills a session of a server as a bug in it would, so that all of them end and the server recovers from its log. All have ended
+/// when this returns.
 fn crash(database: &Database) {
     let pid = database.value(
         "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
@@ -50,6 +51,9 @@ fn crash(database: &Database) {
     );
     let pid = Pid::from_raw(pid.parse().expect("a process"));
     nix::sys::signal::kill(pid, Signal::SIGKILL).expect("it is ours");
+    // Ended with all others, or refused at once.
+    let ended = database.try_query("SELECT pg_sleep(10)");
+    assert!(ended.is_err(), "the server does not crash");
 }
 
 #[test]

@@ -6,12 +6,13 @@ use chrono::{DateTime, NaiveDate, Utc};
 
 use super::Triggers;
 use super::progress::Watch;
+use super::sizing::Sizing;
 use crate::config::ConfigFile;
 use crate::context::Context;
 use crate::error::{Error, ExitStatus, Result};
 use crate::pg::seed::load::{self, Loaded, Options};
-use crate::pg::seed::{self, ask, existing, facts, judge, manifest, rehearse};
-use crate::pg::{self, Access, Connection, Target, sql};
+use crate::pg::seed::{self, ask, existing, facts, judge, manifest, measure, rehearse};
+use crate::pg::{self, Access, Connection, Target};
 use crate::report;
 use crate::scenario::Scenario;
 use crate::seed::SeedConfig;
@@ -21,6 +22,8 @@ use crate::seed::plan::Plan;
 use crate::seed::plan::build::{self, Memo, PlanError};
 use crate::seed::plan::request::{self, Known};
 use crate::seed::schema::Schema;
+use crate::seed::stats::delta;
+use crate::seed::stats::source::Source;
 use crate::seed::time::POSTGRES_EPOCH_US;
 use crate::sources;
 
@@ -32,6 +35,8 @@ const MAX_NAMED: usize = 8;
 pub(crate) struct Request {
     pub(crate) rows: BTreeMap<String, u64>,
     pub(crate) scale: f64,
+    /// The scale is found by measuring: the tables are to take so much.
+    pub(crate) size_bytes: Option<u64>,
     pub(crate) schemas: Vec<String>,
     pub(crate) seed: u64,
     pub(crate) append: bool,
@@ -41,6 +46,8 @@ pub(crate) struct Request {
     pub(crate) rehearses: bool,
     pub(crate) triggers: Triggers,
     pub(crate) options: Options,
+    /// What ANALYZE is to say afterwards.
+    pub(crate) statistics: Option<Source>,
 }
 
 impl Request {
@@ -49,6 +56,7 @@ impl Request {
         Self {
             rows: rows.into_iter().map(|(table, n)| (table.to_owned(), n)).collect(),
             scale: 1.0,
+            size_bytes: None,
             schemas: Vec::new(),
             seed,
             append: false,
@@ -57,6 +65,7 @@ impl Request {
             rehearses: false,
             triggers: Triggers::On,
             options: Options { n_streams: 1, keep_indexes: true, throttle: false },
+            statistics: None,
         }
     }
 }
@@ -79,6 +88,14 @@ pub(super) async fn run(
         if !request.schemas.is_empty() {
             return Err(Error::usage(format!("no table is in schema {}", request.schemas.join(", "))));
         }
+        if dry_run && request.size_bytes.is_some() {
+            return Err(Error::usage("cannot measure the tables of a database without any")
+                .hint("Say `--rows` in place of `--size`, or leave `--dry-run` out."));
+        }
+        if request.statistics.is_some() {
+            return Err(Error::usage("the database has no tables")
+                .hint("Copy the schema of the source first, as with `pg_dump --schema-only`."));
+        }
         context.ui.status(format_args!(
             "the database has no tables: {} the built-in scenario {}",
             if dry_run { "a run would create those of" } else { "creating" },
@@ -86,7 +103,7 @@ pub(super) async fn run(
         ));
         schema = create_scenario(&mut connection, scenario, !dry_run).await?;
     }
-    let config = config(context, &schema, is_empty.then_some(scenario))?;
+    let config = config(context, &schema, is_empty.then_some(scenario), request.statistics.is_some())?;
     // Tables that are not to be kept are gone already.
     let rehearses = request.rehearses && !(is_empty && dry_run);
     let (plan, answers) =
@@ -97,7 +114,17 @@ pub(super) async fn run(
         return Ok(if is_complete { ExitStatus::Success } else { ExitStatus::Findings });
     }
     drop(connection);
-    let loaded = load(context, target, plan, request).await?;
+    let mut loaded = load(context, target, plan, request).await?;
+    if let Some(source) = &request.statistics {
+        let mut connection = target.connect(Access::ReadOnly, &context.interrupt).await?;
+        let measured = pg::catalog::load(&mut connection).await?;
+        let deltas = delta::deltas(source, &loaded.loaded.run.plan, &measured);
+        let n_inside = deltas.iter().filter(|delta| delta.misses().is_empty()).count();
+        context
+            .ui
+            .status(format_args!("{n_inside} of {} columns have the statistics of the source", deltas.len()));
+        loaded.deltas = Some(deltas);
+    }
     context.ui.publish(&report::seed::loaded(&loaded))?;
     Ok(ExitStatus::Success)
 }
@@ -148,17 +175,8 @@ pub(super) async fn measured(
     times: report::seed::Times,
     options: Options,
 ) -> Result<report::seed::Report> {
-    let mut sizes = Vec::new();
-    for table in &loaded.run.plan.tables {
-        let name = sql::quote_qualified(&table.schema, &table.name);
-        let row = connection
-            .query_one(sql::RELATION_SIZES, &[&name])
-            .await
-            .map_err(pg::Error::query(format!("measure table \"{}\"", table.name)))?;
-        let bytes: i64 = pg::catalog::get(&row, "table_bytes")?;
-        sizes.push(u64::try_from(bytes).unwrap_or(0));
-    }
-    Ok(report::seed::Report { loaded, sizes, times, n_streams: options.n_streams })
+    let sizes = measure::sizes(connection, &loaded.run.plan).await?;
+    Ok(report::seed::Report { loaded, sizes, times, n_streams: options.n_streams, deltas: None })
 }
 
 /// Creates the tables of a scenario, all or none, and reads them. Unless they are to be kept they are gone afterwards.
@@ -177,11 +195,13 @@ pub(crate) async fn create_scenario(
     Ok(schema)
 }
 
-/// What the tables are to hold: as perfkit.yaml says, as the built-in scenario does whose tables these are, or as guessed.
+/// What the tables are to hold: as perfkit.yaml says, as the built-in scenario does whose tables these are, or as guessed. With
+/// statistics the scenario has no say.
 fn config(
     context: &Context,
     schema: &Schema,
     created: Option<&'static Scenario>,
+    has_statistics: bool,
 ) -> Result<(SeedConfig, Option<ConfigFile>)> {
     if let Some(scenario) = created {
         return Ok((sources::scenario_config(scenario)?.config.seed, None));
@@ -191,6 +211,9 @@ fn config(
     {
         context.ui.status(format_args!("seed: as {} says", file.path.display()));
         return Ok((file.config.seed.clone(), Some(file.clone())));
+    }
+    if has_statistics {
+        return Ok((SeedConfig::default(), None));
     }
     for scenario in &crate::scenario::SCENARIOS {
         let mut config = sources::scenario_config(scenario)?.config.seed;
@@ -233,6 +256,7 @@ pub(crate) async fn plan(
     }
     let mut known = known(connection, schema).await?;
     let (rehearses, triggers, schemas) = (request.rehearses, request.triggers, request.schemas.clone());
+    let (size_bytes, options) = (request.size_bytes, request.options);
     let request = request::Request {
         config: config.clone(),
         rows: request.rows.clone(),
@@ -242,39 +266,45 @@ pub(crate) async fn plan(
         as_of_us: as_of(request).timestamp_micros() - POSTGRES_EPOCH_US,
         append: request.append,
         has_small_chunks: request.options.throttle,
+        statistics: request.statistics.clone(),
     };
-    let build = |schema: &Schema, known: &Known| {
-        build::build(schema, &request, known).map_err(|error| plan_error(&error, file.as_ref()))
+    let build = |schema: &Schema, request: &request::Request, known: &Known| {
+        build::build(schema, request, known).map_err(|error| plan_error(&error, file.as_ref()))
     };
     let (mut plan, questions) =
         build::with_questions(schema, &request, &known).map_err(|error| plan_error(&error, file.as_ref()))?;
-    plan.are_triggers_off = triggers == Triggers::Off;
-    if !rehearses {
-        return Ok((plan, Vec::new()));
-    }
-    let progress = context.ui.spinner("rehearsing");
-    if !questions.is_empty() {
-        judge::answer(connection, schema, &plan, &questions, &mut known).await?;
-        plan = build(schema, &known)?;
-    }
-    let miniature = request::Request { at_most: Some(rehearse::N_ROWS), ..request.clone() };
-    let mut memo = Memo::default();
-    let rehearsed = rehearse::rehearse(connection, schema, known.clone(), &mut |schema, known| {
-        build::again(schema, &miniature, known, &mut memo).ok().map(|(plan, _)| plan)
-    })
-    .await?;
-    drop(progress);
-    if let Some(reason) = rehearsed.cut_short {
-        context.ui.warn(format_args!("not all tables were rehearsed: {reason}"));
-    }
-    let has_triggers = schema.relations.iter().any(|relation| !relation.triggers.is_empty());
-    if !rehearsed.repairs.is_empty() || has_triggers {
+    let mut reread = None;
+    let mut gaps = Vec::new();
+    if rehearses {
+        let _progress = context.ui.spinner("rehearsing");
+        if !questions.is_empty() {
+            judge::answer(connection, schema, &plan, &questions, &mut known).await?;
+        }
+        let miniature = request::Request { at_most: Some(rehearse::N_ROWS), ..request.clone() };
+        let mut memo = Memo::default();
+        let rehearsed = rehearse::rehearse(connection, schema, known.clone(), &mut |schema, known| {
+            build::again(schema, &miniature, known, &mut memo).ok().map(|(plan, _)| plan)
+        })
+        .await?;
+        if let Some(reason) = rehearsed.cut_short {
+            context.ui.warn(format_args!("not all tables were rehearsed: {reason}"));
+        }
+        rehearse::tidy(connection, schema).await?;
         known.repairs.extend(rehearsed.repairs);
-        // Triggers may have advanced sequences, and a rollback does not take them back.
-        let schema = if has_triggers { &facts::load(connection, &schemas).await? } else { schema };
-        plan = build(schema, &known)?;
-        plan.gaps.extend(rehearsed.gaps);
+        gaps = rehearsed.gaps;
+        if schema.relations.iter().any(|relation| !relation.triggers.is_empty()) {
+            // Triggers may have advanced sequences, and a rollback does not take them back.
+            reread = Some(facts::load(connection, &schemas).await?);
+        }
+        plan = build(reread.as_ref().unwrap_or(schema), &request, &known)?;
     }
+    if let Some(wanted_bytes) = size_bytes {
+        let _progress = context.ui.spinner("measuring");
+        let schema = reread.as_ref().unwrap_or(schema);
+        let build = |scale: f64, share: f64| build(schema, &request.scaled(scale, share), &known);
+        plan = Sizing { connection, schema, wanted_bytes, options, build: &build }.plan().await?;
+    }
+    plan.gaps.extend(gaps);
     plan.are_triggers_off = triggers == Triggers::Off;
     Ok((plan, known.answers))
 }

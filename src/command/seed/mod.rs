@@ -2,8 +2,10 @@
 
 mod clean;
 mod fill;
+mod from_stats;
 mod progress;
 mod resume;
+mod sizing;
 mod table_flags;
 
 use std::collections::BTreeMap;
@@ -39,6 +41,12 @@ pub(crate) struct SeedArgs {
     /// Multiply the rows of tables that were not asked for
     #[arg(long, value_name = "FACTOR", default_value_t = 1.0, value_parser = parse_scale)]
     scale: f64,
+    /// Fill up to this size on disk with indexes, as in 500MB or 10GB
+    ///
+    /// Rows that are there count, and those of `--rows` and `--TABLE N` stay as asked for: the other tables get as many as it
+    /// takes. A few thousand rows of each are measured first, in temporary tables.
+    #[arg(long, value_name = "SIZE", value_parser = crate::cli::parse_size, conflicts_with = "scale")]
+    size: Option<u64>,
     /// Fill this schema [default: those of the search path; `*` is all] (can be repeated)
     #[arg(long = "schema", value_name = "NAME")]
     schemas: Vec<String>,
@@ -51,12 +59,21 @@ pub(crate) struct SeedArgs {
     /// End all time series here [default: today, 00:00 UTC]
     #[arg(long, value_name = "DATE", value_parser = parse_date)]
     as_of: Option<NaiveDate>,
+    /// Reproduce the statistics of another database, without its values: its URL, or a file of `index suggest --snapshot`
+    ///
+    /// Tables have as many rows as there, times `--scale`. Shares of NULLs and of common values, histograms, numbers of values,
+    /// widths and the physical order are as ANALYZE found them; the values are others in the same order.
+    #[arg(long, value_name = "URL|FILE")]
+    from_stats: Option<String>,
+    /// Keep the values that the statistics of these columns hold, as TABLE.COLUMN
+    #[arg(long, value_name = "COLUMN,…", value_delimiter = ',', requires = "from_stats")]
+    keep_values: Vec<String>,
     /// Create this scenario's schema in a database without tables
     #[arg(long, value_name = "NAME", default_value = "bedtime", value_parser = scenario::find)]
     scenario: &'static Scenario,
     /// Go on with a run that was cut short [default: the newest]
     #[arg(long, value_name = "RUN", num_args = 0..=1, default_missing_value = "",
-          conflicts_with_all = ["rows", "scale", "append", "seed", "as_of", "schemas", "triggers"])]
+          conflicts_with_all = ["rows", "scale", "size", "append", "seed", "as_of", "schemas", "triggers", "from_stats"])]
     resume: Option<String>,
     /// Show the order, rows, makers and what cannot be filled, and load nothing
     #[arg(long)]
@@ -152,9 +169,14 @@ pub(crate) async fn run(context: &Context, args: &SeedArgs) -> Result<ExitStatus
         return resume::run(context, &target, run, args.load.options()).await;
     }
     let rows: BTreeMap<String, u64> = args.rows.iter().cloned().collect();
+    let statistics = match &args.from_stats {
+        Some(from) => Some(from_stats::read(context, &args.connect, from, &args.keep_values).await?),
+        None => None,
+    };
     let request = Request {
         rows,
         scale: args.scale,
+        size_bytes: args.size,
         schemas: args.schemas.clone(),
         seed: args.seed,
         append: args.append,
@@ -163,6 +185,7 @@ pub(crate) async fn run(context: &Context, args: &SeedArgs) -> Result<ExitStatus
         rehearses: !args.no_rehearsal,
         triggers: args.triggers,
         options: args.load.options(),
+        statistics,
     };
     fill::run(context, &target, args.scenario, &request, args.dry_run).await
 }

@@ -226,7 +226,7 @@ impl Cleaner {
         for reference in self.references.iter().filter(|it| it.parent == parent && !it.has_index) {
             let child = quote::qualified(&reference.schema, &reference.table);
             let row = connection
-                .query_one(sql::RELATION_SIZES, &[&child])
+                .query_one(sql::SEED_SIZES, &[&[child.as_str()].as_slice()])
                 .await
                 .map_err(pg::Error::query(format!("measure table {child}")))?;
             let bytes: i64 = get(&row, "table_bytes")?;

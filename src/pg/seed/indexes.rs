@@ -44,11 +44,7 @@ pub(super) async fn drop_before<F: Future<Output = Result<()>>>(
     plan: &Plan,
     begun: impl FnOnce(RunId) -> F,
 ) -> Result<usize> {
-    let large: Vec<&TablePlan> = plan
-        .tables
-        .iter()
-        .filter(|table| table.n_rows >= MIN_ROWS && table.fed_by.is_none() && table.existing.is_none())
-        .collect();
+    let large: Vec<&TablePlan> = plan.tables.iter().filter(|table| is_large(table)).collect();
     if large.is_empty() {
         return Ok(0);
     }
@@ -116,8 +112,16 @@ pub(super) async fn drop_before<F: Future<Output = Result<()>>>(
     Ok(n_dropped)
 }
 
+/// Whether a table gets so many rows that its indexes are better built after them, if it is empty.
+pub(super) fn is_large(table: &TablePlan) -> bool {
+    table.n_rows >= MIN_ROWS && table.fed_by.is_none() && table.existing.is_none()
+}
+
 /// Returns the indexes of those tables that have no rows, with the changes that drop them.
-async fn droppable(connection: &Connection, tables: &[&TablePlan]) -> Result<Vec<(IndexName, Change)>> {
+pub(super) async fn droppable(
+    connection: &Connection,
+    tables: &[&TablePlan],
+) -> Result<Vec<(IndexName, Change)>> {
     let doing = || Error::query("look for indexes to build after the rows");
     let (mut schemas, mut names) = (Vec::new(), Vec::new());
     for table in tables {

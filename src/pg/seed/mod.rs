@@ -14,6 +14,7 @@ mod indexes;
 pub(crate) mod judge;
 pub(crate) mod load;
 pub(crate) mod manifest;
+pub(crate) mod measure;
 mod queue;
 mod refused;
 pub(crate) mod rehearse;

@@ -92,6 +92,20 @@ pub(crate) async fn rehearse(
     Ok(rehearsed)
 }
 
+/// Takes what a rehearsal left behind out of tables without rows. Dead entries of an index are in the way of what comes: behind
+/// them no page is the last one, and moments or numbers that rise with the rows split every page in halves instead of filling
+/// it (`_bt_findsplitloc` in nbtsplitloc.c). Tables of others, and locked ones, stay as they are.
+pub(crate) async fn tidy(connection: &Connection, schema: &Schema) -> Result<()> {
+    let empty = schema.relations.iter().filter(|relation| relation.is_loadable() && !relation.is_filled);
+    let names: Vec<String> =
+        empty.map(|relation| sql::quote_qualified(&relation.schema, &relation.name)).collect();
+    if names.is_empty() {
+        return Ok(());
+    }
+    let vacuum = format!("VACUUM (INDEX_CLEANUP ON, SKIP_LOCKED) {}", names.join(", "));
+    connection.batch_execute(&vacuum).await.map_err(Error::query("vacuum tables after the rehearsal"))
+}
+
 struct Rehearsal<'r> {
     connection: &'r Connection,
     schema: &'r Schema,

@@ -43,15 +43,17 @@ pub(super) fn insert(plan: &Plan, tables: &[TableId]) -> String {
     let mut counts = Vec::new();
     for (place, id) in tables.iter().enumerate() {
         let table = &plan.tables[usize::from(*id)];
-        let columns = columns(table);
-        inserts.push(format!(
-            "i{place} AS (INSERT INTO {} ({columns}) OVERRIDING SYSTEM VALUE SELECT {columns} FROM {} RETURNING 1)",
-            quote::qualified(&table.schema, &table.name),
-            name(*id),
-        ));
+        let insert = insert_from(table, *id, &quote::qualified(&table.schema, &table.name));
+        inserts.push(format!("i{place} AS ({insert} RETURNING 1)"));
         counts.push(format!("(SELECT pg_catalog.count(*) FROM i{place}) AS n{place}"));
     }
     format!("WITH {} SELECT {}", inserts.join(", "), counts.join(", "))
+}
+
+/// Returns the statement that moves the rows of one stage.
+pub(super) fn insert_from(table: &TablePlan, id: TableId, into: &str) -> String {
+    let (columns, stage) = (columns(table), name(id));
+    format!("INSERT INTO {into} ({columns}) OVERRIDING SYSTEM VALUE SELECT {columns} FROM {stage}")
 }
 
 /// Returns the statement that empties stages within a transaction.

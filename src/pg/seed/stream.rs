@@ -181,10 +181,18 @@ impl<'a> Stream<'a> {
             let start = Instant::now();
             match self.attempt(chunk).await {
                 Ok(Ended::Committed { n_bytes }) => {
+                    let took = start.elapsed();
                     let tables = chunk.parts.iter().map(|(table, rows)| (*table, rows.end - rows.start));
+                    let n_all: u64 = tables.clone().map(|(_, n_rows)| n_rows).sum();
                     for (place, (table, n_rows)) in tables.enumerate() {
                         let n_bytes = if place == 0 { n_bytes } else { 0 };
-                        (self.shared.on)(Event::Loaded { table, n_rows, n_bytes, took: start.elapsed() });
+                        // The tables of a wave share its time by their rows.
+                        #[expect(
+                            clippy::cast_precision_loss,
+                            reason = "a chunk has far fewer than 2^53 rows"
+                        )]
+                        let took = took.mul_f64(n_rows as f64 / n_all.max(1) as f64);
+                        (self.shared.on)(Event::Loaded { table, n_rows, n_bytes, took });
                     }
                     return Ok(true);
                 }

@@ -140,9 +140,24 @@ impl Curve {
         self.start(rank + 1) - self.start(rank)
     }
 
+    /// Returns the number of slots of the rank that has most.
+    pub(crate) fn max_degree(&self) -> u64 {
+        self.parts().map(|part| part.n_slots.div_ceil(part.n_ranks)).max().unwrap_or(0)
+    }
+
     /// Returns the number of ranks that have slots.
     pub(crate) fn n_used(&self) -> u64 {
         self.parts().map(|part| part.n_ranks.min(part.n_slots)).sum()
+    }
+
+    /// Returns the chance that two slots are of the same rank.
+    pub(crate) fn sum_of_squared_shares(&self) -> f64 {
+        let n_slots = count(self.n_slots()).max(1.0);
+        let squared = |part: Part| {
+            let share = count(part.n_slots) / n_slots;
+            share * share / count(part.n_ranks)
+        };
+        self.parts().map(squared).sum()
     }
 
     /// Takes from every rank what it has above `max` and gives it to the first ranks that have less.

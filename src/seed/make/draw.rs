@@ -10,7 +10,10 @@ use crate::seed::plan::EdgeId;
 impl Draw {
     /// Whether ordinals depend on random bits.
     pub(super) fn is_random(&self) -> bool {
-        matches!(self, Self::Bits | Self::Uniform { .. } | Self::Skewed(_) | Self::Along { .. })
+        matches!(
+            self,
+            Self::Bits | Self::Uniform { .. } | Self::Skewed(_) | Self::Along { .. } | Self::Axis { .. }
+        )
     }
 
     /// Whether ordinals rise with the random bits.
@@ -54,6 +57,15 @@ impl Draw {
             }
             Self::Laid { slots, curve } => {
                 ordinals.extend(block.rows.iter().map(|&row| located(curve, image(slots, row)).0));
+            }
+            Self::Axis { slots, curve, step } => {
+                ordinals.extend(block.rows.iter().map(|&row| located(curve, slots.apply(row)).0 * step));
+                // A row that was refused has any other value, unless each is there once.
+                if curve.n_ranks() < curve.n_slots() {
+                    for &(place, _) in &block.attempts {
+                        ordinals[place] = drawn(curve, bits[place]) * step;
+                    }
+                }
             }
             Self::Ordinal { edge } => {
                 ordinals.extend_from_slice(&block.edges[usize::from(*edge)].of.ordinals);

@@ -12,6 +12,7 @@ pub(crate) mod matching;
 mod nested;
 mod pick;
 pub(crate) mod series;
+mod spread;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -26,6 +27,7 @@ use super::keys::curve::Curve;
 use super::keys::permutation::Permutation;
 use super::plan::EdgeId;
 use super::schema::ColumnId;
+use super::stats::slots::Slots;
 
 /// How the cells of a column come about.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -68,6 +70,8 @@ pub(crate) enum Draw {
     Along { key: u64, share: u32, draw: Box<Draw> },
     /// Exact counts: the row's slot under the permutation, the slot's rank on the curve.
     Laid { slots: Permutation, curve: Curve },
+    /// The same with an order of the rows, of which some are NULL: as statistics say. The ordinals are `step` apart.
+    Axis { slots: Slots, curve: Curve, step: u64 },
     /// The place of the row among those that share the parent of a laid edge.
     Ordinal { edge: EdgeId },
     /// A digit of the row's cell number in an arrangement of several columns: `(cell / divisor) % n`, where the cell is the
@@ -98,6 +102,12 @@ pub(crate) enum Values {
     },
     /// Values one by one, in the wire's lane; pools of what the server made are `Cells::Bytes` of its images.
     List(Cells),
+    /// Numbers that rise with their ordinals; floating-point ones have so many units to 1.
+    Spread {
+        stretches: Vec<Stretch>,
+        per_unit: f64,
+    },
+    Codes(Codes),
     Template(Template),
     /// Texts that match patterns.
     Matching(Matching),
@@ -145,6 +155,33 @@ pub(crate) enum Values {
         min: u32,
         max: u32,
     },
+}
+
+/// The ordinals `first..first + n`, spread evenly over the numbers `low..low + span`, which are at least as many. Each has an equal
+/// part of them, and in it the number that the stream `key` says; without a stream the first one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Stretch {
+    pub(crate) first: u64,
+    pub(crate) n: u64,
+    pub(crate) low: i128,
+    pub(crate) span: i128,
+    pub(crate) key: Option<u64>,
+}
+
+/// Texts that rise with their ordinals: `step · ordinal + offset` in `width` digits, and letters up to `n_chars`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Codes {
+    pub(crate) n: u64,
+    /// 26 (letters) or 36 (digits and letters).
+    pub(crate) base: u64,
+    pub(crate) width: u32,
+    pub(crate) step: u64,
+    pub(crate) offset: u64,
+    pub(crate) n_chars: u32,
+    /// The stream of the letters.
+    pub(crate) key: u64,
+    /// Texts from an ordinal on: each alone (then it is all of the text), or before the code.
+    pub(crate) kept: Vec<(u64, String, bool)>,
 }
 
 /// Text of pieces, cut at `max_length` characters.

@@ -6,7 +6,7 @@ use super::world::{NONE, World, to_place};
 use crate::random;
 use crate::seed::keys::curve::Curve;
 use crate::seed::keys::permutation::Permutation;
-use crate::seed::plan::{Born, Edge, Nulls, Pick, pair};
+use crate::seed::plan::{Born, Edge, EdgeId, Nulls, Pick, pair};
 use crate::seed::schema::TableId;
 use crate::seed::time::DAY_US;
 use crate::seed::wire::Wire;
@@ -54,11 +54,19 @@ fn find_by(
                 found.ordinals.push(ordinal);
             }
         }
+        Pick::Axis { slots, curve, n_parents } => {
+            for &row in &block.rows {
+                let (rank, ordinal) = located(curve, slots.apply(row));
+                parents.push(spread_parent(rank, curve.n_ranks(), *n_parents));
+                found.ranks.push(rank);
+                found.ordinals.push(ordinal);
+            }
+        }
         Pick::Distinct { lead, curve, ranks, not_self } => {
             world.follow(block, *lead, scratch);
             block.bits(edge.key, parents);
             let lead_edge = &world.table(block.table).edges[usize::from(*lead)];
-            let Some((_, fanout, _)) = lead_edge.pick.laid() else {
+            let Some(fanout) = lead_edge.pick.fanout() else {
                 // Without a laid lead there are no ordinals: any parent.
                 for parent in parents.iter_mut() {
                     *parent = image(ranks, drawn(curve, *parent));
@@ -87,21 +95,7 @@ fn find_by(
             within(world, edge, (*through, &steps, *theirs), block, scratch, parents);
         }
         Pick::Tree { roots, not_self } => tree(world, edge, (*roots, *not_self), block, parents),
-        Pick::Wave => {
-            // In proportion: the first row of a parent's children refers back to that parent, and fewer children than parents
-            // are one to one.
-            let n_existing = world.n_existing(edge.parent);
-            for &row in &block.rows {
-                let number = row / chunk_rows(world, block.table);
-                let theirs =
-                    own_chunk(world, edge.parent, number).or_else(|| own_chunk(world, edge.parent, 0));
-                let parent = theirs.zip(own_chunk(world, block.table, number)).map(|(theirs, ours)| {
-                    let place = u128::from(row - ours.0) * u128::from(theirs.1) / u128::from(ours.1);
-                    n_existing + theirs.0 + u64::try_from(place).expect("below the rows of a chunk")
-                });
-                parents.push(parent.unwrap_or(NONE));
-            }
-        }
+        Pick::Wave => wave(world, edge, block, parents),
         Pick::Itself => {
             let n_existing = world.n_existing(edge.parent);
             parents.extend(block.rows.iter().map(|row| n_existing + row));
@@ -115,20 +109,7 @@ fn find_by(
         }
         Pick::Constant(row) => parents.resize(block.n_rows(), *row),
         Pick::Other { than, curve, ranks } => {
-            for than in than {
-                world.follow(block, *than, scratch);
-            }
-            block.bits(edge.key, parents);
-            for (place, parent) in parents.iter_mut().enumerate() {
-                let is_theirs = |parent: u64| {
-                    than.iter().any(|than| block.edges[usize::from(*than)].of.parents[place] == parent)
-                };
-                // Each of the others is in the way once at most.
-                let rank = drawn(curve, *parent);
-                let near = (0..=than.len() as u64).map(|i| image(ranks, (rank + i) % ranks.n().max(1)));
-                let free = near.clone().find(|parent| !is_theirs(*parent));
-                *parent = free.unwrap_or_else(|| image(ranks, rank));
-            }
+            other(world, edge, (than, curve, ranks), block, scratch, parents);
         }
         Pick::Next { than, n } => {
             world.follow(block, *than, scratch);
@@ -149,6 +130,45 @@ fn find_by(
                 *parent = usize::try_from(*parent).ok().and_then(|at| rows.get(at)).copied().unwrap_or(NONE);
             }
         }
+    }
+}
+
+/// Picks in proportion: the first row of a parent's children refers back to that parent, and fewer children than parents are one
+/// to one.
+fn wave(world: &World, edge: &Edge, block: &Block, parents: &mut Vec<u64>) {
+    let n_existing = world.n_existing(edge.parent);
+    for &row in &block.rows {
+        let number = row / chunk_rows(world, block.table);
+        let theirs = own_chunk(world, edge.parent, number).or_else(|| own_chunk(world, edge.parent, 0));
+        let parent = theirs.zip(own_chunk(world, block.table, number)).map(|(theirs, ours)| {
+            let place = u128::from(row - ours.0) * u128::from(theirs.1) / u128::from(ours.1);
+            n_existing + theirs.0 + u64::try_from(place).expect("below the rows of a chunk")
+        });
+        parents.push(parent.unwrap_or(NONE));
+    }
+}
+
+/// Draws parents that the row has on none of the edges `than`.
+fn other(
+    world: &World,
+    edge: &Edge,
+    (than, curve, ranks): (&[EdgeId], &Curve, &Permutation),
+    block: &mut Block,
+    scratch: &mut Scratch,
+    parents: &mut Vec<u64>,
+) {
+    for than in than {
+        world.follow(block, *than, scratch);
+    }
+    block.bits(edge.key, parents);
+    for (place, parent) in parents.iter_mut().enumerate() {
+        let is_theirs =
+            |parent: u64| than.iter().any(|than| block.edges[usize::from(*than)].of.parents[place] == parent);
+        // Each of the others is in the way once at most.
+        let rank = drawn(curve, *parent);
+        let near = (0..=than.len() as u64).map(|i| image(ranks, (rank + i) % ranks.n().max(1)));
+        let free = near.clone().find(|parent| !is_theirs(*parent));
+        *parent = free.unwrap_or_else(|| image(ranks, rank));
     }
 }
 
@@ -250,6 +270,12 @@ fn within(
     scratch.keep_numbers(grandparents);
 }
 
+/// Spreads ranks evenly over the parents, in their order.
+fn spread_parent(rank: u64, n_ranks: u64, n_parents: u64) -> u64 {
+    let place = u128::from(rank) * u128::from(n_parents) / u128::from(n_ranks.max(1));
+    u64::try_from(place).expect("below the number of parents")
+}
+
 /// Returns a row that refers to a parent, by random bits.
 fn member(pick: &Pick, parent: u64, bits: u64) -> Option<u64> {
     match pick {
@@ -259,6 +285,15 @@ fn member(pick: &Pick, parent: u64, bits: u64) -> Option<u64> {
                 return None;
             }
             Some(slots.invert(curve.start(rank) + random::below(bits, curve.degree(rank))))
+        }
+        Pick::Axis { slots, curve, n_parents } if parent < *n_parents => {
+            // The rank, if any, whose parent this is.
+            let product = u128::from(parent) * u128::from(curve.n_ranks());
+            let rank = u64::try_from(product.div_ceil(u128::from(*n_parents))).ok()?;
+            let is_it = rank < curve.n_ranks()
+                && spread_parent(rank, curve.n_ranks(), *n_parents) == parent
+                && curve.degree(rank) > 0;
+            is_it.then(|| slots.invert(curve.start(rank) + random::below(bits, curve.degree(rank))))
         }
         Pick::OneToOne { rows } if parent < rows.n() => Some(rows.invert(parent)),
         _ => None,

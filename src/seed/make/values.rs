@@ -36,6 +36,8 @@ impl Values {
             Self::List(Cells::Float(cells)) => cells.len() as u64,
             Self::List(Cells::Wide(cells)) => cells.len() as u64,
             Self::List(Cells::Bytes { ends, .. }) => ends.len() as u64,
+            Self::Spread { stretches, .. } => stretches.last().map_or(0, |last| last.first + last.n),
+            Self::Codes(codes) => codes.n,
             Self::Template(template) => template.n(),
             Self::Matching(texts) => texts.n(),
             Self::Uuid { .. } | Self::Slots { .. } => u64::MAX,
@@ -91,6 +93,8 @@ impl Values {
                 lane.floats().extend(of.ordinals.iter().map(|&i| low + step * i as f64));
             }
             Self::List(cells) => list(cells, of.ordinals, lane),
+            Self::Spread { stretches, per_unit } => super::spread::fill(stretches, *per_unit, of, wire, lane),
+            Self::Codes(codes) => codes.fill(of, lane),
             Self::Template(template) => template.fill(of, lane),
             Self::Matching(texts) => appended(lane, of.ordinals, |&i, bytes| texts.append(i, bytes)),
             Self::Uuid { series: None } => {

@@ -91,7 +91,7 @@ impl<'p> World<'p> {
         let of = &self.table(block.table).columns[place];
         let mut lane = std::mem::take(&mut block.lanes[place].of);
         self.make(&of.maker, of, block, scratch, &mut lane);
-        self.mark_nulls(&of.nulls, of.key, block, |place| lane.set_null(place));
+        self.mark_nulls(&of.nulls, of.key, block, scratch, &mut lane.nulls);
         block.lanes[place].of = lane;
         block.lanes[place].is_made = true;
     }
@@ -277,29 +277,47 @@ impl<'p> World<'p> {
         pick::find(self, of, block, scratch, &mut found);
         found.ranks.resize(block.n_rows(), 0);
         found.ordinals.resize(block.n_rows(), 0);
-        self.mark_nulls(&of.nulls, of.key, block, |place| found.parents[place] = NONE);
+        let mut nulls = Vec::new();
+        self.mark_nulls(&of.nulls, of.key, block, scratch, &mut nulls);
+        for (parent, is_null) in found.parents.iter_mut().zip(nulls) {
+            if is_null {
+                *parent = NONE;
+            }
+        }
         block.edges[place].of = found;
         block.edges[place].is_made = true;
     }
 
-    /// Calls `mark` for the place of each row that is NULL.
-    fn mark_nulls(&self, nulls: &Nulls, key: u64, block: &mut Block, mut mark: impl FnMut(usize)) {
+    /// Marks the rows that are NULL, beside those that are marked already. No marks at all are marks of none.
+    fn mark_nulls(
+        &self,
+        nulls: &Nulls,
+        key: u64,
+        block: &mut Block,
+        scratch: &mut Scratch,
+        marks: &mut Vec<bool>,
+    ) {
         match nulls {
             Nulls::Never => {}
             Nulls::Share(share) => {
-                let mut bits = Vec::new();
+                let mut bits = scratch.numbers();
                 block.bits(bits::null_stream(key), &mut bits);
-                let places = bits.iter().enumerate().filter(|&(_, bits)| bits >> 32 < u64::from(*share));
-                places.for_each(|(place, _)| mark(place));
+                mark(marks, bits.iter().map(|bits| bits >> 32 < u64::from(*share)));
+                scratch.keep_numbers(bits);
             }
+            Nulls::Slots(slots) => mark(marks, block.rows.iter().map(|&row| slots.place(row).is_none())),
             Nulls::ByCase { component, is_null } => {
                 self.choose_cases(block, *component);
-                let cases = block.cases[usize::from(*component)].of.iter().enumerate();
                 let is_null = |case: u16| is_null.get(usize::from(case)).copied().unwrap_or(false);
-                cases.filter(|&(_, &case)| is_null(case)).for_each(|(place, _)| mark(place));
+                mark(marks, block.cases[usize::from(*component)].of.iter().map(|&case| is_null(case)));
             }
         }
     }
+}
+
+fn mark(marks: &mut Vec<bool>, of_rows: impl ExactSizeIterator<Item = bool>) {
+    marks.resize(of_rows.len(), false);
+    marks.iter_mut().zip(of_rows).for_each(|(mark, is_null)| *mark |= is_null);
 }
 
 pub(super) fn to_place(number: u64) -> usize {

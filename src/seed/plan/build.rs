@@ -90,6 +90,7 @@ pub(crate) fn again(
             tables: Vec::new(),
             steps: Vec::new(),
             gaps: Vec::new(),
+            size: None,
             are_triggers_off: false,
         },
         n_rows: wanted.iter().map(|(n, _)| *n).collect(),

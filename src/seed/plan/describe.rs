@@ -12,9 +12,14 @@ const MAX_SHOWN: usize = 3;
 /// How a column's values come about.
 pub(crate) fn maker(plan: &Plan, table: &TablePlan, column: &ColumnPlan) -> String {
     let what = of_maker(plan, table, column, &column.maker);
-    match column.nulls {
-        Nulls::Share(share) if share > 0 => {
-            let percent = f64::from(share) / f64::from(u32::MAX) * 100.0;
+    match &column.nulls {
+        Nulls::Share(share) if *share > 0 => {
+            let percent = f64::from(*share) / f64::from(u32::MAX) * 100.0;
+            format!("{what}, {percent:.0} % NULL")
+        }
+        Nulls::Slots(slots) if slots.n_values() < table.n_rows => {
+            #[expect(clippy::cast_precision_loss, reason = "a percentage without decimals")]
+            let percent = (1.0 - slots.n_values() as f64 / table.n_rows as f64) * 100.0;
             format!("{what}, {percent:.0} % NULL")
         }
         _ => what,
@@ -31,7 +36,7 @@ fn of_maker(plan: &Plan, table: &TablePlan, column: &ColumnPlan, maker: &Maker) 
             let parent = &plan.tables[usize::from(edge.parent)];
             let column = &parent.columns[usize::from(*column)].name;
             let how = match &edge.pick {
-                Pick::Laid { .. } | Pick::Drawn { .. } => "",
+                Pick::Laid { .. } | Pick::Drawn { .. } | Pick::Axis { .. } => "",
                 Pick::Distinct { .. } => ", another one each time",
                 Pick::Other { .. } | Pick::Next { .. } => ", another one",
                 Pick::Pair { is_second: false, .. } => ", the first of a pair",
@@ -92,6 +97,11 @@ fn drawn(draw: &Draw, values: &Values, column: &ColumnPlan) -> String {
         }
         #[expect(clippy::cast_precision_loss, reason = "it is shown")]
         Values::Float { low, step, n } => format!("{low} to {}", low + step * n.saturating_sub(1) as f64),
+        Values::Spread { stretches, .. } => {
+            let n = stretches.last().map_or(0, |last| last.first + last.n);
+            format!("{n} {}", if is_number(&column.wire) { "numbers" } else { "moments" })
+        }
+        Values::Codes(codes) => format!("{} texts", codes.n),
         Values::List(cells) => listed(cells, &column.wire),
         Values::Template(template) => notation(template),
         Values::Matching(_) => "a text that matches".to_owned(),
@@ -167,13 +177,18 @@ fn listed(cells: &Cells, wire: &Wire) -> String {
             .collect(),
         (Cells::Int(values), Wire::Bool) => values.iter().map(|value| (*value != 0).to_string()).collect(),
         (Cells::Int(values), _) => values.iter().take(MAX_SHOWN).map(ToString::to_string).collect(),
-        (Cells::Bytes { .. }, Wire::Bytes) => {
+        // Values whose binary form is no text, such as arrays, are counted.
+        (Cells::Bytes { .. }, Wire::Bytes) if cells.slices().take(MAX_SHOWN).all(is_readable) => {
             cells.slices().take(MAX_SHOWN).map(|text| String::from_utf8_lossy(text).into_owned()).collect()
         }
-        _ => vec![format!("{} values", cells.len())],
+        _ => vec![format!("{} value{}", cells.len(), if cells.len() == 1 { "" } else { "s" })],
     };
     let more = if cells.len() > shown.len() && shown.len() == MAX_SHOWN { " …" } else { "" };
     format!("{}{more}", shown.join(", "))
+}
+
+fn is_readable(bytes: &[u8]) -> bool {
+    std::str::from_utf8(bytes).is_ok_and(|text| !text.contains(char::is_control))
 }
 
 /// What decided a column, as its word in JSON.
@@ -203,6 +218,7 @@ pub(crate) fn rows_from(plan: &Plan, table: &TablePlan) -> String {
             format!("{} for each of {}", (mean * 10.0).round() / 10.0, plan.tables[usize::from(*parent)].name)
         }
         RowsFrom::Default => "by default".to_owned(),
+        RowsFrom::Statistics => "as the source has".to_owned(),
         RowsFrom::Capped { wanted } => format!("its keys allow no {wanted}"),
     }
 }
@@ -218,5 +234,16 @@ mod tests {
         {
             assert_eq!(decimal(cell, scale), expected);
         }
+    }
+
+    #[test]
+    fn values_that_are_no_text_are_counted() {
+        let check = |values: &[&[u8]], expected: &str| {
+            assert_eq!(listed(&Cells::of_bytes(values.iter().copied()), &Wire::Bytes), expected);
+        };
+        check(&[b"a", b"b"], "a, b");
+        check(&[b"a", b"b", b"c", b"d"], "a, b, c \u{2026}");
+        check(&[b"\0\0\0\x01"], "1 value");
+        check(&[b"\xff", b"a"], "2 values");
     }
 }

@@ -211,7 +211,7 @@ impl<'b> Edges<'b> {
             let plan = &builder.plan.tables[usize::from(table)];
             (0..).zip(&plan.edges).find(|(_, edge)| {
                 edge.columns == columns
-                    && matches!(edge.pick, Pick::Laid { .. })
+                    && matches!(edge.pick, Pick::Laid { .. } | Pick::Axis { .. })
                     && edge.nulls == super::Nulls::Never
                     && plan.existing.is_none()
             })

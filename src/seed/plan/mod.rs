@@ -20,6 +20,7 @@ use super::keys::permutation::Permutation;
 use super::make::lane::Lane;
 use super::make::{Maker, Series};
 use super::schema::{ColumnId, Sequence, TableId};
+use super::stats::slots::Slots;
 use super::wire::Wire;
 
 /// The place of an edge in [`TablePlan::edges`].
@@ -36,9 +37,19 @@ pub(crate) struct Plan {
     /// The order of loading.
     pub(crate) steps: Vec<Step>,
     pub(crate) gaps: Vec<Gap>,
+    /// With `--size`.
+    #[serde(default)]
+    pub(crate) size: Option<Size>,
     /// Neither triggers nor foreign keys act while rows come; foreign keys are checked at the end.
     #[serde(default)]
     pub(crate) are_triggers_off: bool,
+}
+
+/// The bytes of all tables that get rows, with their indexes and the rows that are there already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Size {
+    pub(crate) wanted_bytes: u64,
+    pub(crate) estimated_bytes: u64,
 }
 
 /// What is loaded together, after everything before it.
@@ -86,6 +97,8 @@ pub(crate) enum RowsFrom {
         mean: f64,
     },
     Default,
+    /// As many as the source has, or in proportion.
+    Statistics,
     /// Its keys or domains hold no more.
     Capped {
         wanted: u64,
@@ -143,6 +156,8 @@ pub(crate) enum Nulls {
     Never,
     /// So many of 2^32 rows, at random.
     Share(u32),
+    /// Those that have no place: as many as statistics say.
+    Slots(Slots),
     /// By the case of a component of conditions.
     ByCase {
         component: u16,
@@ -171,6 +186,8 @@ pub(crate) enum Pick {
     Drawn { curve: Curve, ranks: Permutation, born: Option<Born> },
     /// Exact counts: slot by the permutation of the row, rank by the curve, parent by the permutation of ranks.
     Laid { slots: Permutation, curve: Curve, ranks: Permutation },
+    /// As statistics say, in the order of the parents: place of the row, rank by the curve, ranks spread over the parents.
+    Axis { slots: Slots, curve: Curve, n_parents: u64 },
     /// Another parent for each ordinal among the rows of one parent of `lead`: the ordinal's own interval of ranks.
     /// With `not_self` never the parent row that `lead` has.
     Distinct { lead: EdgeId, curve: Curve, ranks: Permutation, not_self: bool },
@@ -221,6 +238,14 @@ impl Pick {
             Self::Laid { slots, curve, ranks } => Some((slots, curve, ranks)),
             Self::Pair { of, .. } | Self::Among { of, .. } => of.laid(),
             _ => None,
+        }
+    }
+
+    /// The curve of a pick that has exact counts: how many rows refer to each rank.
+    pub(crate) fn fanout(&self) -> Option<&Curve> {
+        match self {
+            Self::Axis { curve, .. } => Some(curve),
+            pick => pick.laid().map(|(_, curve, _)| curve),
         }
     }
 }
@@ -283,6 +308,12 @@ pub(crate) enum Gap {
         table: String,
         asked: u64,
         given: u64,
+        reason: String,
+    },
+    /// What the statistics of the source say cannot be kept.
+    Statistics {
+        table: String,
+        column: String,
         reason: String,
     },
     /// A trigger changes what was loaded.

@@ -9,6 +9,7 @@ use crate::seed::condition::{self, Case};
 use crate::seed::make::lane::{Cells, Lane};
 use crate::seed::schema::{ColumnId, TableId};
 use crate::seed::spec::SeedConfig;
+use crate::seed::stats::source::Source;
 
 /// What decides a plan, apart from the database.
 #[derive(Clone, Debug, Default)]
@@ -27,6 +28,35 @@ pub(crate) struct Request {
     pub(crate) append: bool,
     /// The database is in use: transactions are short.
     pub(crate) has_small_chunks: bool,
+    /// What ANALYZE said of another database, which is to be so here.
+    pub(crate) statistics: Option<Source>,
+}
+
+impl Request {
+    /// The same request for a database of another size: numbers of perfkit.yaml grow with the scale. Of everything there is a
+    /// `share`, of the rows that were asked for too, so that a small plan has the proportions of the large one.
+    pub(crate) fn scaled(&self, scale: f64, share: f64) -> Self {
+        let mut scaled = self.clone();
+        scaled.scale *= scale * share;
+        for n in scaled.rows.values_mut() {
+            *n = times(*n, share);
+        }
+        for n in scaled.config.tables.values_mut().filter_map(|table| table.rows.as_mut()) {
+            *n = times(*n, scale * share);
+        }
+        scaled
+    }
+}
+
+/// Rows of a table, at least one where there are any.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "numbers of rows are far below 2^53, and a cast saturates"
+)]
+fn times(n: u64, factor: f64) -> u64 {
+    ((n as f64 * factor).round() as u64).max(n.min(1))
 }
 
 /// What the server was asked.
@@ -118,5 +148,25 @@ impl Repair {
             | Self::FedBy(table, _)
             | Self::Skip(table, _) => *table,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_asked_for_stays_at_any_scale() {
+        let mut request = Request { scale: 1.0, ..Request::default() };
+        request.rows = [("a".to_owned(), 1_000), ("none".to_owned(), 0)].into();
+        request.config.tables.entry("b".to_owned()).or_default().rows = Some(100);
+        let check = |scale: f64, share: f64, expected: (u64, u64, f64)| {
+            let scaled = request.scaled(scale, share);
+            let found = (scaled.rows["a"], scaled.config.tables["b"].rows.unwrap(), scaled.scale);
+            assert_eq!((found, scaled.rows["none"]), (expected, 0));
+        };
+        check(8.0, 1.0, (1_000, 800, 8.0));
+        check(8.0, 0.25, (250, 200, 2.0));
+        check(0.001, 1.0, (1_000, 1, 0.001));
     }
 }

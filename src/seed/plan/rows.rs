@@ -17,6 +17,8 @@ const MEANS: [f64; 4] = [10.0, 3.0, 1.5, 1.0];
 const JUNCTION_MEAN: f64 = 5.0;
 /// No table gets more by default.
 const MOST_ROWS: f64 = 100_000.0;
+/// Tables of a source with fewer rows are taken for lookup tables.
+const LEAST_SCALED: f64 = 100.0;
 /// A lookup table has no more columns.
 const LOOKUP_COLUMNS: usize = 4;
 /// The last words of names of lookup tables.
@@ -46,10 +48,16 @@ pub(super) fn wanted(
     request: &Request,
     named: &Named,
 ) -> Vec<(u64, RowsFrom)> {
+    let source_rows = |relation: &Relation| {
+        let table = request.statistics.as_ref()?.table(&relation.schema, &relation.name)?;
+        (table.n_rows >= 1.0).then_some(table.n_rows)
+    };
+    let source_rows = schema.relations.iter().map(source_rows).collect();
     let mut rows = Rows {
         schema,
         scale: request.scale,
         named,
+        source_rows,
         wanted: Vec::new(),
         depths: Vec::new(),
         is_lookup: lookups(schema),
@@ -86,6 +94,8 @@ struct Rows<'r> {
     schema: &'r Schema,
     scale: f64,
     named: &'r Named<'r>,
+    /// What the source of statistics has.
+    source_rows: Vec<Option<f64>>,
     wanted: Vec<(u64, RowsFrom)>,
     /// How many drivers are above a table.
     depths: Vec<usize>,
@@ -111,6 +121,12 @@ impl Rows<'_> {
             self.wanted[at] = (n, RowsFrom::Asked);
             return;
         }
+        if let Some(n_source) = self.source_rows[at] {
+            let n = if self.is_unscaled(table) { rounded(n_source) } else { rounded(n_source * self.scale) };
+            self.wanted[at] = (n, RowsFrom::Statistics);
+            self.follow_parent(table);
+            return;
+        }
         match self.driver(table) {
             Some((parent, _)) => {
                 self.depths[at] = self.depths[usize::from(parent)] + 1;
@@ -128,6 +144,15 @@ impl Rows<'_> {
             return;
         }
         let Some((parent, mean)) = self.driver(table) else { return };
+        let at = usize::from(table);
+        if let (Some(n), Some(n_parents)) = (self.source_rows[at], self.source_rows[usize::from(parent)]) {
+            // In the source's proportion, where the parents are not as many as the source has.
+            let factor = float(self.n(parent)) / n_parents;
+            if !self.is_unscaled(parent) && (factor / self.scale - 1.0).abs() > 1.0 / n_parents {
+                self.wanted[at] = (rounded(n * factor), RowsFrom::PerParent { parent, mean });
+            }
+            return;
+        }
         let n = float(self.n(parent)) * mean;
         let is_configured = self.named.config(table).is_some_and(|config| config.per.is_some());
         // More rows than by default, where the parent has more by itself.
@@ -144,9 +169,18 @@ impl Rows<'_> {
             return;
         }
         let needed = rounded(float(n) / mean.max(1.0));
-        if needed > self.n(parent) {
+        // What the source has is in its own proportions.
+        let is_stated = [table, parent].iter().all(|it| self.source_rows[usize::from(*it)].is_some());
+        let is_asked = matches!(self.wanted[usize::from(table)].1, RowsFrom::Asked);
+        if needed > self.n(parent) && (!is_stated || is_asked) {
             self.wanted[usize::from(parent)] = (needed, RowsFrom::Default);
         }
+    }
+
+    /// Whether a table of the source has as many rows at any scale.
+    fn is_unscaled(&self, table: TableId) -> bool {
+        let is_small = self.source_rows[usize::from(table)].is_some_and(|n| n < LEAST_SCALED);
+        is_small || self.is_lookup[usize::from(table)]
     }
 
     /// The parent whose rows decide how many there are, and how many there are for each.
@@ -167,6 +201,11 @@ impl Rows<'_> {
         let largest = |key: &&ForeignKey| (!self.is_lookup[usize::from(key.parent)], self.n(key.parent));
         let key =
             candidates().filter(not_null).max_by_key(largest).or_else(|| candidates().max_by_key(largest))?;
+        if let (Some(n), Some(n_parents)) =
+            (self.source_rows[usize::from(table)], self.source_rows[usize::from(key.parent)])
+        {
+            return Some((key.parent, n / n_parents));
+        }
         if is_key(relation, &key.columns) {
             return Some((key.parent, 1.0));
         }

@@ -1,3 +1,4 @@
-//! How many rows each table gets, and how long loading them takes.
+//! How much space the rows take, and how long loading them takes.
 
+pub(crate) mod calibrate;
 pub(crate) mod eta;

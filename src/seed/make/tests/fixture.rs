@@ -119,6 +119,7 @@ pub(super) fn plan() -> Plan {
         tables: vec![tenants, projects, users, tasks],
         steps: Vec::new(),
         gaps: Vec::new(),
+        size: None,
         are_triggers_off: false,
     }
 }

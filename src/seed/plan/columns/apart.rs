@@ -216,25 +216,25 @@ impl Planner<'_> {
         let curve = self.fanout(edge, edge.n_parents, self.n_rows);
         Some(Pick::Other { than: than.into_iter().map(edge_id).collect(), curve, ranks })
     }
+}
 
-    /// Whether a condition keeps a self reference from referring to its own row.
-    pub(super) fn is_never_itself(&self, edge: &Followed, conditions: &Conditions) -> bool {
-        let is_side = |one: usize, other: usize| {
-            edge.key
-                .columns
-                .iter()
-                .zip(&edge.key.parent_columns)
-                .any(|(column, parent)| (usize::from(*column), usize::from(*parent)) == (one, other))
-        };
-        conditions.components.iter().any(|component| {
-            component.cases.iter().flat_map(|case| &case.relations).any(|relation| {
-                let sides = (component.columns[relation.left], component.columns[relation.right]);
-                !matches!(relation.comparison, Comparison::Equal | Comparison::LessOrEqual)
-                    && relation.shift == 0
-                    && (is_side(sides.0, sides.1) || is_side(sides.1, sides.0))
-            })
+/// Whether a condition keeps a self reference from referring to its own row.
+pub(super) fn is_never_itself(edge: &Followed, conditions: &Conditions) -> bool {
+    let is_side = |one: usize, other: usize| {
+        edge.key
+            .columns
+            .iter()
+            .zip(&edge.key.parent_columns)
+            .any(|(column, parent)| (usize::from(*column), usize::from(*parent)) == (one, other))
+    };
+    conditions.components.iter().any(|component| {
+        component.cases.iter().flat_map(|case| &case.relations).any(|relation| {
+            let sides = (component.columns[relation.left], component.columns[relation.right]);
+            !matches!(relation.comparison, Comparison::Equal | Comparison::LessOrEqual)
+                && relation.shift == 0
+                && (is_side(sides.0, sides.1) || is_side(sides.1, sides.0))
         })
-    }
+    })
 }
 
 /// Pairs of edges to one parent with the parent's column, between whose columns a condition has such a relation.

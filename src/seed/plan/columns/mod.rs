@@ -5,6 +5,7 @@ mod conditions;
 mod configured;
 mod keys;
 mod references;
+mod stated;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -281,25 +282,17 @@ impl<'b> Planner<'b> {
         let mut columns = Vec::new();
         for (column, field) in self.relation.fields.iter().enumerate() {
             let id = ColumnId::try_from(column).expect("fewer columns than PostgreSQL can name");
-            let candidate = self.candidates[column].clone();
-            let of = |maker: Maker, source: MakerFrom| (maker, 0_u32, source);
-            let (maker, null_share, source) = if let Some((edge, parent_column)) = edges.owners.get(&id) {
-                of(Maker::Reference { edge: *edge, column: *parent_column }, MakerFrom::Reference)
-            } else if edges.nulls.contains(&id) {
-                of(Maker::Null, MakerFrom::Reference)
-            } else if let Some(maker) = self.repaired(id, field) {
+            let Candidate { maker, null_share, source } =
+                self.decided((id, field), &edges, conditions, arranged);
+            if source == MakerFrom::Candidates {
                 derived.retain(|(of, _), _| *of != column);
-                of(maker, MakerFrom::Candidates)
-            } else {
-                match self.keyed(column, conditions, arranged) {
-                    Some(maker) => of(maker, MakerFrom::Key),
-                    None => (candidate.maker, candidate.null_share, candidate.source),
-                }
-            };
+            }
             let pooled = conditions.component(column).and_then(|component| {
                 let maker = pools.get(&component)?.maker(id).filter(|_| source != MakerFrom::Key)?;
                 Some((maker, self.stream(&format!("pool {component}"))))
             });
+            let is_open = !matches!(source, MakerFrom::Reference | MakerFrom::Candidates | MakerFrom::Config)
+                && !is_pooled(column);
             let is_final = matches!(maker, Maker::Reference { .. }) || is_pooled(column);
             let (maker, key, source) = match pooled {
                 Some((maker, key)) => (maker, key, MakerFrom::Candidates),
@@ -313,7 +306,7 @@ impl<'b> Planner<'b> {
             let source =
                 if made != maker && source != MakerFrom::Key { MakerFrom::Condition } else { source };
             let is_serial = matches!(&made, Maker::Drawn { draw: Draw::Serial, values: Values::Int { .. } });
-            columns.push(ColumnPlan {
+            let mut plan = ColumnPlan {
                 name: field.name.clone(),
                 type_name: field.type_name.clone(),
                 wire: self.wires[column].clone(),
@@ -322,8 +315,13 @@ impl<'b> Planner<'b> {
                 key,
                 source,
                 sequence: field.sequence.clone().filter(|_| is_serial),
-            });
+            };
+            if is_open {
+                self.gaps.extend(self.state(column, &mut plan, may_be_null, conditions, arranged));
+            }
+            columns.push(plan);
         }
+        self.join(&mut columns);
         self.gaps.extend(edges.gaps);
         let n_columns = ColumnId::try_from(columns.len()).expect("fewer columns than PostgreSQL can name");
         let (cap_reason, components) = (self.cap_reason(arranged), self.components(conditions, &pools));
@@ -338,6 +336,28 @@ impl<'b> Planner<'b> {
             components,
             fill_order: (0..n_columns).collect(),
             questions,
+        }
+    }
+
+    /// What a column is by its references, what a rehearsal chose, its keys, or else by itself.
+    fn decided(
+        &self,
+        (id, field): (ColumnId, &Field),
+        edges: &Edges,
+        conditions: &Conditions,
+        arranged: &Arranged,
+    ) -> Candidate {
+        let column = usize::from(id);
+        let of = |maker: Maker, source: MakerFrom| Candidate { maker, null_share: 0, source };
+        if let Some((edge, parent_column)) = edges.owners.get(&id) {
+            of(Maker::Reference { edge: *edge, column: *parent_column }, MakerFrom::Reference)
+        } else if edges.nulls.contains(&id) {
+            of(Maker::Null, MakerFrom::Reference)
+        } else if let Some(maker) = self.repaired(id, field) {
+            of(maker, MakerFrom::Candidates)
+        } else {
+            let keyed = self.keyed(column, conditions, arranged);
+            keyed.map_or_else(|| self.candidates[column].clone(), |maker| of(maker, MakerFrom::Key))
         }
     }
 

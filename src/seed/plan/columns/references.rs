@@ -1,5 +1,6 @@
 //! Which rows of its parent an edge picks, and where it is NULL.
 
+use super::apart::is_never_itself;
 use super::conditions::Conditions;
 use super::keys::Arranged;
 use super::{NULL_REFERENCES, Planner, ROOTS};
@@ -14,6 +15,7 @@ use crate::seed::plan::edges::{Choice, Edges, Followed, Target};
 use crate::seed::plan::request::Repair;
 use crate::seed::plan::{Edge, EdgeId, Nulls, Pick, build};
 use crate::seed::spec::Generator;
+use crate::seed::stats::column;
 
 impl Planner<'_> {
     /// How many rows refer to each parent.
@@ -72,16 +74,60 @@ impl Planner<'_> {
             .filter(|column| edges.owners[column].0 == edge_id(place))
             .map(|column| usize::from(*column))
             .collect();
+        let mut pick = self
+            .another(place, edges, conditions, arranged)
+            .unwrap_or_else(|| self.pick(place, first, key, edges, conditions, arranged));
+        let mut nulls = edge_nulls(edge, &owned, conditions);
+        if let [column, ..] = owned[..] {
+            self.state_edge(edge, column, &arranged.edges[place], key, &mut pick, &mut nulls);
+        }
         Edge {
             name: edge.key.name.clone(),
             parent: edge.key.parent,
             columns: edge.key.columns.clone(),
             parent_columns: edge.key.parent_columns.clone(),
-            pick: self
-                .another(place, edges, conditions, arranged)
-                .unwrap_or_else(|| self.pick(place, first, key, edges, conditions, arranged)),
-            nulls: edge_nulls(edge, &owned, conditions),
+            pick,
+            nulls,
             key,
+        }
+    }
+
+    /// Lets a reference be what statistics say of its first own column, as far as keys leave that open.
+    fn state_edge(
+        &self,
+        edge: &Followed,
+        column: usize,
+        role: &Role,
+        key: u64,
+        pick: &mut Pick,
+        nulls: &mut Nulls,
+    ) {
+        let Some((source, statistics)) = self.statistics(column) else { return };
+        let may_be_null = matches!(nulls, Nulls::Share(_));
+        let parent = self.builder.relation(edge.key.parent);
+        let n_source = source.table(&parent.schema, &parent.name).map_or(0.0, |table| table.n_rows);
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a share; casts saturate"
+        )]
+        let null_share = (statistics.null_frac * 4_294_967_296.0) as u32;
+        if let (Pick::Laid { .. }, Role::Plain | Role::Lead { .. }) = (&*pick, role) {
+            let of = (edge.n_parents, n_source);
+            let (slots, curve) = column::reference(statistics, self.n_rows, may_be_null, of, key);
+            let most = if let Role::Lead { max_degree } = role { *max_degree } else { u64::MAX };
+            if curve.max_degree() <= most {
+                if may_be_null {
+                    *nulls = Nulls::Slots(slots.clone());
+                }
+                *pick = Pick::Axis { slots, curve, n_parents: edge.n_parents };
+                return;
+            }
+        }
+        match pick {
+            Pick::Tree { roots, .. } if edge.is_nullable => *roots = null_share,
+            _ if may_be_null => *nulls = Nulls::Share(null_share),
+            _ => {}
         }
     }
 
@@ -99,7 +145,7 @@ impl Planner<'_> {
         let of = || self.plain_pick(&edges.followed[first], &arranged.edges[first], key, edges);
         match (&edge.choice, of()) {
             (Choice::All, Pick::Tree { roots, .. }) => {
-                Pick::Tree { roots, not_self: self.is_never_itself(edge, conditions) }
+                Pick::Tree { roots, not_self: is_never_itself(edge, conditions) }
             }
             (Choice::All | Choice::First(_), pick) => pick,
             (Choice::Among(rows), pick) => Pick::Among { rows: rows.clone(), of: Box::new(pick) },

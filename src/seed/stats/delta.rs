@@ -1,0 +1,200 @@
+//! How far what ANALYZE says of a copy is from what it said of the source.
+
+use super::source::{self, Source};
+use crate::catalog::{Catalog, ColumnStatistics};
+use crate::seed::exact::count;
+use crate::seed::plan::{Plan, TablePlan};
+
+/// Goals: differences of shares of rows, of the number of values in relation to it, and of correlations.
+const MAX_SHARE: f64 = 0.005;
+const MAX_DISTINCT: f64 = 0.1;
+const MAX_CORRELATION: f64 = 0.05;
+/// So many of the most common values are compared.
+const N_COMMON: usize = 10;
+
+/// What ANALYZE says of a column.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Measures {
+    pub(crate) null_frac: f64,
+    pub(crate) n_distinct: Option<f64>,
+    /// Of the most common values, descending.
+    pub(crate) shares: Vec<f64>,
+    pub(crate) correlation: Option<f64>,
+    /// Bytes.
+    pub(crate) avg_width: i32,
+}
+
+/// A column of the copy beside the source's.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Delta {
+    pub(crate) schema: String,
+    pub(crate) table: String,
+    pub(crate) column: String,
+    pub(crate) asked: Measures,
+    pub(crate) found: Measures,
+}
+
+/// A measure that is further off than its goal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Miss {
+    NullFrac,
+    NDistinct,
+    Common,
+    Correlation,
+}
+
+impl Miss {
+    /// Its word in JSON and tables.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::NullFrac => "null_frac",
+            Self::NDistinct => "n_distinct",
+            Self::Common => "most_common_freqs",
+            Self::Correlation => "correlation",
+        }
+    }
+
+    /// What was asked for and what was found; of common values the one that is furthest off.
+    pub(crate) fn of(self, delta: &Delta) -> (Option<f64>, Option<f64>) {
+        let (asked, found) = (&delta.asked, &delta.found);
+        match self {
+            Self::NullFrac => (Some(asked.null_frac), Some(found.null_frac)),
+            Self::NDistinct => (asked.n_distinct, found.n_distinct),
+            Self::Correlation => (asked.correlation, found.correlation),
+            Self::Common => {
+                let pairs = asked.common().map(|(place, share)| (share, found.share(place)));
+                let worst = pairs.max_by(|a, b| (a.0 - a.1).abs().total_cmp(&(b.0 - b.1).abs()));
+                (worst.map(|it| it.0), worst.map(|it| it.1))
+            }
+        }
+    }
+}
+
+impl Delta {
+    /// Which measures are further off than their goals.
+    pub(crate) fn misses(&self) -> Vec<Miss> {
+        let (asked, found) = (&self.asked, &self.found);
+        let mut misses = Vec::new();
+        if (asked.null_frac - found.null_frac).abs() > MAX_SHARE {
+            misses.push(Miss::NullFrac);
+        }
+        if let (Some(asked), Some(found)) = (asked.n_distinct, found.n_distinct)
+            && (asked - found).abs() > MAX_DISTINCT * asked
+        {
+            misses.push(Miss::NDistinct);
+        }
+        if asked.common().any(|(place, share)| (share - found.share(place)).abs() > MAX_SHARE) {
+            misses.push(Miss::Common);
+        }
+        if let (Some(asked), Some(found)) = (asked.correlation, found.correlation)
+            && (asked - found).abs() > MAX_CORRELATION
+        {
+            misses.push(Miss::Correlation);
+        }
+        misses
+    }
+}
+
+impl Measures {
+    fn new(statistics: &ColumnStatistics, n_rows: u64) -> Self {
+        let n_values = count(n_rows) * (1.0 - f64::from(statistics.null_frac));
+        Self {
+            null_frac: f64::from(statistics.null_frac),
+            n_distinct: source::n_distinct(statistics, n_rows).map(|n| n.min(n_values).max(1.0)),
+            shares: statistics.most_common_freqs.iter().flatten().map(|share| f64::from(*share)).collect(),
+            correlation: statistics.correlation.map(f64::from),
+            avg_width: statistics.avg_width,
+        }
+    }
+
+    /// The most common values that are compared: place and share.
+    fn common(&self) -> impl Iterator<Item = (usize, f64)> {
+        self.shares.iter().copied().take(N_COMMON).enumerate()
+    }
+
+    /// The share of rows that the planner counts with for the value at a place among the most common ones: of those that are not
+    /// listed what is left for each (`var_eq_const` of selfuncs.c).
+    fn share(&self, place: usize) -> f64 {
+        self.shares.get(place).copied().unwrap_or_else(|| {
+            let rest = 1.0 - self.null_frac - self.shares.iter().sum::<f64>();
+            let n_others = self.n_distinct.unwrap_or(1.0) - count(self.shares.len() as u64);
+            if n_others < 1.0 { 0.0 } else { (rest / n_others).max(0.0) }
+        })
+    }
+}
+
+/// Compares the tables of a plan, after ANALYZE, with the source.
+pub(crate) fn deltas(source: &Source, plan: &Plan, measured: &Catalog) -> Vec<Delta> {
+    let mut deltas = Vec::new();
+    for table in plan.tables.iter().filter(|table| table.n_rows > 0) {
+        let is_it = |it: &&crate::catalog::Table| it.schema == table.schema && it.name == table.name;
+        let Some(copy) = measured.tables.iter().find(is_it) else { continue };
+        for column in &table.columns {
+            let statistics = copy.column(&column.name).and_then(|it| it.statistics());
+            let asked = source.column(&table.schema, &table.name, &column.name);
+            let (Some(found), Some((n_source_rows, asked))) = (statistics, asked) else { continue };
+            if n_source_rows < 1.0 {
+                continue;
+            }
+            let mut asked_measures = Measures::new(asked, table.n_rows);
+            if let Some(parents) = parents(source, plan, table, &column.name) {
+                let n_values = count(table.n_rows) * (1.0 - asked_measures.null_frac);
+                let n_distinct = source::n_referred(asked, table.n_rows, parents);
+                asked_measures.n_distinct = n_distinct.map(|n| n.min(n_values).max(1.0));
+            }
+            deltas.push(Delta {
+                schema: table.schema.clone(),
+                table: table.name.clone(),
+                column: column.name.clone(),
+                asked: asked_measures,
+                found: Measures::new(found, table.n_rows),
+            });
+        }
+    }
+    deltas
+}
+
+/// How many parents there are, here and in the source, of a column that refers to some.
+fn parents(source: &Source, plan: &Plan, table: &TablePlan, column: &str) -> Option<(u64, f64)> {
+    let edge = table.edges.iter().find(|edge| match edge.columns[..] {
+        [only] => table.columns[usize::from(only)].name == column,
+        _ => false,
+    })?;
+    let parent = &plan.tables[usize::from(edge.parent)];
+    let of_source = source.table(&parent.schema, &parent.name)?.n_rows;
+    (of_source > 0.0 && parent.n_rows > 0).then_some((parent.n_rows, of_source))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(of_found: impl Fn(&mut Measures), expected: &[Miss]) {
+        let asked = Measures {
+            null_frac: 0.1,
+            n_distinct: Some(100.0),
+            shares: vec![0.3, 0.2],
+            correlation: Some(0.5),
+            avg_width: 8,
+        };
+        let mut found = asked.clone();
+        of_found(&mut found);
+        let name = || "x".to_owned();
+        let delta = Delta { schema: name(), table: name(), column: name(), asked, found };
+        assert_eq!(delta.misses(), expected);
+    }
+
+    #[test]
+    fn tells_what_is_further_off_than_its_goal() {
+        check(|_| {}, &[]);
+        check(|it| it.null_frac = 0.104, &[]);
+        check(|it| it.null_frac = 0.106, &[Miss::NullFrac]);
+        check(|it| it.n_distinct = Some(111.0), &[Miss::NDistinct]);
+        check(|it| it.correlation = Some(0.44), &[Miss::Correlation]);
+        check(|it| it.correlation = None, &[]);
+        check(|it| it.shares = vec![0.3, 0.19], &[Miss::Common]);
+        // Of two values the one that is not listed has what is left.
+        check(|it| (it.shares, it.n_distinct) = (vec![0.3], Some(2.0)), &[Miss::NDistinct, Miss::Common]);
+        check(|it| it.shares = vec![0.3, 0.2, 0.1], &[]);
+    }
+}

@@ -1,0 +1,9 @@
+//! `--from-stats`: rows that make ANALYZE say what it said of another database, without its values.
+
+pub(crate) mod axis;
+pub(crate) mod column;
+pub(crate) mod delta;
+pub(crate) mod joint;
+pub(crate) mod slots;
+pub(crate) mod source;
+pub(crate) mod stand_in;
