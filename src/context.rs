@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::cli::{ConnectArgs, ProgramsArgs};
 use crate::config::{self, ConfigFile, ConnectSource, Environment, Timeouts};
 use crate::error::{Error, Result};
+use crate::pg::conninfo::Conninfo;
 use crate::pg::server::{Programs, Sandbox, State};
 use crate::pg::{self, Access, Connection, Interrupt, Target};
 use crate::ui::Ui;
@@ -51,10 +52,21 @@ impl Context {
             self.ui.status("database: the sandbox (nothing else is configured)");
             sandbox.target(timeouts)?
         };
+        self.warn_of(&target);
+        Ok(target)
+    }
+
+    /// Returns a database beside the one that the command is about, with the same limits.
+    pub(crate) fn another_target(&self, args: &ConnectArgs, conninfo: Conninfo) -> Result<Target> {
+        let target = Target::new(conninfo, &self.environment, Timeouts::new(args, self.config.as_ref()))?;
+        self.warn_of(&target);
+        Ok(target)
+    }
+
+    fn warn_of(&self, target: &Target) {
         for warning in &target.warnings {
             self.ui.warn(warning);
         }
-        Ok(target)
     }
 
     /// Asks before a change, unless `--yes` was given. Ctrl-C is a no.

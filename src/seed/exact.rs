@@ -123,6 +123,12 @@ pub(crate) fn count(n: u64) -> f64 {
     n as f64
 }
 
+/// Returns a share, 0 to 1, in units of 2^-32; what is beyond is cut.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "casts saturate")]
+pub(crate) fn share(share: f64) -> u32 {
+    (share * 4_294_967_296.0) as u32
+}
+
 /// Returns the nearest whole number; 0 for what is below or is no number.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "rounded, and saturating")]
 pub(crate) fn rounded(x: f64) -> u64 {

@@ -3,12 +3,11 @@
 use std::path::Path;
 
 use crate::cli::ConnectArgs;
-use crate::config::Timeouts;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::pg::conninfo::Conninfo;
 use crate::pg::snapshot::Snapshot;
-use crate::pg::{self, Access, Target};
+use crate::pg::{self, Access};
 use crate::seed::stats::joint;
 use crate::seed::stats::source::Source;
 use crate::seed::time::POSTGRES_EPOCH_US;
@@ -31,11 +30,7 @@ pub(super) async fn read(
                 .cause(error)
                 .hint("Give `--from-stats` a file of `perfkit index suggest --snapshot`, or postgresql://user@host/database.")
         })?;
-        let timeouts = Timeouts::new(connect, context.config.as_ref());
-        let target = Target::new(conninfo, &context.environment, timeouts)?;
-        for warning in &target.warnings {
-            context.ui.warn(warning);
-        }
+        let target = context.another_target(connect, conninfo)?;
         let mut connection = target.connect(Access::ReadOnly, &context.interrupt).await?;
         pg::catalog::load_with_surroundings(&mut connection).await?
     };

@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use bytes::BytesMut;
-use futures_util::TryStreamExt as _;
-
+use super::copy;
 use crate::pg::error::{Error, Result};
 use crate::pg::{Transaction, sql};
 use crate::seed::guess;
@@ -105,11 +103,7 @@ async fn tried(transaction: &Transaction<'_>, query: &str) -> Result<Option<Vec<
     transaction.batch_execute("SAVEPOINT perfkit").await.map_err(Error::query(DOING))?;
     let read = async {
         let stream = transaction.copy_out(&format!("COPY ({query}) TO STDOUT (FORMAT binary)")).await?;
-        let append = async |mut all: BytesMut, part: bytes::Bytes| {
-            all.extend_from_slice(&part);
-            Ok(all)
-        };
-        stream.try_fold(BytesMut::new(), append).await
+        copy::receive(stream).await
     };
     let answer = match read.await {
         Ok(bytes) => wire::read::lanes(&bytes, &[Wire::Bytes]),

@@ -1,9 +1,10 @@
 //! Compares what the server holds of rehearsed rows with what it was sent: triggers may change it.
 
-use bytes::{Bytes, BytesMut};
-use futures_util::{SinkExt as _, TryStreamExt as _};
+use std::iter;
 
-use super::stage;
+use bytes::{Bytes, BytesMut};
+
+use super::{copy, stage};
 use crate::pg::catalog::get;
 use crate::pg::connect::Connection;
 use crate::pg::error::{Error, Result};
@@ -14,7 +15,7 @@ use crate::seed::make::world::World;
 use crate::seed::plan::{Gap, Plan, TablePlan};
 use crate::seed::schema::{Relation, TableId, Trigger};
 use crate::seed::wire::read::{Images, images};
-use crate::seed::wire::rows::{HEADER, RowWriter, TRAILER};
+use crate::seed::wire::rows::RowWriter;
 
 const DOING: &str = "read rehearsed rows";
 
@@ -87,24 +88,18 @@ impl<'e> Echo<'e> {
     }
 
     async fn copied(&self, name: &str, columns: &[String]) -> Result<BytesMut> {
-        let copy = format!("COPY (SELECT {} FROM {name}) TO STDOUT (FORMAT binary)", columns.join(", "));
-        let stream = self.connection.copy_out(&copy).await.map_err(Error::query(DOING))?;
-        let append = async |mut all: BytesMut, part: Bytes| {
-            all.extend_from_slice(&part);
-            Ok(all)
-        };
-        stream.try_fold(BytesMut::new(), append).await.map_err(Error::query(DOING))
+        let query = format!("COPY (SELECT {} FROM {name}) TO STDOUT (FORMAT binary)", columns.join(", "));
+        let stream = self.connection.copy_out(&query).await.map_err(Error::query(DOING))?;
+        copy::receive(stream).await.map_err(Error::query(DOING))
     }
 
     /// Copies the rows into a stage and returns its name.
     async fn staged(&self) -> Result<String> {
         let name = stage::name(self.table);
         execute(self.connection, &stage::create(self.planned, self.table)).await?;
-        let copy = stage::copy(self.planned, &name);
-        let sink = self.connection.copy_in::<_, Bytes>(&copy).await.map_err(Error::query(DOING))?;
-        let mut sink = Box::pin(sink);
-        sink.send(Bytes::from(self.sent.clone())).await.map_err(Error::query(DOING))?;
-        sink.as_mut().finish().await.map_err(Error::query(DOING))?;
+        let into = stage::copy(self.planned, &name);
+        let sink = self.connection.copy_in::<_, Bytes>(&into).await.map_err(Error::query(DOING))?;
+        copy::send(sink, self.sent.clone()).await.map_err(Error::query(DOING))?;
         Ok(name)
     }
 }
@@ -112,11 +107,8 @@ impl<'e> Echo<'e> {
 /// All rows of a table as COPY BINARY.
 fn rows(plan: &Plan, table: TableId) -> Vec<u8> {
     let patches = Patches::default();
-    let mut bytes = HEADER.to_vec();
     let n_rows = plan.tables[usize::from(table)].n_rows;
-    RowWriter::new(&World::new(plan, &patches), table).append(0..n_rows, &mut bytes);
-    bytes.extend_from_slice(TRAILER);
-    bytes
+    RowWriter::new(&World::new(plan, &patches), table).copy(iter::once(0..n_rows))
 }
 
 /// Whether cells that were sent, in any order, are not all held; there may be others.

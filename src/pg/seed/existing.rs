@@ -2,9 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bytes::BytesMut;
-use futures_util::TryStreamExt as _;
-
+use super::copy;
 use crate::pg::catalog::get;
 use crate::pg::error::{Error, Result};
 use crate::pg::{Transaction, sql};
@@ -53,18 +51,12 @@ async fn keys(
         columns.iter().map(|column| sql::quote_identifier(&relation.field(*column).name)).collect();
     let order = names.join(", ");
     // Labels, numbers and texts go out in their binary forms; the order makes the sample the same each time.
-    let copy = format!(
+    let query = format!(
         "COPY (SELECT {order} FROM {} WHERE ({order}) IS NOT NULL ORDER BY {order} LIMIT {MAX_KEYS}) TO STDOUT (FORMAT binary)",
         sql::quote_qualified(&relation.schema, &relation.name)
     );
-    let stream = transaction.copy_out(&copy).await.map_err(doing())?;
-    let bytes = stream
-        .try_fold(BytesMut::new(), async |mut all, part| {
-            all.extend_from_slice(&part);
-            Ok(all)
-        })
-        .await
-        .map_err(doing())?;
+    let stream = transaction.copy_out(&query).await.map_err(doing())?;
+    let bytes = copy::receive(stream).await.map_err(doing())?;
     wire::read::lanes(&bytes, wires).ok_or_else(|| Error::Answer {
         what: format!("the keys of table \"{}\"", relation.name),
         reason: "the binary form is not the expected one".to_owned(),

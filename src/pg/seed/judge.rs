@@ -1,11 +1,12 @@
 //! Asks the server which rows pass conditions that perfkit does not understand, before anything is loaded.
 
 use std::collections::BTreeMap;
+use std::iter;
 
-use bytes::{Bytes, BytesMut};
-use futures_util::{SinkExt as _, TryStreamExt as _};
+use bytes::Bytes;
 use tokio_postgres::types::ToSql;
 
+use super::copy;
 use crate::pg::catalog::get;
 use crate::pg::error::{Error, Result};
 use crate::pg::{Connection, Transaction, sql};
@@ -18,7 +19,7 @@ use crate::seed::plan::request::{Answer, Known, Pool, Question, Repair};
 use crate::seed::plan::{Plan, TablePlan};
 use crate::seed::schema::{ColumnId, Relation, Schema, TableId};
 use crate::seed::wire;
-use crate::seed::wire::rows::{HEADER, RowWriter, TRAILER};
+use crate::seed::wire::rows::RowWriter;
 
 /// So many of the planned rows are tried: enough to see a share of a thousandth.
 const N_USUAL: u64 = 1_000;
@@ -89,9 +90,7 @@ async fn usual(transaction: &Transaction<'_>, plan: &Plan, table: TableId) -> Re
             .await?;
         let sink =
             transaction.copy_in::<_, Bytes>(&format!("COPY {STAGE} FROM STDIN (FORMAT binary)")).await?;
-        futures_util::pin_mut!(sink);
-        sink.send(Bytes::from(bytes)).await?;
-        sink.finish().await?;
+        copy::send(sink, bytes).await?;
         transaction.query(&format!("SELECT {} FROM {STAGE} ORDER BY ctid", texts.join(", ")), &[]).await
     };
     let rows = match read.await {
@@ -111,17 +110,13 @@ fn rows_of(plan: &Plan, table: TableId) -> Vec<u8> {
     let patches = Patches::default();
     let mut writer = RowWriter::new(&World::new(plan, &patches), table);
     let n_rows = plan.tables[usize::from(table)].n_rows;
-    let mut bytes = HEADER.to_vec();
     if n_rows <= N_USUAL {
-        writer.append(0..n_rows, &mut bytes);
-    } else {
-        for place in 0..N_PLACES {
-            let start = (n_rows - N_USUAL / N_PLACES) / (N_PLACES - 1) * place;
-            writer.append(start..start + N_USUAL / N_PLACES, &mut bytes);
-        }
+        return writer.copy(iter::once(0..n_rows));
     }
-    bytes.extend_from_slice(TRAILER);
-    bytes
+    writer.copy((0..N_PLACES).map(|place| {
+        let start = (n_rows - N_USUAL / N_PLACES) / (N_PLACES - 1) * place;
+        start..start + N_USUAL / N_PLACES
+    }))
 }
 
 struct Asker<'a> {
@@ -261,17 +256,13 @@ impl Asker<'_> {
         };
         let arrays: Vec<String> = (0..question.columns.len()).map(array).collect();
         let names: Vec<String> = question.columns.iter().map(|column| self.name(*column)).collect();
-        let copy = format!(
+        let query = format!(
             "COPY (SELECT {} FROM {} ORDER BY o.n) TO STDOUT (FORMAT binary)",
             names.join(", "),
             self.source(&question.columns, &arrays)
         );
-        let stream = self.transaction.copy_out(&copy).await.map_err(Error::query(DOING))?;
-        let append = async |mut all: BytesMut, part: Bytes| {
-            all.extend_from_slice(&part);
-            Ok(all)
-        };
-        let bytes = stream.try_fold(BytesMut::new(), append).await.map_err(Error::query(DOING))?;
+        let stream = self.transaction.copy_out(&query).await.map_err(Error::query(DOING))?;
+        let bytes = copy::receive(stream).await.map_err(Error::query(DOING))?;
         let wires: Vec<_> = question
             .columns
             .iter()

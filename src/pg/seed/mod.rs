@@ -5,6 +5,7 @@ pub(crate) mod existing;
 
 pub(crate) mod clean;
 mod coordinator;
+mod copy;
 mod echo;
 pub(crate) mod facts;
 mod feed;

@@ -6,12 +6,13 @@
 //! database, nobody can undo: `--no-rehearsal`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::iter;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures_util::SinkExt as _;
 
-use super::{echo, stage};
+use super::stream::arrived_all;
+use super::{copy, echo, stage};
 use crate::index::change::failure::Failure as Kind;
 use crate::pg::catalog::get;
 use crate::pg::connect::Connection;
@@ -24,7 +25,7 @@ use crate::seed::plan::repair::{self, Failure, Trial};
 use crate::seed::plan::request::{Known, Repair};
 use crate::seed::plan::{Gap, Plan, RowsFrom};
 use crate::seed::schema::{Relation, Schema, Sequence, TableId};
-use crate::seed::wire::rows::{HEADER, RowWriter, TRAILER};
+use crate::seed::wire::rows::RowWriter;
 
 /// So many rows of each table are rehearsed: enough for pairs of them to meet.
 pub(crate) const N_ROWS: u64 = 50;
@@ -255,16 +256,12 @@ impl Rehearsal<'_> {
                 staged.push(*table);
                 self.execute(&stage::create(planned, *table)).await?;
             }
-            let mut bytes = HEADER.to_vec();
-            RowWriter::new(&world, *table).append(rows.clone(), &mut bytes);
-            bytes.extend_from_slice(TRAILER);
-            let copy = stage::copy(planned, &stage::destination(planned, *table, None));
+            let bytes = RowWriter::new(&world, *table).copy(iter::once(rows.clone()));
+            let into = stage::copy(planned, &stage::destination(planned, *table, None));
             let sink =
-                self.connection.copy_in::<_, Bytes>(&copy).await.map_err(Error::query(doing.clone()))?;
-            let mut sink = Box::pin(sink);
-            sink.send(Bytes::from(bytes)).await.map_err(Error::query(doing.clone()))?;
-            let arrived = sink.as_mut().finish().await.map_err(Error::query(doing))?;
-            arrived_all(&planned.name, arrived, rows.end - rows.start)?;
+                self.connection.copy_in::<_, Bytes>(&into).await.map_err(Error::query(doing.clone()))?;
+            let arrived = copy::send(sink, bytes).await.map_err(Error::query(doing))?;
+            arrived_all(plan, *table, arrived, rows)?;
         }
         let [first, ..] = staged[..] else { return Ok(()) };
         let name = &plan.tables[usize::from(first)].name;
@@ -273,8 +270,7 @@ impl Rehearsal<'_> {
         let staged_parts = chunk.parts.iter().filter(|(table, _)| staged.contains(table));
         for (place, (table, rows)) in staged_parts.enumerate() {
             let arrived: i64 = row.try_get(place).map_err(Error::query("count the inserted rows"))?;
-            let name = &plan.tables[usize::from(*table)].name;
-            arrived_all(name, arrived.unsigned_abs(), rows.end - rows.start)?;
+            arrived_all(plan, *table, arrived.unsigned_abs(), rows)?;
         }
         self.execute(&stage::empty(&staged)).await
     }
@@ -494,8 +490,4 @@ fn restarts(schema: &Schema) -> String {
     };
     let own = sequences.filter(|sequence| sequence.is_owner && sequence.increment > 0);
     own.map(restart).collect::<BTreeSet<_>>().into_iter().collect()
-}
-
-fn arrived_all(table: &str, arrived: u64, sent: u64) -> Result<()> {
-    if arrived == sent { Ok(()) } else { Err(Error::RowsLost { table: table.to_owned(), arrived, sent }) }
 }

@@ -531,7 +531,8 @@ pub(super) async fn finish(mut sink: Pin<Box<CopyInSink<Bytes>>>, doing: &str) -
     sink.as_mut().finish().await.map_err(Error::query(doing))
 }
 
-fn arrived_all(plan: &Plan, table: TableId, arrived: u64, rows: &Range<u64>) -> Result<()> {
+/// Refuses what has lost rows on its way: the server took fewer than were sent, or more.
+pub(super) fn arrived_all(plan: &Plan, table: TableId, arrived: u64, rows: &Range<u64>) -> Result<()> {
     let sent = rows.end - rows.start;
     if arrived == sent {
         return Ok(());

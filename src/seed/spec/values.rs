@@ -151,9 +151,8 @@ pub(crate) fn maker(generator: &Generator, site: &Site) -> Result<Option<Maker>,
 
 /// Returns which share of rows is NULL, of 2^32, where a generator says so.
 pub(crate) fn null_share(generator: &Generator) -> Option<u32> {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share; casts saturate")]
     match generator {
-        Generator::Nullable { share, .. } => Some((share * 4_294_967_296.0) as u32),
+        Generator::Nullable { share, .. } => Some(exact::share(*share)),
         _ => None,
     }
 }

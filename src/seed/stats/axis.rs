@@ -1,6 +1,6 @@
 //! From what ANALYZE says of a column to how many rows each of its values has, in the order of the values.
 
-use crate::seed::exact::count;
+use crate::seed::exact::{count, rounded};
 use crate::seed::keys::curve::Curve;
 
 /// Rounds in which values find room where there is some: what is left then has none.
@@ -190,11 +190,6 @@ fn scale(counts: &mut [u64], n: u64) {
         *own = until - before;
         before = until;
     }
-}
-
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "not negative; a cast saturates")]
-fn rounded(x: f64) -> u64 {
-    x.round() as u64
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use crate::array;
 use crate::catalog::ColumnStatistics;
 use crate::query::check::Literal;
 use crate::seed::condition::domain::Domain;
-use crate::seed::exact::count;
+use crate::seed::exact::{count, rounded};
 use crate::seed::keys::curve::Curve;
 use crate::seed::make::lane::Cells;
 use crate::seed::make::{Codes, Stretch, Values};
@@ -55,15 +55,9 @@ pub(crate) struct Place<'p> {
 }
 
 impl Place<'_> {
-    /// Rows that are not NULL.
-    fn n_values(&self) -> u64 {
-        let share = if self.may_be_null { f64::from(self.statistics.null_frac) } else { 0.0 };
-        self.n_rows - rounded(share * count(self.n_rows)).min(self.n_rows)
-    }
-
     /// The values that are known, as numbers by `number`, with the number of distinct ones.
     fn marginal(&self, number: &dyn Fn(&str) -> Option<i128>) -> Marginal {
-        let n_values = self.n_values();
+        let n_values = n_values(self.statistics, self.n_rows, self.may_be_null);
         let n_distinct = if self.is_unique {
             n_values
         } else {
@@ -107,10 +101,7 @@ impl Place<'_> {
 
     fn finish(&self, axis: &Axis, values: Option<Values>, conflict: Option<String>) -> Stated {
         let curve = axis.curve();
-        let slots = match self.statistics.correlation {
-            Some(correlation) => Slots::correlated(self.n_rows, &curve, f64::from(correlation), self.key),
-            None => Slots::scattered(self.n_rows, curve.n_slots(), self.key),
-        };
+        let slots = slots(self.statistics, self.n_rows, &curve, self.key);
         Stated { slots, curve, values, conflict }
     }
 
@@ -310,8 +301,7 @@ pub(crate) fn reference(
     parents: (u64, f64),
     key: u64,
 ) -> (Slots, Curve) {
-    let share = if may_be_null { f64::from(statistics.null_frac) } else { 0.0 };
-    let n_values = n_rows - rounded(share * count(n_rows)).min(n_rows);
+    let n_values = n_values(statistics, n_rows, may_be_null);
     let n_parents = parents.0;
     let n_distinct = source::n_referred(statistics, n_rows, parents).unwrap_or(count(n_parents));
     let known = Ranked::new(statistics);
@@ -327,11 +317,21 @@ pub(crate) fn reference(
     let bounds = bounds.iter().filter_map(|value| known.number(value)).collect();
     let n_distinct = rounded(n_distinct).max(common.len() as u64).clamp(1, n_parents.min(n_values).max(1));
     let curve = Axis::new(&Marginal { n_rows, n_values, n_distinct, common, bounds }).curve();
-    let slots = match statistics.correlation {
-        Some(correlation) => Slots::correlated(n_rows, &curve, f64::from(correlation), key),
+    (slots(statistics, n_rows, &curve, key), curve)
+}
+
+/// Lays out the rows of a curve in the physical order that the statistics tell.
+fn slots(statistics: &ColumnStatistics, n_rows: u64, curve: &Curve, key: u64) -> Slots {
+    match statistics.correlation {
+        Some(correlation) => Slots::correlated(n_rows, curve, f64::from(correlation), key),
         None => Slots::scattered(n_rows, curve.n_slots(), key),
-    };
-    (slots, curve)
+    }
+}
+
+/// Rows that are not NULL.
+fn n_values(statistics: &ColumnStatistics, n_rows: u64, may_be_null: bool) -> u64 {
+    let share = if may_be_null { f64::from(statistics.null_frac) } else { 0.0 };
+    n_rows - rounded(share * count(n_rows)).min(n_rows)
 }
 
 /// The known values of a column in their order, which is all that is used of them.
@@ -426,9 +426,4 @@ fn chosen(cells: &Cells, places: &[u64]) -> Cells {
             Cells::of_bytes(places().filter_map(|at| of.get(at).copied()))
         }
     }
-}
-
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "not negative; a cast saturates")]
-fn rounded(x: f64) -> u64 {
-    x.round() as u64
 }

@@ -51,6 +51,16 @@ impl<'p> RowWriter<'p> {
         }
     }
 
+    /// Returns rows as a whole binary copy.
+    pub(crate) fn copy(&mut self, parts: impl IntoIterator<Item = Range<u64>>) -> Vec<u8> {
+        let mut bytes = HEADER.to_vec();
+        for rows in parts {
+            self.append(rows, &mut bytes);
+        }
+        bytes.extend_from_slice(TRAILER);
+        bytes
+    }
+
     /// Appends each row to the buffer of its partition, in the order of [`Routing::leaves`].
     ///
     /// The last buffer, one more than there are leaves, takes the rows that belong to none: they are copied into the table

@@ -3,7 +3,6 @@
 use futures_util::future::try_join_all;
 
 use crate::catalog::Catalog;
-use crate::config::Timeouts;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::index::audit::{Evidence, Replica, Statement, Subject};
@@ -85,12 +84,7 @@ fn replica_target(context: &Context, args: &AuditArgs, url: &str) -> Result<Targ
             .cause(error)
             .hint("Write it as postgresql://user@host:5432/database or as \"host=… dbname=…\".")
     })?;
-    let timeouts = Timeouts::new(&args.connect, context.config.as_ref());
-    let target = Target::new(conninfo, &context.environment, timeouts)?;
-    for warning in &target.warnings {
-        context.ui.warn(warning);
-    }
-    Ok(target)
+    context.another_target(&args.connect, conninfo)
 }
 
 /// Reads what a replica has counted; what is not seen where it counts nothing.

@@ -3,6 +3,7 @@
 use super::conditions::Conditions;
 use super::references::edge_id;
 use super::{Candidate, PERIOD_US, Planner};
+use crate::seed::exact;
 use crate::seed::guess;
 use crate::seed::make::{Derived, Draw, Maker, Values};
 use crate::seed::plan::build::PlanError;
@@ -85,12 +86,7 @@ impl Planner<'_> {
             (Maker::Drawn { draw, values }, Some(Maker::Drawn { draw: theirs, .. }))
                 if draw.is_ranked() && theirs.is_ranked() =>
             {
-                #[expect(
-                    clippy::cast_possible_truncation,
-                    clippy::cast_sign_loss,
-                    reason = "a share; casts saturate"
-                )]
-                let share = (share.abs() * 4_294_967_296.0) as u32;
+                let share = exact::share(share.abs());
                 let draw = Draw::Along { key: self.stream(with), share, draw: Box::new(draw) };
                 Ok(Maker::Drawn { draw, values })
             }

@@ -7,6 +7,7 @@ use super::{NULL_REFERENCES, Planner, ROOTS};
 use crate::random;
 use crate::seed::condition::Allowed;
 use crate::seed::condition::domain::Domain;
+use crate::seed::exact;
 use crate::seed::keys::arrangement::Role;
 use crate::seed::keys::curve::Curve;
 use crate::seed::keys::fanout::{Distribution, Fanout};
@@ -106,12 +107,7 @@ impl Planner<'_> {
         let may_be_null = matches!(nulls, Nulls::Share(_));
         let parent = self.builder.relation(edge.key.parent);
         let n_source = source.table(&parent.schema, &parent.name).map_or(0.0, |table| table.n_rows);
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "a share; casts saturate"
-        )]
-        let null_share = (statistics.null_frac * 4_294_967_296.0) as u32;
+        let null_share = exact::share(statistics.null_frac.into());
         if let (Pick::Laid { .. }, Role::Plain | Role::Lead { .. }) = (&*pick, role) {
             let of = (edge.n_parents, n_source);
             let (slots, curve) = column::reference(statistics, self.n_rows, may_be_null, of, key);

@@ -5,7 +5,7 @@ use super::conditions::Conditions;
 use super::keys::Arranged;
 use crate::catalog::ColumnStatistics;
 use crate::seed::condition::domain::Domain;
-use crate::seed::exact::count;
+use crate::seed::exact::{self, count};
 use crate::seed::keys::arrangement::Role;
 use crate::seed::make::{Draw, Maker, Values};
 use crate::seed::plan::{ColumnPlan, Gap, MakerFrom, Nulls};
@@ -51,12 +51,7 @@ impl Planner<'_> {
         let gap = |reason: String| {
             Some(Gap::Statistics { table: self.name.clone(), column: field.name.clone(), reason })
         };
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "a share; casts saturate"
-        )]
-        let share = (statistics.null_frac * 4_294_967_296.0) as u32;
+        let share = exact::share(statistics.null_frac.into());
         plan.nulls = if may_be_null { Nulls::Share(share) } else { Nulls::Never };
         let is_unique = match arranged.columns.get(&column) {
             None | Some(Role::Plain) => false,
