@@ -25,8 +25,9 @@ pub(super) async fn read(
         let snapshot = Snapshot::read(path)?;
         (snapshot.catalog, snapshot.surroundings)
     } else {
+        // It may hold a password, and is not shown.
         let conninfo = Conninfo::parse(from).map_err(|error| {
-            Error::usage(format!("{from:?} is neither a file nor a connection string"))
+            Error::usage("what `--from-stats` names is neither a file nor a connection string")
                 .cause(error)
                 .hint("Give `--from-stats` a file of `perfkit index suggest --snapshot`, or postgresql://user@host/database.")
         })?;
