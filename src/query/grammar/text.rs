@@ -53,8 +53,11 @@ impl<'t> Text<'t> {
 
     /// Returns the place behind words that stand at a place.
     pub(super) fn phrase_end(&self, at: usize, words: &str) -> Option<usize> {
-        let n_words = words.split(' ').count();
-        words.split(' ').zip(at..).all(|(word, at)| self.is(at, word)).then_some(at + n_words)
+        let mut end = at;
+        for word in words.split(' ') {
+            end = self.is(end, word).then_some(end + 1)?;
+        }
+        Some(end)
     }
 
     /// Returns the place of the parenthesis or bracket that closes the one at a place.
@@ -120,10 +123,13 @@ impl<'t> Text<'t> {
             self.phrase_end(name, "DOUBLE PRECISION")?
         } else if self.is(name, "CHARACTER|CHAR|BIT") && self.is(name + 1, "VARYING") {
             modified(name + 2)?
-        } else if self.is(name, TYPES) {
-            modified(name + 1)?
         } else {
-            return None;
+            // The constant first: names are many, and so are types.
+            let value = modified(name + 1)?;
+            if !is_value(self.token(value)) || !self.is(name, TYPES) {
+                return None;
+            }
+            value
         };
         let mut end = is_value(self.token(value)).then_some(value + 1)?;
         if self.is(name, "INTERVAL") && self.is(end, FIELDS) {
