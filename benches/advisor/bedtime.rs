@@ -51,18 +51,11 @@ pub(crate) fn redesign() {
     let report = sandbox.perfkit(&["index", "suggest", "--redesign", "--json", "--quiet"]);
     let advice: serde_json::Value = serde_json::from_str(&report).expect("suggest prints JSON");
     let (before, after) = (&advice["redesign"]["before"], &advice["redesign"]["after"]);
-    let applied = sandbox.perfkit(&[
-        "index",
-        "apply",
-        "--redesign",
-        "--prove",
-        "--runs",
-        "15",
-        "--yes",
-        "--json",
-        "--quiet",
-    ]);
-    let applied: serde_json::Value = serde_json::from_str(&applied).expect("apply prints JSON");
+    let mut apply = sandbox.command(&["index", "apply", "--redesign", "--prove", "--runs", "15"]);
+    let applied = apply.args(["--yes", "--json", "--quiet"]).output().expect("perfkit starts");
+    // 1 says that a statement got slower or that an index helps none, which the figures show.
+    assert!(matches!(applied.status.code(), Some(0 | 1)), "{}", String::from_utf8_lossy(&applied.stderr));
+    let applied: serde_json::Value = serde_json::from_slice(&applied.stdout).expect("apply prints JSON");
     let statements = applied["proof"]["statements"].as_array().expect("the workload ran");
     let n = |verdict: &str| statements.iter().filter(|it| it["verdict"] == verdict).count();
     println!(

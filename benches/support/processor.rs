@@ -1,5 +1,6 @@
 //! Processor time of processes.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 /// Returns how long a server and its children ran so far, those that have ended included.
@@ -29,9 +30,13 @@ pub(crate) struct Process {
 
 impl Process {
     pub(crate) fn read(pid: u32) -> Option<Self> {
+        Self::read_file(&format!("/proc/{pid}"))
+    }
+
+    fn read_file(folder: &str) -> Option<Self> {
         /// `USER_HZ`, which Linux shows to every program as 100.
         const TICK: Duration = Duration::from_millis(10);
-        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        let stat = std::fs::read_to_string(format!("{folder}/stat")).ok()?;
         // The name may hold anything, but the last parenthesis closes it; the state follows as field 3.
         let fields: Vec<&str> = stat[stat.rfind(')')? + 1..].split_whitespace().collect();
         let ticks = |field: usize| fields.get(field - 3)?.parse::<u32>().ok();
@@ -41,4 +46,17 @@ impl Process {
             cpu_of_ended: TICK * (ticks(16)? + ticks(17)?),
         })
     }
+}
+
+/// Returns how long each thread of a process with a name (`comm`) ran so far, by its number.
+pub(crate) fn cpu_of_threads(pid: u32, name: &str) -> HashMap<String, Duration> {
+    let Ok(threads) = std::fs::read_dir(format!("/proc/{pid}/task")) else { return HashMap::new() };
+    let named = threads.filter_map(|entry| {
+        let entry = entry.ok()?;
+        let folder = entry.path().display().to_string();
+        let comm = std::fs::read_to_string(format!("{folder}/comm")).ok()?;
+        let thread = Process::read_file(&folder).filter(|_| comm.trim_end() == name)?;
+        Some((entry.file_name().display().to_string(), thread.cpu))
+    });
+    named.collect()
 }
