@@ -1,7 +1,7 @@
 # The commands that people and CI type. `make help` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-newest corpus fuzz plan-fixtures lint matrix completions prove-apply prove-seed prove-seed-kill prove-shadow bench-startup bench-explain bench-seed bench-audit bench-advisor
+.PHONY: help demo test test-newest corpus fuzz plan-fixtures seed-traces lint matrix completions prove-apply prove-seed prove-seed-kill prove-shadow bench-startup bench-explain bench-seed bench-audit bench-advisor
 
 MAJORS := 14 15 16 17 18
 CORPUS := ../shared/data/plans
@@ -32,6 +32,11 @@ fuzz: ## Feed the plan reader anything for ten minutes (needs cargo-fuzz and a n
 
 plan-fixtures: ## Make the plans of the rules' tests anew on real servers
 	scripts/make-plan-fixtures
+
+seed-traces: ## Record real runs of seed, and see how early their ends are known
+	@scripts/ensure-postgres >/dev/null
+	cargo test --release --quiet --lib pg::seed::traces -- --ignored
+	cargo test --release --quiet --lib seed::size::eta -- --ignored
 
 lint: ## Check format and style
 	cargo fmt --check

@@ -12,6 +12,7 @@ mod memory;
 mod processor;
 mod support;
 
+use std::collections::HashMap;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -24,7 +25,7 @@ const N_ROWS: u64 = 10_000_000;
 const GOALS: [(u8, f64); 2] = [(1, 0.90), (2, 1.5)];
 /// The longest that a run with all its phases may take, in times of the limit.
 const GOAL_INDEXED: f64 = 3.0;
-/// The greatest share of perfkit in the processor time.
+/// The greatest share of the generator, which makes and encodes rows, in the processor time.
 const GOAL_CPU: f64 = 0.10;
 const GOAL_KB: u64 = 200 << 10;
 
@@ -111,11 +112,28 @@ struct Bench {
     n_rows: u64,
 }
 
+/// Rows in the format of COPY.
+struct Files {
+    whole: Vec<(&'static str, String)>,
+    /// Those of the last table.
+    halves: [String; 2],
+}
+
+impl Files {
+    fn remove(self) {
+        for path in self.whole.into_iter().map(|(_, path)| path).chain(self.halves) {
+            std::fs::remove_file(path).expect("the file is there");
+        }
+    }
+}
+
 /// What a run of perfkit took.
 struct Seeded {
     rows: Duration,
     elapsed: Duration,
     cpu: Duration,
+    /// Of it, what the threads that make rows ran.
+    generator_cpu: Duration,
     peak_kb: u64,
 }
 
@@ -134,23 +152,30 @@ impl Bench {
     /// Measures the rates of rows.
     fn rates(&self, case: &Case) {
         let files = self.write_files(case);
-        let (mut copies, mut server, mut seeds, mut client) = (vec![], vec![], [vec![], vec![]], vec![]);
+        let (mut copies, mut server, mut at_once, mut seeds) = (vec![], vec![], vec![], [vec![], vec![]]);
+        let (mut client, mut generator) = (vec![], vec![]);
         let mut peak_kb = 0;
         for _ in 0..ROUNDS {
             for (times, (n_streams, _)) in seeds.iter_mut().zip(GOALS) {
                 let seeded = self.seed(case, n_streams);
                 times.push(seeded.rows);
-                client.extend((n_streams == 1).then_some(seeded.cpu));
+                if n_streams == 1 {
+                    client.push(seeded.cpu);
+                    generator.push(seeded.generator_cpu);
+                }
                 peak_kb = peak_kb.max(seeded.peak_kb);
             }
             let (elapsed, cpu) = self.copy(case, &files);
             copies.push(elapsed);
             server.push(cpu);
+            at_once.push(self.copy_at_once(case, &files));
         }
-        let copy = median_ms(copies);
-        let (server, client) = (median_ms(server), median_ms(client));
+        let (copy, at_once) = (median_ms(copies), median_ms(at_once));
+        let (server, client, generator) = (median_ms(server), median_ms(client), median_ms(generator));
         println!("{}: {} rows, medians of {ROUNDS}", case.name, self.n_all(case));
         println!("  COPY FROM file  {:>8.0} rows/s", self.rate(case, copy));
+        let ratio = copy / at_once;
+        println!("  two at once     {:>8.0} rows/s, ratio {ratio:.2}", self.rate(case, at_once));
         for (times, (n_streams, goal)) in seeds.into_iter().zip(GOALS) {
             let seed = median_ms(times);
             let ratio = copy / seed;
@@ -161,19 +186,22 @@ impl Bench {
             );
         }
         // The server's share is that of the COPY, without what perfkit has it do after the rows.
-        let share = client / (client + server);
+        let share = |of: f64| of / (client + server);
         println!(
-            "  perfkit {:.0} ns of CPU a row, server {:.0}: {:.1} % (goal {:.0} %){}; {} MB (goal {} MB){}",
-            self.ns_per_row(case, client),
+            "  CPU a row: server {:.0} ns, generator {:.0} ns, {:.1} % (goal {:.0} %){}, perfkit as a whole {:.0} ns, \
+             {:.1} %; {} MB (goal {} MB){}",
             self.ns_per_row(case, server),
-            share * 100.0,
+            self.ns_per_row(case, generator),
+            share(generator) * 100.0,
             GOAL_CPU * 100.0,
-            mark(share <= GOAL_CPU),
+            mark(share(generator) <= GOAL_CPU),
+            self.ns_per_row(case, client),
+            share(client) * 100.0,
             peak_kb >> 10,
             GOAL_KB >> 10,
             mark(peak_kb <= GOAL_KB)
         );
-        remove(&files);
+        files.remove();
     }
 
     /// Measures a whole run: indexes dropped, rows, indexes built, vacuum.
@@ -198,20 +226,25 @@ impl Bench {
             rows / 1e3,
             mark(ratio <= GOAL_INDEXED)
         );
-        remove(&files);
+        files.remove();
     }
 
     /// Has perfkit make the rows once and the server write them into files.
-    fn write_files(&self, case: &Case) -> Vec<(&'static str, String)> {
+    fn write_files(&self, case: &Case) -> Files {
         self.seed(case, 2);
-        let path =
-            |table: &str| std::env::temp_dir().join(format!("perfkit-bench-{}-{table}", std::process::id()));
-        let files: Vec<(&str, String)> =
-            case.rows.iter().map(|(table, _)| (*table, path(table).display().to_string())).collect();
-        for (table, path) in &files {
-            self.execute(&format!("COPY {table} TO '{path}' (FORMAT binary)"));
-        }
-        files
+        let write = |name: &str, rows: &str| {
+            let file = format!("perfkit-bench-{}-{name}", std::process::id());
+            let path = std::env::temp_dir().join(file).display().to_string();
+            self.execute(&format!("COPY ({rows}) TO '{path}' (FORMAT binary)"));
+            path
+        };
+        let whole = |(table, _): &(&'static str, u64)| (*table, write(table, &format!("TABLE {table}")));
+        let last = case.rows[case.rows.len() - 1].0;
+        let half = |name: &str, operator: &str| {
+            let middle = format!("'(' || pg_relation_size('{last}') / 16384 || ',0)'");
+            write(name, &format!("SELECT * FROM {last} WHERE ctid {operator} ({middle})::tid"))
+        };
+        Files { whole: case.rows.iter().map(whole).collect(), halves: [half("low", "<"), half("high", ">=")] }
     }
 
     fn seed(&self, case: &Case, n_streams: u8) -> Seeded {
@@ -224,24 +257,52 @@ impl Bench {
             command.args(["--rows", &format!("{table}={}", self.n_rows / share)]);
         }
         let mut cpu = Duration::ZERO;
+        let mut generators = HashMap::new();
         let (run, stdout) = memory::run(&mut command, |pid| {
             cpu = cpu.max(processor::Process::read(pid).map_or(cpu, |process| process.cpu));
+            generators.extend(processor::cpu_of_threads(pid, "rows"));
         });
+        let generator_cpu = generators.values().sum();
         assert!(run.status.success(), "seed: {}", run.status);
         let report: serde_json::Value = serde_json::from_str(&stdout).expect("seed prints JSON");
         let rows = report["rows_ms"].as_f64().expect("the time of the rows");
         assert_eq!(report["gaps"], serde_json::json!([]), "all rows come");
-        Seeded { rows: Duration::from_secs_f64(rows / 1e3), elapsed: run.elapsed, cpu, peak_kb: run.peak_kb }
+        Seeded {
+            rows: Duration::from_secs_f64(rows / 1e3),
+            elapsed: run.elapsed,
+            cpu,
+            generator_cpu,
+            peak_kb: run.peak_kb,
+        }
     }
 
     /// Copies the files into empty tables without secondary indexes, and returns how long it took and the server ran.
-    fn copy(&self, case: &Case, files: &[(&str, String)]) -> (Duration, Duration) {
+    fn copy(&self, case: &Case, files: &Files) -> (Duration, Duration) {
         self.reset(case);
         self.execute("CHECKPOINT");
         let before = processor::cpu_of_family(self.postmaster);
-        let copies = files.iter().map(|(table, path)| format!("COPY {table} FROM '{path}' (FORMAT binary)"));
-        let elapsed = copies.map(|copy| self.execute(&copy)).sum();
+        let elapsed = files.whole.iter().map(|(table, path)| self.copy_file(table, path)).sum();
         (elapsed, processor::cpu_of_family(self.postmaster).saturating_sub(before))
+    }
+
+    /// Copies the last file in halves at the same time, and returns how long that and the files before it took: what two streams
+    /// can gain.
+    fn copy_at_once(&self, case: &Case, files: &Files) -> Duration {
+        self.reset(case);
+        self.execute("CHECKPOINT");
+        let ((last, _), parents) = files.whole.split_last().expect("a table is measured");
+        let before: Duration = parents.iter().map(|(table, path)| self.copy_file(table, path)).sum();
+        let start = Instant::now();
+        std::thread::scope(|scope| {
+            for half in &files.halves {
+                scope.spawn(|| self.copy_file(last, half));
+            }
+        });
+        before + start.elapsed()
+    }
+
+    fn copy_file(&self, table: &str, path: &str) -> Duration {
+        self.execute(&format!("COPY {table} FROM '{path}' (FORMAT binary)"))
     }
 
     /// Makes the tables anew, in a transaction before those that are measured.
@@ -272,12 +333,6 @@ impl Bench {
 
     fn ns_per_row(&self, case: &Case, ms: f64) -> f64 {
         1e9 / self.rate(case, ms)
-    }
-}
-
-fn remove(files: &[(&str, String)]) {
-    for (_, path) in files {
-        std::fs::remove_file(path).expect("the file is there");
     }
 }
 

@@ -1771,7 +1771,7 @@ _perfkit() {
             return 0
             ;;
         perfkit__subcmd__seed)
-            opts="-y -d -o -q -h --rows --scale --size --schema --seed --append --as-of --from-stats --keep-values --scenario --resume --dry-run --triggers --no-rehearsal --yes --streams --keep-indexes --throttle --database-url --statement-timeout --lock-timeout --json --output --quiet --color --config --help clean help"
+            opts="-w -y -d -o -q -h --rows --scale --size --schema --seed --append --as-of --from-stats --keep-values --workload --scenario --resume --dry-run --make-partitions --triggers --no-rehearsal --yes --streams --keep-indexes --throttle --pg-bin --database-url --statement-timeout --lock-timeout --json --output --quiet --color --config --help clean help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1809,6 +1809,14 @@ _perfkit() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --workload)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -w)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --scenario)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1822,6 +1830,10 @@ _perfkit() {
                     return 0
                     ;;
                 --streams)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --pg-bin)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

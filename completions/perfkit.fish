@@ -307,11 +307,13 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and not __fish_see
 complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and not __fish_seen_subcommand_from clean help" -l as-of -d 'End all time series here [default: today, 00:00 UTC]' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and not __fish_seen_subcommand_from clean help" -l from-stats -d 'Reproduce the statistics of another database, without its values: its URL, or a file of `index suggest --snapshot`' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and not __fish_seen_subcommand_from clean help" -l keep-values -d 'Keep the values that the statistics of these columns hold, as TABLE.COLUMN' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and not __fish_seen_subcommand_from clean help" -s w -l workload -d 'Compare the plans of these statements with those of the source afterwards (can be repeated)' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and not __fish_seen_subcommand_from clean help" -l scenario -d 'Create this scenario\'s schema in a database without tables' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and not __fish_seen_subcommand_from clean help" -l resume -d 'Go on with a run that was cut short [default: the newest]' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and not __fish_seen_subcommand_from clean help" -l triggers -d 'Whether triggers fire for the rows; when off, foreign keys are checked at the end' -r -f -a "on\t''
 off\t''"
 complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and not __fish_seen_subcommand_from clean help" -l streams -d 'Sessions that load at the same time [default: one for each core, at most 4]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and not __fish_seen_subcommand_from clean help" -l pg-bin -d 'Use the server programs (initdb, postgres) in this folder' -r -F
 complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and not __fish_seen_subcommand_from clean help" -s d -l database-url -d 'Connect to this database (URL or keyword/value string)' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and not __fish_seen_subcommand_from clean help" -l statement-timeout -d 'Cancel a statement after this time [default: 30s]' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and not __fish_seen_subcommand_from clean help" -l lock-timeout -d 'Give up waiting for a lock after this time [default: 2s]' -r
@@ -322,8 +324,9 @@ never\t''"
 complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and not __fish_seen_subcommand_from clean help" -l config -d 'Read this configuration file instead of ./perfkit.yaml' -r -F
 complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and not __fish_seen_subcommand_from clean help" -l append -d 'Add to tables that are not empty'
 complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and not __fish_seen_subcommand_from clean help" -l dry-run -d 'Show the order, rows, makers and what cannot be filled, and load nothing'
+complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and not __fish_seen_subcommand_from clean help" -l make-partitions -d 'Make partitions for partitioned tables that have none'
 complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and not __fish_seen_subcommand_from clean help" -l no-rehearsal -d 'Do not try a few rows of each table first, in a transaction that is rolled back'
-complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and not __fish_seen_subcommand_from clean help" -s y -l yes -d 'Do not ask before tables are left out'
+complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and not __fish_seen_subcommand_from clean help" -s y -l yes -d 'Do not ask before tables are left out or partitions are made'
 complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and not __fish_seen_subcommand_from clean help" -l keep-indexes -d 'Keep the indexes of large empty tables, instead of building them after the rows'
 complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and not __fish_seen_subcommand_from clean help" -l throttle -d 'Rest after each transaction for as long as it took, and while a replica is more than 5 s behind'
 complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and not __fish_seen_subcommand_from clean help" -l json -d 'Print the result as JSON'

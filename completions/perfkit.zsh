@@ -514,10 +514,13 @@ _arguments "${_arguments_options[@]}" : \
 '--as-of=[End all time series here \[default\: today, 00\:00 UTC\]]:DATE:_default' \
 '--from-stats=[Reproduce the statistics of another database, without its values\: its URL, or a file of \`index suggest --snapshot\`]:URL|FILE:_default' \
 '*--keep-values=[Keep the values that the statistics of these columns hold, as TABLE.COLUMN]:COLUMN,…:_default' \
+'*-w+[Compare the plans of these statements with those of the source afterwards (can be repeated)]:SOURCE:_default' \
+'*--workload=[Compare the plans of these statements with those of the source afterwards (can be repeated)]:SOURCE:_default' \
 '--scenario=[Create this scenario'\''s schema in a database without tables]:NAME:_default' \
-'(--rows --scale --size --append --seed --as-of --schema --triggers --from-stats)--resume=[Go on with a run that was cut short \[default\: the newest\]]::RUN:_default' \
+'(--rows --scale --size --append --seed --as-of --schema --triggers --from-stats --make-partitions)--resume=[Go on with a run that was cut short \[default\: the newest\]]::RUN:_default' \
 '--triggers=[Whether triggers fire for the rows; when off, foreign keys are checked at the end]:WHEN:(on off)' \
 '--streams=[Sessions that load at the same time \[default\: one for each core, at most 4\]]:N:_default' \
+'--pg-bin=[Use the server programs (initdb, postgres) in this folder]:DIR:_files' \
 '-d+[Connect to this database (URL or keyword/value string)]:URL:_default' \
 '--database-url=[Connect to this database (URL or keyword/value string)]:URL:_default' \
 '--statement-timeout=[Cancel a statement after this time \[default\: 30s\]]:TIME:_default' \
@@ -528,9 +531,10 @@ _arguments "${_arguments_options[@]}" : \
 '--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
 '--append[Add to tables that are not empty]' \
 '--dry-run[Show the order, rows, makers and what cannot be filled, and load nothing]' \
+'(--size)--make-partitions[Make partitions for partitioned tables that have none]' \
 '--no-rehearsal[Do not try a few rows of each table first, in a transaction that is rolled back]' \
-'-y[Do not ask before tables are left out]' \
-'--yes[Do not ask before tables are left out]' \
+'-y[Do not ask before tables are left out or partitions are made]' \
+'--yes[Do not ask before tables are left out or partitions are made]' \
 '--keep-indexes[Keep the indexes of large empty tables, instead of building them after the rows]' \
 '--throttle[Rest after each transaction for as long as it took, and while a replica is more than 5 s behind]' \
 '--json[Print the result as JSON]' \

@@ -1,9 +1,7 @@
--- one row: pages of the tables $1 of pg_temp, of their TOAST and of all indexes, how many indexes these are, and how many tables have rows
-SELECT (pg_catalog.sum(pg_catalog.pg_relation_size(c.oid)) / b.bytes)::pg_catalog.int8 AS heap,
-       (coalesce(pg_catalog.sum(pg_catalog.pg_relation_size(nullif(c.reltoastrelid, 0))), 0) / b.bytes)::pg_catalog.int8 AS toast,
+-- one row: pages of the TOAST of tables $1 of pg_temp and of all their indexes, and how many indexes these are
+SELECT (coalesce(pg_catalog.sum(pg_catalog.pg_relation_size(nullif(c.reltoastrelid, 0))), 0) / b.bytes)::pg_catalog.int8 AS toast,
        (coalesce(pg_catalog.sum(i.bytes), 0) / b.bytes)::pg_catalog.int8 AS indexes,
-       coalesce(pg_catalog.sum(i.n), 0)::pg_catalog.int8 AS n_indexes,
-       pg_catalog.count(*) FILTER (WHERE pg_catalog.pg_relation_size(c.oid) > 0) AS n_heaps
+       coalesce(pg_catalog.sum(i.n), 0)::pg_catalog.int8 AS n_indexes
 FROM pg_catalog.pg_class AS c
 CROSS JOIN (SELECT pg_catalog.current_setting('block_size')::pg_catalog.int8 AS bytes) AS b
 CROSS JOIN LATERAL (

@@ -48,8 +48,10 @@ SELECT m.root,
        CASE WHEN m.parent IS NOT NULL THEN pg_catalog.pg_get_expr(c.relpartbound, c.oid) END AS bound,
        pg_catalog.row_security_active(c.oid) AS has_row_security,
        (
+           -- COPY passes over rules: only one that always replaces INSERT is meant to keep rows out
            SELECT pg_catalog.min(r.rulename::pg_catalog.text) FROM pg_catalog.pg_rewrite AS r
            WHERE r.ev_class = c.oid AND r.ev_type = '3' AND r.is_instead AND r.ev_enabled IN ('O', 'A')
+             AND r.ev_qual::pg_catalog.text = '<>'
        ) AS rule,
        pg_catalog.has_schema_privilege(n.oid, 'USAGE') AS may_use_schema,
        pg_catalog.has_table_privilege(c.oid, 'INSERT') OR NOT EXISTS (

@@ -8,9 +8,10 @@ use std::fmt;
 use std::fs;
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use crate::cli::{ColorChoice, GlobalArgs};
 use crate::config::Environment;
@@ -144,8 +145,8 @@ impl Ui {
     /// A progress bar over `total` units; hidden for short work and where nobody watches.
     pub(crate) fn progress(&self, label: &str, total: u64, unit: Unit) -> Progress {
         let template = match unit {
-            Unit::Rows => "{bar:20.cyan/dim} {percent:>3}% {human_pos} rows  {msg}",
-            Unit::Steps => "{msg:24} {bar:24.cyan/dim} {pos}/{len}",
+            Unit::Rows => "{bar:20.cyan/dim} {percent:>3}% {human_pos} rows  {msg}{left}",
+            Unit::Steps => "{msg:24} {bar:24.cyan/dim} {pos}/{len}{left}",
             Unit::Milliseconds => "{msg:24} {bar:24.cyan/dim} {percent:>3}%",
         };
         self.bar(label, Some(total), template)
@@ -158,13 +159,26 @@ impl Ui {
 
     fn bar(&self, label: &str, total: Option<u64>, template: &str) -> Progress {
         if self.quiet || !self.stderr_is_terminal {
-            return Progress { bar: ProgressBar::hidden() };
+            return Progress { bar: ProgressBar::hidden(), end: Arc::default() };
         }
+        let end: Arc<Mutex<Option<Instant>>> = Arc::default();
+        let shown = Arc::clone(&end);
+        let left = move |_: &ProgressState, out: &mut dyn fmt::Write| {
+            if let Some(end) = *shown.lock().unwrap_or_else(PoisonError::into_inner) {
+                let seconds = end.saturating_duration_since(Instant::now()).as_secs();
+                // There is nobody to tell that it could not be written.
+                _ = write!(out, "  eta {}", humantime::format_duration(Duration::from_secs(seconds)));
+            }
+        };
         let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::stderr_with_hz(10))
-            .with_style(ProgressStyle::with_template(template).expect("the templates above are valid"))
+            .with_style(
+                ProgressStyle::with_template(template)
+                    .expect("the templates above are valid")
+                    .with_key("left", left),
+            )
             .with_message(label.to_owned());
         bar.enable_steady_tick(PROGRESS_DELAY);
-        Progress { bar }
+        Progress { bar, end }
     }
 
     /// Asks before a change; the answer comes through the returned receiver, so that Ctrl-C is heard meanwhile.
@@ -203,9 +217,16 @@ pub(crate) enum Unit {
 /// A progress bar that clears itself when it goes out of scope.
 pub(crate) struct Progress {
     bar: ProgressBar,
+    /// When the work will be done, as far as anybody knows.
+    end: Arc<Mutex<Option<Instant>>>,
 }
 
 impl Progress {
+    /// Shows how long it is until then.
+    pub(crate) fn ends_at(&self, end: Option<Instant>) {
+        *self.end.lock().unwrap_or_else(PoisonError::into_inner) = end;
+    }
+
     pub(crate) fn advance(&self, n: u64) {
         self.bar.inc(n);
     }

@@ -79,6 +79,13 @@ pub(crate) enum Error {
         #[source]
         source: tokio_postgres::Error,
     },
+    /// Something that a plan knows of is gone.
+    #[error("could not {doing}")]
+    SchemaChanged {
+        doing: String,
+        #[source]
+        source: tokio_postgres::Error,
+    },
     /// Rows that were loaded without it contradict a foreign key.
     #[error("{n_rows} rows of table {child} break foreign key \"{name}\"")]
     Orphans { child: String, name: String, n_rows: u64 },
@@ -122,6 +129,7 @@ impl Error {
             Self::Query { source, .. }
             | Self::Statement { source, .. }
             | Self::Connect { source, .. }
+            | Self::SchemaChanged { source, .. }
             | Self::NoManifest { source }
             | Self::MayNotSilence { source }
             | Self::NoJournal { source, .. } => source.code(),
@@ -172,6 +180,13 @@ impl From<Error> for RunError {
             Error::MayNotSilence { source } => query_error(message, source, None).hint(
                 "Leave out `--triggers=off`, or have a superuser GRANT SET ON PARAMETER session_replication_role to this role.",
             ),
+            Error::SchemaChanged { source, .. } => {
+                let error = match db_error(source) {
+                    Some(db) => with_server_words(ExitStatus::Server, &message, db),
+                    None => Self::server(message).cause(source),
+                };
+                error.hint("The schema has changed since the plan was made; bring back what is missing.")
+            }
             Error::Orphans { .. } => {
                 Self::server(message).hint("Seed these tables with `--triggers=on`, which replaces such rows.")
             }

@@ -14,6 +14,7 @@ mod memory;
 mod misestimate;
 mod node;
 mod order;
+pub(crate) mod outline;
 mod payment;
 pub(crate) mod read;
 mod resources;

@@ -5,6 +5,7 @@
 mod balance;
 pub(crate) mod check;
 pub(crate) mod condition;
+mod constants;
 mod effect;
 mod fingerprint;
 mod grammar;
@@ -24,6 +25,7 @@ use sqlparser::tokenizer::{Location, Token, Tokenizer};
 
 use crate::workload::StatementKind;
 
+pub(crate) use constants::{constants, with_constants};
 pub(crate) use effect::{called, outside_effects};
 pub(crate) use grammar::plannable;
 pub(crate) use literals::literals_for;

@@ -1,5 +1,7 @@
 //! What a seed run will load, has loaded, and has deleted.
 
+mod copy;
+
 use std::time::Duration;
 
 use chrono::DateTime;
@@ -10,11 +12,13 @@ use crate::pg::seed::clean::Cleaned;
 use crate::pg::seed::load::Loaded;
 use crate::pg::seed::manifest::Listed;
 use crate::pg::seed::measure;
+use crate::plan::outline::Pair;
 use crate::query::check::Literal;
 use crate::seed::plan::describe::{maker, rows_from, source};
+use crate::seed::plan::partitions::NewPartition;
 use crate::seed::plan::request::Answer;
 use crate::seed::plan::{Gap, Plan, Step};
-use crate::seed::stats::delta::{Delta, Measures, Miss};
+use crate::seed::stats::delta::Delta;
 use crate::unit;
 
 /// Times of a run.
@@ -36,6 +40,8 @@ pub(crate) struct Report {
     pub(crate) n_streams: usize,
     /// What ANALYZE said of the columns, beside the source of `--from-stats`.
     pub(crate) deltas: Option<Vec<Delta>>,
+    /// Of `--workload`, in the source and here.
+    pub(crate) plans: Option<Vec<Pair>>,
 }
 
 /// What is not as it was asked for, in one line.
@@ -123,6 +129,7 @@ pub(crate) fn plan(plan: &Plan, answers: &[Answer]) -> Document<'static> {
         "tables": json_tables,
         "checks": json_checks,
         "gaps": plan.gaps,
+        "partitions": partitions(plan),
         "wanted_bytes": plan.size.map(|size| size.wanted_bytes),
         "estimated_bytes": plan.size.map(|size| size.estimated_bytes),
     });
@@ -137,6 +144,13 @@ pub(crate) fn plan(plan: &Plan, answers: &[Answer]) -> Document<'static> {
     if !answers.is_empty() {
         document = document.table(checks);
     }
+    if !plan.partitions.is_empty() {
+        let mut made = Table::new([("partitions to make", Align::Left)]);
+        for partition in &plan.partitions {
+            made.row([partition.statement(plan)]);
+        }
+        document = document.table(made);
+    }
     if !plan.gaps.is_empty() {
         let mut gaps = Table::new([("not as asked for", Align::Left)]);
         for of in &plan.gaps {
@@ -145,6 +159,19 @@ pub(crate) fn plan(plan: &Plan, answers: &[Answer]) -> Document<'static> {
         document = document.table(gaps);
     }
     document
+}
+
+/// The partitions that a run makes.
+fn partitions(plan: &Plan) -> Vec<serde_json::Value> {
+    let of = |partition: &NewPartition| {
+        json!({
+            "schema": partition.schema,
+            "table": plan.tables[usize::from(partition.table)].name,
+            "partition": partition.name,
+            "ddl": partition.statement(plan),
+        })
+    };
+    plan.partitions.iter().map(of).collect()
 }
 
 /// What was loaded.
@@ -193,22 +220,30 @@ pub(crate) fn loaded(report: &Report) -> Document<'static> {
         "rows_replaced": report.loaded.n_patches,
         "indexes_rebuilt": report.loaded.n_indexes,
         "gaps": run.plan.gaps,
+        "partitions": partitions(&run.plan),
         "wanted_bytes": run.plan.size.map(|size| size.wanted_bytes),
         "estimated_bytes": run.plan.size.map(|size| size.estimated_bytes),
         "total_bytes": total_bytes,
-        "statistics": report.deltas.as_deref().map(statistics),
+        "statistics": report.deltas.as_deref().map(copy::statistics),
+        "plans": report.plans.as_deref().map(copy::plans),
     });
     let mut document = Document::new(json).table(table);
     if let Some(size) = run.plan.size {
         let against = against(total_bytes, size.wanted_bytes);
         document = document.text(format!("{} with indexes, {against}", unit::bytes(total_bytes)));
     }
-    match &report.deltas {
-        Some(deltas) if deltas.iter().any(|delta| !delta.misses().is_empty()) => {
-            document.table(outside(deltas))
-        }
-        _ => document,
+    if let Some(deltas) = &report.deltas
+        && deltas.iter().any(|delta| !delta.misses().is_empty())
+    {
+        document = document.table(copy::outside(deltas));
     }
+    if let Some(pairs) = &report.plans {
+        document = document.text(copy::n_same(pairs));
+        if !pairs.iter().all(Pair::is_same) {
+            document = document.table(copy::parted(pairs));
+        }
+    }
+    document
 }
 
 /// How a size compares with the one that was asked for.
@@ -221,68 +256,6 @@ fn against(bytes: u64, wanted_bytes: u64) -> String {
         format!("the {wanted} asked for")
     } else {
         format!("{off} {more} than the {wanted} asked for")
-    }
-}
-
-/// What the copy has beside the source, and which columns are further off than their goals.
-fn statistics(deltas: &[Delta]) -> serde_json::Value {
-    let measures = |it: &Measures| {
-        json!({
-            "null_frac": it.null_frac,
-            "n_distinct": it.n_distinct,
-            "most_common_freqs": it.shares,
-            "correlation": it.correlation,
-            "avg_width": it.avg_width,
-        })
-    };
-    let column = |delta: &Delta| {
-        let outside: Vec<&str> = delta.misses().into_iter().map(Miss::name).collect();
-        json!({
-            "schema": delta.schema,
-            "table": delta.table,
-            "column": delta.column,
-            "source": measures(&delta.asked),
-            "copy": measures(&delta.found),
-            "outside": outside,
-        })
-    };
-    json!({
-        "n_columns": deltas.len(),
-        "n_inside": deltas.iter().filter(|delta| delta.misses().is_empty()).count(),
-        "columns": deltas.iter().map(column).collect::<Vec<_>>(),
-    })
-}
-
-/// The measures that are further off than their goals.
-fn outside(deltas: &[Delta]) -> Table {
-    let mut table = Table::new([
-        ("table", Align::Left),
-        ("column", Align::Left),
-        ("statistics", Align::Left),
-        ("source", Align::Right),
-        ("copy", Align::Right),
-    ]);
-    for delta in deltas {
-        for miss in delta.misses() {
-            let (asked, found) = miss.of(delta);
-            let shown = |value: Option<f64>| value.map_or_else(String::new, |it| shown(miss, it));
-            table.row([
-                delta.table.clone(),
-                delta.column.clone(),
-                miss.name().to_owned(),
-                shown(asked),
-                shown(found),
-            ]);
-        }
-    }
-    table
-}
-
-fn shown(miss: Miss, value: f64) -> String {
-    match miss {
-        Miss::NDistinct => unit::estimate(value),
-        Miss::Correlation => format!("{value:.2}"),
-        Miss::NullFrac | Miss::Common => format!("{:.1} %", value * 100.0),
     }
 }
 

@@ -18,6 +18,8 @@ pub(crate) fn plan(tables: Vec<TablePlan>) -> Plan {
         gaps: Vec::new(),
         size: None,
         are_triggers_off: false,
+        asked: Vec::new(),
+        partitions: Vec::new(),
     }
 }
 

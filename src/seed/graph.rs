@@ -10,10 +10,27 @@ use crate::query::quote::qualified;
 ///
 /// Tables that refer to each other in a cycle are one wave, even where a foreign key of the cycle may stay NULL: a wave fills
 /// it too. A reference to the own table is no cycle. A table that no row is loaded into waits for nobody and nobody for it.
-pub(crate) fn order(schema: &Schema) -> Vec<Step> {
+/// `together` are pairs of a table and one that refers to it which are to come in one wave as well, `after` pairs of a table and
+/// one that is to come before it, if that ties nothing together.
+pub(crate) fn order(
+    schema: &Schema,
+    together: &[(TableId, TableId)],
+    after: &[(TableId, TableId)],
+) -> Vec<Step> {
     let relations = &schema.relations;
-    let parents: Vec<Vec<usize>> =
+    let mut parents: Vec<Vec<usize>> =
         relations.iter().map(|relation| loaded_parents(schema, relation)).collect();
+    for (table, child) in together {
+        if [table, child].iter().all(|table| relations[usize::from(**table)].is_loadable()) {
+            parents[usize::from(*table)].push(usize::from(*child));
+        }
+    }
+    for (table, before) in after {
+        let (table, before) = (usize::from(*table), usize::from(*before));
+        if relations[before].is_loadable() && !reaches(&parents, before, table) {
+            parents[table].push(before);
+        }
+    }
     let mut levels = vec![0_u32; relations.len()];
     let mut steps = Vec::new();
     for component in components(&parents) {
@@ -88,6 +105,19 @@ fn loaded_parents(schema: &Schema, relation: &Relation) -> Vec<usize> {
         schema.relations[*parent].is_loadable() && schema.relations[*parent].oid != relation.oid
     };
     parents.into_iter().filter(is_loaded).collect()
+}
+
+/// Whether edges lead from one node to another.
+fn reaches(edges: &[Vec<usize>], from: usize, to: usize) -> bool {
+    let mut seen = BTreeSet::from([from]);
+    let mut open = vec![from];
+    while let Some(node) = open.pop() {
+        if node == to {
+            return true;
+        }
+        open.extend(edges[node].iter().copied().filter(|next| seen.insert(*next)));
+    }
+    false
 }
 
 fn table_id(place: usize) -> TableId {
@@ -232,7 +262,7 @@ mod tests {
             Step::Table(table) => table.to_string(),
             Step::Wave(tables) => format!("{tables:?}"),
         };
-        assert_eq!(order(schema).iter().map(step).collect::<Vec<_>>().join(" "), expected);
+        assert_eq!(order(schema, &[], &[]).iter().map(step).collect::<Vec<_>>().join(" "), expected);
     }
 
     #[test]
@@ -247,6 +277,27 @@ mod tests {
         let tables =
             schema(&[&[(1, true), (3, true)], &[(0, false)], &[(0, true), (1, false)], &[], &[(4, true)]]);
         check_order(&tables, "3 4 [0, 1] 2");
+    }
+
+    #[test]
+    fn tables_come_together_that_are_said_to() {
+        let mut tables = schema(&[&[], &[(0, true), (2, true)], &[], &[(0, true)]]);
+        let steps = |tables: &Schema| order(tables, &[(0, 1)], &[]);
+        assert_eq!(steps(&tables), [Step::Table(2), Step::Wave(vec![0, 1]), Step::Table(3)]);
+        tables.relations[1].refusal = Some("has no partition".to_owned());
+        assert_eq!(steps(&tables), [0, 1, 2, 3].map(Step::Table));
+    }
+
+    #[test]
+    fn a_table_comes_after_another_unless_that_refers_to_it() {
+        let tables = schema(&[&[], &[(0, true)], &[], &[(2, true)]]);
+        let check = |after: &[(TableId, TableId)], expected: [TableId; 4]| {
+            assert_eq!(order(&tables, &[], after), expected.map(Step::Table), "{after:?}");
+        };
+        check(&[], [0, 2, 1, 3]);
+        check(&[(0, 2)], [2, 0, 3, 1]);
+        check(&[(0, 1)], [0, 2, 1, 3]);
+        check(&[(0, 3), (2, 1)], [2, 3, 0, 1]);
     }
 
     #[test]
@@ -356,7 +407,7 @@ mod tests {
                 edges.iter().map(|parents| parents.iter().map(|parent| (*parent, false)).collect()).collect();
             let tables = schema(&with_null.iter().map(Vec::as_slice).collect::<Vec<_>>());
             let mut loaded = BTreeSet::new();
-            for step in order(&tables) {
+            for step in order(&tables, &[], &[]) {
                 let together = match step {
                     Step::Table(table) => vec![table],
                     Step::Wave(tables) => tables,

@@ -186,7 +186,9 @@ pub(crate) fn sequence_moves(plan: &Plan) -> Vec<SequenceMove> {
         let name = quote::qualified(&sequence.schema, &sequence.name);
         let is_rising = sequence.increment > 0;
         let is_past = |other: i64| if is_rising { other >= last } else { other <= last };
-        if sequence.last_value.is_some_and(is_past) {
+        // Keys may be below those of a sequence that starts later.
+        let last_value = sequence.last_value.or(sequence.start.checked_sub(sequence.increment));
+        if last_value.is_some_and(is_past) {
             continue;
         }
         match moves.iter_mut().find(|known| known.name == name) {

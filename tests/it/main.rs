@@ -31,6 +31,8 @@ mod seed;
 mod seed_faults;
 mod seed_kill;
 mod seed_load;
+mod seed_partitions;
+mod seed_patterns;
 mod seed_references;
 mod seed_rehearse;
 mod seed_size;

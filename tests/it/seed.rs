@@ -31,11 +31,14 @@ struct Report {
     rows_replaced: u64,
     indexes_rebuilt: u64,
     gaps: Vec<serde_json::Value>,
+    /// Of `--make-partitions`.
+    partitions: Vec<serde_json::Value>,
     wanted_bytes: Option<u64>,
     estimated_bytes: Option<u64>,
     total_bytes: u64,
     /// Of `--from-stats`.
     statistics: Option<serde_json::Value>,
+    plans: Option<serde_json::Value>,
 }
 
 #[derive(Deserialize)]
@@ -61,7 +64,7 @@ fn fills_an_empty_database_with_the_scenario() {
     );
     assert_eq!((report.wanted_bytes, report.estimated_bytes), (None, None));
     assert!(report.total_bytes > report.tables.iter().map(|table| table.bytes).sum());
-    assert_eq!(report.statistics, None);
+    assert_eq!((report.statistics, report.plans), (None, None));
     for seeded in &report.tables {
         assert_eq!(count(&database, &seeded.table), seeded.rows);
         assert!(seeded.bytes > 0 && seeded.elapsed_ms >= 0.0);
@@ -174,6 +177,7 @@ fn fills_any_schema() {
         .succeeds();
     let report: Report = run.json_as();
     assert_eq!(report.gaps.len(), 0, "{:?}", report.gaps);
+    assert!(report.partitions.is_empty());
     assert_eq!(report.tables.len(), 5);
     assert_eq!(count(&database, "orders"), 500);
     assert_eq!(count(&database, "readings"), 300);

@@ -52,7 +52,7 @@ fn database() -> Database {
 #[test]
 fn what_the_server_refuses_is_found_before() {
     let database = database();
-    let run = perfkit(&["seed", "--yes"]).on(&database).succeeds();
+    let run = perfkit(&["seed", "--yes"]).on(&database).exits(1);
     let check = |from: &str, expected: &str| {
         assert_eq!(
             database.value(&format!("SELECT count(*) FROM {from}")),
@@ -75,6 +75,45 @@ fn what_the_server_refuses_is_found_before() {
     }
     assert!(run.stderr.contains("relation \"outbox.messages\" does not exist"), "{}", run.stderr);
     assert!(run.stderr.contains("column closed_on of public.late stays empty"), "{}", run.stderr);
+}
+
+#[test]
+fn triggers_find_rows_that_they_need_and_leave_others_alone() {
+    let database = Database::create();
+    // Tags that nothing refers to go at once; a mirror takes what is not there yet; a member is of a group that is known by number.
+    database.load(
+        "CREATE TABLE tag (id int PRIMARY KEY, name text NOT NULL);
+         CREATE TABLE tagged (id int PRIMARY KEY, tag int NOT NULL REFERENCES tag);
+         CREATE TABLE tag_alias (id int PRIMARY KEY, tag int NOT NULL REFERENCES tag, name text NOT NULL);
+         CREATE FUNCTION delete_unused() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+             BEGIN DELETE FROM tag WHERE id = NEW.id; EXCEPTION WHEN foreign_key_violation THEN NULL; END; RETURN NULL; END $$;
+         CREATE CONSTRAINT TRIGGER delete_unused AFTER INSERT ON tag DEFERRABLE INITIALLY DEFERRED
+             FOR EACH ROW EXECUTE FUNCTION delete_unused();
+         CREATE TABLE original (id int PRIMARY KEY, note text);
+         CREATE TABLE original_mirror (id int PRIMARY KEY, note text);
+         CREATE FUNCTION mirror() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+             INSERT INTO original_mirror VALUES (NEW.id, NEW.note) ON CONFLICT DO NOTHING; RETURN NULL; END $$;
+         CREATE TRIGGER mirror AFTER INSERT ON original FOR EACH ROW EXECUTE FUNCTION mirror();
+         CREATE TABLE member (id int PRIMARY KEY);
+         CREATE TABLE party (id int PRIMARY KEY);
+         CREATE TABLE party_member (party int NOT NULL REFERENCES party, member int NOT NULL REFERENCES member);
+         CREATE FUNCTION join_party() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+             IF NOT EXISTS (SELECT FROM party WHERE id = 7) THEN RAISE 'no party 7'; END IF; RETURN NEW; END $$;
+         CREATE TRIGGER join_party BEFORE INSERT ON member FOR EACH ROW EXECUTE FUNCTION join_party()",
+    );
+    let run = perfkit(&["seed", "--yes"]).on(&database).succeeds();
+    let is_filled = |table: &str| database.value(&format!("SELECT EXISTS (SELECT FROM {table})")) == "t";
+    for table in ["tag", "tagged", "tag_alias", "original", "original_mirror", "member", "party_member"] {
+        assert!(is_filled(table), "{table} is empty\n{}", run.stderr);
+    }
+    assert_eq!(
+        database.value("SELECT count(*) FROM tag"),
+        database.value("SELECT count(DISTINCT tag) FROM tag_alias")
+    );
+    perfkit(&["seed", "clean", "--yes"]).on(&database).succeeds();
+    for table in ["tag", "tagged", "original", "member"] {
+        assert!(!is_filled(table), "{table} has rows");
+    }
 }
 
 #[test]

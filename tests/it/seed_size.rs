@@ -1,13 +1,10 @@
 //! `perfkit seed --size`: tables take what was asked for.
 
 use crate::support::cli::perfkit;
-use crate::support::pg::{Database, major};
+use crate::support::pg::Database;
 
-/// How far a size may be off, as a share of it. Since 16 tables take up to a tenth less than the temporary ones that were
-/// measured; why is to be found.
-fn tolerance() -> f64 {
-    if major() >= 16 { 0.12 } else { 0.03 }
-}
+/// How far a size may be off, as a share of it.
+const TOLERANCE: f64 = 0.03;
 
 /// Wide rows: texts and documents, some of which go to the TOAST table, a stored column, and one that was dropped.
 const WIDE: &str = "
@@ -73,13 +70,13 @@ fn check(database: &Database, megabytes: u64, more: &[&str]) {
     let report = perfkit(&args).on(database).succeeds().json();
     let (wanted, reached) = (megabytes << 20, total_bytes(database));
     let share = reached as f64 / wanted as f64;
-    assert!((share - 1.0).abs() <= tolerance(), "{share} of {size}: {report:#}");
+    assert!((share - 1.0).abs() <= TOLERANCE, "{share} of {size}: {report:#}");
     assert_eq!(
         (report["wanted_bytes"].as_u64(), report["total_bytes"].as_u64()),
         (Some(wanted), Some(reached))
     );
     let estimated = report["estimated_bytes"].as_u64().expect("it was estimated");
-    assert!((estimated as f64 / wanted as f64 - 1.0).abs() <= tolerance(), "{estimated} of {wanted}");
+    assert!((estimated as f64 / wanted as f64 - 1.0).abs() <= TOLERANCE, "{estimated} of {wanted}");
 }
 
 #[test]
@@ -115,7 +112,7 @@ fn a_dry_run_measures_and_leaves_nothing() {
     let plan = perfkit(&["seed", "--dry-run", "--json", "--size", "20MB"]).on(&database).succeeds().json();
     assert_eq!(plan["wanted_bytes"], 20 << 20);
     let estimated = plan["estimated_bytes"].as_u64().expect("it was estimated");
-    assert!((estimated as f64 / f64::from(20 << 20) - 1.0).abs() <= tolerance(), "{estimated}");
+    assert!((estimated as f64 / f64::from(20 << 20) - 1.0).abs() <= TOLERANCE, "{estimated}");
     // But for the maps that VACUUM makes.
     let after = total_bytes(&database);
     assert!(after < before + 300_000, "{after} after {before}");

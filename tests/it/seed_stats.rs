@@ -32,7 +32,23 @@ const SCHEMA: &str = "
         note text,
         model text NOT NULL
     );
+    CREATE INDEX visits_of_people ON visits (person_id);
+    CREATE INDEX visits_by_time ON visits (at);
+    CREATE INDEX visits_of_pages ON visits (page);
     CREATE STATISTICS visits_of_devices (dependencies) ON device, model FROM visits;";
+
+/// Statements with values of the source: common and rare ones, ranges, patterns and parameters.
+const WORKLOAD: &str = "
+    SELECT * FROM visits WHERE page = 'Zq/home' AND rating = 2;
+    SELECT * FROM visits WHERE page = 'Zq/17';
+    SELECT * FROM visits WHERE at >= timestamptz '2020-03-10 12:00:00Z' AND at < timestamptz '2020-03-10 18:00:00Z';
+    SELECT count(*) FROM visits WHERE at < timestamptz '2020-03-10 12:00:00Z' + interval '3 days';
+    SELECT * FROM people JOIN visits ON visits.person_id = people.id WHERE people.id = 77;
+    SELECT city, count(*) FROM people JOIN visits ON visits.person_id = people.id WHERE city = 'Zq city 12' GROUP BY city;
+    SELECT * FROM people WHERE email LIKE 'Zq12%' AND mood IN ('sad', 'happy');
+    SELECT * FROM visits WHERE person_id = $1 ORDER BY at DESC LIMIT 5;
+    SELECT * FROM visits WHERE amount BETWEEN 2000007 AND 2100007 AND quantity > 40;
+    UPDATE visits SET rating = 5 WHERE id = $1;";
 
 /// Multiples of 1000 and 7 are marks of numbers.
 const DATA: &str = "
@@ -49,13 +65,14 @@ const DATA: &str = "
            (i * 7919 % 3000) * 1000 + 7, 1 + i * 7919 % 50, CASE WHEN i % 4 > 0 THEN 1 + i % 5 END,
            'Zq' || (i / 20), md5((i % 500)::text)::uuid, CASE WHEN i % 50 = 0 THEN 'Zq note ' || i END,
            'Zq model ' || i % 500 / 20
-    FROM generate_series(1, 20000) AS i;
-    ANALYZE;";
+    FROM generate_series(1, 20000) AS i;";
 
 fn source() -> Database {
     let database = Database::create();
     database.load(SCHEMA);
     database.load(DATA);
+    // As the copy is: whether all rows are visible decides on index only scans.
+    database.execute("VACUUM ANALYZE");
     database
 }
 
@@ -82,9 +99,14 @@ fn check(report: &Value) {
 #[test]
 fn a_copy_has_the_statistics_and_none_of_the_values() {
     let (source, copy) = (source(), copy());
-    let args = ["seed", "--from-stats", &source.url_for("postgres"), "--json", "--yes"];
-    let report = perfkit(&args).on(&copy).succeeds().json();
+    let url = source.url_for("postgres");
+    let args = ["seed", "--from-stats", &url, "--workload", "w.sql", "--json", "--yes"];
+    let report = perfkit(&args).file("w.sql", WORKLOAD).on(&copy).succeeds().json();
     check(&report);
+    let plans = &report["plans"];
+    let (n_plans, n_same) = (plans["n_plans"].as_u64(), plans["n_same"].as_u64());
+    // Some of those with parameters are planned with several values; nine of ten plans are the same.
+    assert!(n_plans >= Some(10) && n_same.map(|n| n * 10) >= n_plans.map(|n| n * 9), "{plans}");
     let value = |sql: &str| copy.value(sql);
     assert_eq!(value("SELECT count(*) FROM people"), "2000");
     assert_eq!(value("SELECT count(*) FROM visits"), "20000");
@@ -141,8 +163,49 @@ fn a_redacted_snapshot_at_a_tenth() {
     assert_eq!(copy.value("SELECT count(*) FROM visits WHERE visits::text LIKE '%Zq%'"), "0");
     let nulls = outside(&report).into_iter().filter(|it| it.contains("null_frac")).count();
     assert_eq!(nulls, 0, "{:?}", outside(&report));
+    // Its plans are made in a shadow. With a tenth of the rows not all are the same.
+    let again = self::copy();
+    let args = ["seed", "--from-stats", path, "-w", "w.sql", "--yes", "--keep-indexes"];
+    let run = perfkit(&args).file("w.sql", WORKLOAD).on(&again).succeeds();
+    assert!(run.stdout.contains("plans have the shape that they have in the source"), "{}", run.stdout);
     // Other rows for other numbers of parents.
     let other = self::copy();
     perfkit(&["seed", "--from-stats", path, "--people", "100", "--yes"]).on(&other).succeeds();
     assert_eq!(other.value("SELECT count(*) FROM visits"), "1000");
+}
+
+#[test]
+fn a_run_that_goes_on_is_compared_as_well() {
+    let (source, copy) = (source(), copy());
+    let url = source.url_for("postgres");
+    copy.while_session("BEGIN; LOCK TABLE visits IN SHARE MODE", || {
+        let args = ["seed", "--from-stats", &url, "--yes", "--no-rehearsal", "--lock-timeout", "50ms"];
+        perfkit(&args).on(&copy).fails(3, &["lock timeout", "perfkit seed --resume 20"]);
+    });
+    check(&perfkit(&["seed", "--resume", "--json"]).on(&copy).succeeds().json());
+}
+
+#[test]
+fn keys_of_several_columns_without_foreign_keys() {
+    let schema = "
+        CREATE TABLE lines (
+            document integer, number integer, amount integer NOT NULL, PRIMARY KEY (document, number)
+        );
+        CREATE TABLE offers (
+            part integer, shop integer, day date, price integer NOT NULL, PRIMARY KEY (part, shop, day)
+        );";
+    let (source, copy) = (Database::create(), Database::create());
+    source.load(schema);
+    copy.load(schema);
+    source.load(
+        "INSERT INTO lines SELECT d, n, d * n FROM generate_series(1, 5000) AS d, generate_series(1, 1 + d % 7) AS n;
+         INSERT INTO offers SELECT i % 1000, i * 7919 % 113, DATE '2020-01-01' + i / 500, i FROM generate_series(1, 10000) AS i;
+         ANALYZE",
+    );
+    let args = ["seed", "--from-stats", &source.url_for("postgres"), "--json", "--yes"];
+    let report = perfkit(&args).on(&copy).succeeds().json();
+    assert_eq!(copy.value("SELECT count(*) FROM lines"), source.value("SELECT count(*) FROM lines"));
+    assert_eq!(copy.value("SELECT count(*) FROM offers"), "10000");
+    let missed = outside(&report);
+    assert!(missed.is_empty(), "{missed:?}");
 }

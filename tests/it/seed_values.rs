@@ -83,7 +83,7 @@ fn the_server_says_which_rows_pass() {
     assert!(acceptance("t_e_check") >= 1.0 && acceptance("u_b_check") <= 0.0);
     let gaps = report["gaps"].to_string();
     assert!(gaps.contains("no row satisfies CHECK u_b_check"), "{gaps}");
-    perfkit(&args).on(&database).succeeds();
+    perfkit(&args).on(&database).exits(1);
     assert_eq!(count(&database, "t"), 3000);
     for (column, least) in [("a", 20), ("level", 3), ("e", 20), ("f", 20), ("kind", 2)] {
         let n = count(&database, &format!("(SELECT DISTINCT {column}::text FROM t) AS d"));

@@ -61,7 +61,7 @@ pub(super) async fn run(context: &Context, args: &CleanArgs) -> Result<ExitStatu
     }
     drop(connection);
     let options = args.load.options();
-    let watch = Watch::new(&context.ui, &plan, options.n_streams);
+    let watch = Watch::new(&context.ui, &plan, options);
     let id = chosen.id.to_string();
     let options = clean::Options { run: Some(&id), cascade: args.cascade, n_streams: options.n_streams };
     let cleaned = clean::clean(&target, &context.interrupt, options, &|event| watch.see(&event)).await?;

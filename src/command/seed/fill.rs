@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, NaiveDate, Utc};
 
 use super::Triggers;
+use super::plans;
 use super::progress::Watch;
 use super::sizing::Sizing;
+use super::status_of;
 use crate::config::ConfigFile;
 use crate::context::Context;
 use crate::error::{Error, ExitStatus, Result};
@@ -18,9 +20,10 @@ use crate::scenario::Scenario;
 use crate::seed::SeedConfig;
 use crate::seed::guess;
 use crate::seed::manifest::RunState;
-use crate::seed::plan::Plan;
 use crate::seed::plan::build::{self, Memo, PlanError};
+use crate::seed::plan::partitions::{self, NewPartition};
 use crate::seed::plan::request::{self, Known};
+use crate::seed::plan::{Gap, Plan};
 use crate::seed::schema::Schema;
 use crate::seed::stats::delta;
 use crate::seed::stats::source::Source;
@@ -32,6 +35,7 @@ const MAX_NAMED: usize = 8;
 
 /// What decides a run, apart from the database.
 #[derive(Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command")]
 pub(crate) struct Request {
     pub(crate) rows: BTreeMap<String, u64>,
     pub(crate) scale: f64,
@@ -45,6 +49,8 @@ pub(crate) struct Request {
     /// Load a few rows of each table first, in a transaction that is rolled back.
     pub(crate) rehearses: bool,
     pub(crate) triggers: Triggers,
+    /// Partitioned tables without partitions get some.
+    pub(crate) makes_partitions: bool,
     pub(crate) options: Options,
     /// What ANALYZE is to say afterwards.
     pub(crate) statistics: Option<Source>,
@@ -64,6 +70,7 @@ impl Request {
             yes: true,
             rehearses: false,
             triggers: Triggers::On,
+            makes_partitions: false,
             options: Options { n_streams: 1, keep_indexes: true, throttle: false },
             statistics: None,
         }
@@ -76,6 +83,7 @@ pub(super) async fn run(
     scenario: &'static Scenario,
     request: &Request,
     dry_run: bool,
+    planned: Option<&plans::Planned>,
 ) -> Result<ExitStatus> {
     let mut connection = seed::connect(target, &context.interrupt).await?;
     if request.triggers == Triggers::Off {
@@ -110,32 +118,51 @@ pub(super) async fn run(
         plan(context, &mut connection, &schema, &config, &Request { rehearses, ..request.clone() }).await?;
     if dry_run {
         context.ui.publish(&report::seed::plan(&plan, &answers))?;
-        let is_complete = plan.gaps.iter().all(|gap| !gap.is_lost());
-        return Ok(if is_complete { ExitStatus::Success } else { ExitStatus::Findings });
+        return Ok(status_of(&plan));
     }
     drop(connection);
-    let mut loaded = load(context, target, plan, request).await?;
-    if let Some(source) = &request.statistics {
-        let mut connection = target.connect(Access::ReadOnly, &context.interrupt).await?;
-        let measured = pg::catalog::load(&mut connection).await?;
-        let deltas = delta::deltas(source, &loaded.loaded.run.plan, &measured);
-        let n_inside = deltas.iter().filter(|delta| delta.misses().is_empty()).count();
-        context
-            .ui
-            .status(format_args!("{n_inside} of {} columns have the statistics of the source", deltas.len()));
-        loaded.deltas = Some(deltas);
-    }
+    let status = status_of(&plan);
+    let Some(mut loaded) = load(context, target, plan, request).await? else {
+        context.ui.status("nothing was loaded");
+        return Ok(ExitStatus::Success);
+    };
+    compare(context, target, &mut loaded, planned).await?;
     context.ui.publish(&report::seed::loaded(&loaded))?;
-    Ok(ExitStatus::Success)
+    Ok(status)
 }
 
-/// Says what is left out, asks where something is, and loads.
+/// Compares the copy with what its plan was asked for by statistics, and plans a workload with it as the source did.
+pub(super) async fn compare(
+    context: &Context,
+    target: &Target,
+    report: &mut report::seed::Report,
+    planned: Option<&plans::Planned>,
+) -> Result<()> {
+    let plan = &report.loaded.run.plan;
+    if plan.asked.is_empty() && planned.is_none() {
+        return Ok(());
+    }
+    let mut connection = target.connect(Access::ReadOnly, &context.interrupt).await?;
+    let measured = pg::catalog::load(&mut connection).await?;
+    let deltas = delta::deltas(plan, &measured);
+    let n_inside = deltas.iter().filter(|delta| delta.misses().is_empty()).count();
+    context
+        .ui
+        .status(format_args!("{n_inside} of {} columns have the statistics of the source", deltas.len()));
+    report.deltas = Some(deltas);
+    if let Some(planned) = planned {
+        report.plans = Some(planned.compare(&connection, &measured).await?);
+    }
+    Ok(())
+}
+
+/// Says what is left out, asks where a table is or partitions are made, and loads; `None` where the answer is no.
 async fn load(
     context: &Context,
     target: &Target,
     plan: Plan,
     request: &Request,
-) -> Result<report::seed::Report> {
+) -> Result<Option<report::seed::Report>> {
     let lost: Vec<String> = plan.gaps.iter().filter(|gap| gap.is_lost()).map(report::seed::gap).collect();
     for gap in &lost {
         context.ui.warn(gap);
@@ -143,14 +170,23 @@ async fn load(
     if plan.steps.is_empty() {
         return Err(Error::usage("there is no table to fill"));
     }
-    if !lost.is_empty() && !request.yes {
-        context.ui.notice(format_args!(
-            "{} of {} tables get rows",
-            plan.tables.iter().filter(|table| table.n_rows > 0).count(),
-            plan.tables.len()
-        ));
+    for partition in &plan.partitions {
+        context.ui.notice(partition.statement(&plan));
     }
-    fill(context, target, plan, request.options).await
+    let leaves_out = status_of(&plan) != ExitStatus::Success;
+    if leaves_out || !plan.partitions.is_empty() {
+        context.ui.notice(format_args!(
+            "{} of {} tables get rows, {} partitions are made",
+            plan.tables.iter().filter(|table| table.n_rows > 0).count(),
+            plan.tables.len(),
+            plan.partitions.len()
+        ));
+        let question = if leaves_out { "Fill the others?" } else { "Make them and fill the tables?" };
+        if !context.confirm(question, request.yes).await? {
+            return Ok(None);
+        }
+    }
+    fill(context, target, plan, request.options).await.map(Some)
 }
 
 /// Loads a plan and measures what has become of it.
@@ -160,7 +196,7 @@ pub(crate) async fn fill(
     plan: Plan,
     options: Options,
 ) -> Result<report::seed::Report> {
-    let watch = Watch::new(&context.ui, &plan, options.n_streams);
+    let watch = Watch::new(&context.ui, &plan, options);
     let loaded: Loaded =
         load::load(target, &context.interrupt, options, plan, &|event| watch.see(&event)).await?;
     let times = watch.end();
@@ -176,7 +212,7 @@ pub(super) async fn measured(
     options: Options,
 ) -> Result<report::seed::Report> {
     let sizes = measure::sizes(connection, &loaded.run.plan).await?;
-    Ok(report::seed::Report { loaded, sizes, times, n_streams: options.n_streams, deltas: None })
+    Ok(report::seed::Report { loaded, sizes, times, n_streams: options.n_streams, deltas: None, plans: None })
 }
 
 /// Creates the tables of a scenario, all or none, and reads them. Unless they are to be kept they are gone afterwards.
@@ -256,6 +292,7 @@ pub(crate) async fn plan(
     }
     let mut known = known(connection, schema).await?;
     let (rehearses, triggers, schemas) = (request.rehearses, request.triggers, request.schemas.clone());
+    let lacking = if request.makes_partitions { partitions::lacking(schema) } else { Vec::new() };
     let (size_bytes, options) = (request.size_bytes, request.options);
     let request = request::Request {
         config: config.clone(),
@@ -271,6 +308,20 @@ pub(crate) async fn plan(
     let build = |schema: &Schema, request: &request::Request, known: &Known| {
         build::build(schema, request, known).map_err(|error| plan_error(&error, file.as_ref()))
     };
+    let made = if lacking.is_empty() {
+        Made::default()
+    } else {
+        let supposed = partitions::supposed(schema, &lacking);
+        let plan = build(&supposed, &request, &known)?;
+        let partitions = partitions::covering(&supposed, &plan, &lacking);
+        Made {
+            statements: partitions.iter().map(|it| it.statement(&plan)).collect(),
+            partitions,
+            gaps: plan.gaps,
+        }
+    };
+    let with_partitions = |schema: &Schema| partitions::with(schema, &made.partitions, &lacking, &made.gaps);
+    let schema = &with_partitions(schema);
     let (mut plan, questions) =
         build::with_questions(schema, &request, &known).map_err(|error| plan_error(&error, file.as_ref()))?;
     let mut reread = None;
@@ -282,10 +333,11 @@ pub(crate) async fn plan(
         }
         let miniature = request::Request { at_most: Some(rehearse::N_ROWS), ..request.clone() };
         let mut memo = Memo::default();
-        let rehearsed = rehearse::rehearse(connection, schema, known.clone(), &mut |schema, known| {
-            build::again(schema, &miniature, known, &mut memo).ok().map(|(plan, _)| plan)
-        })
-        .await?;
+        let rehearsed =
+            rehearse::rehearse(connection, schema, &made.statements, known.clone(), &mut |schema, known| {
+                build::again(schema, &miniature, known, &mut memo).ok().map(|(plan, _)| plan)
+            })
+            .await?;
         if let Some(reason) = rehearsed.cut_short {
             context.ui.warn(format_args!("not all tables were rehearsed: {reason}"));
         }
@@ -294,7 +346,7 @@ pub(crate) async fn plan(
         gaps = rehearsed.gaps;
         if schema.relations.iter().any(|relation| !relation.triggers.is_empty()) {
             // Triggers may have advanced sequences, and a rollback does not take them back.
-            reread = Some(facts::load(connection, &schemas).await?);
+            reread = Some(with_partitions(&facts::load(connection, &schemas).await?));
         }
         plan = build(reread.as_ref().unwrap_or(schema), &request, &known)?;
     }
@@ -306,7 +358,18 @@ pub(crate) async fn plan(
     }
     plan.gaps.extend(gaps);
     plan.are_triggers_off = triggers == Triggers::Off;
+    plan.asked = request.statistics.as_ref().map(|source| delta::asked(source, &plan)).unwrap_or_default();
+    plan.partitions = made.partitions;
     Ok((plan, known.answers))
+}
+
+/// Partitions for tables that lack them.
+#[derive(Default)]
+struct Made {
+    partitions: Vec<NewPartition>,
+    statements: Vec<String>,
+    /// What the plan says that they are made for.
+    gaps: Vec<Gap>,
 }
 
 /// Reads what the database holds that a plan depends on.

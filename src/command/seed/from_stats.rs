@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use crate::cli::ConnectArgs;
+use super::SeedArgs;
+use super::plans::{Planned, Planner};
+use crate::command::index::suggest::shadow;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::pg::conninfo::Conninfo;
@@ -13,17 +15,20 @@ use crate::seed::stats::source::Source;
 use crate::seed::time::POSTGRES_EPOCH_US;
 use crate::sources;
 
-/// Reads the statistics of a database by its URL, or of a snapshot file. Of a database nothing else is read.
-pub(super) async fn read(
-    context: &Context,
-    connect: &ConnectArgs,
-    from: &str,
-    kept: &[String],
-) -> Result<Source> {
+/// What is taken from the source.
+pub(super) struct Origin {
+    pub(super) statistics: Source,
+    /// With `--workload`.
+    pub(super) planned: Option<Planned>,
+}
+
+/// Reads the statistics of a database by its URL, or of a snapshot file. Of a database nothing else is read. A workload is planned
+/// there, or in a shadow of the snapshot.
+pub(super) async fn read(context: &Context, args: &SeedArgs, from: &str) -> Result<Origin> {
     let path = Path::new(from);
-    let (catalog, surroundings) = if path.is_file() {
+    let (known, connection, major) = if path.is_file() {
         let snapshot = Snapshot::read(path)?;
-        (snapshot.catalog, snapshot.surroundings)
+        ((snapshot.catalog, snapshot.surroundings), None, snapshot.major)
     } else {
         // It may hold a password, and is not shown.
         let conninfo = Conninfo::parse(from).map_err(|error| {
@@ -31,20 +36,36 @@ pub(super) async fn read(
                 .cause(error)
                 .hint("Give `--from-stats` a file of `perfkit index suggest --snapshot`, or postgresql://user@host/database.")
         })?;
-        let target = context.another_target(connect, conninfo)?;
+        let target = context.another_target(&args.connect, conninfo)?;
         let mut connection = target.connect(Access::ReadOnly, &context.interrupt).await?;
-        pg::catalog::load_with_surroundings(&mut connection).await?
+        let known = pg::catalog::load_with_surroundings(&mut connection).await?;
+        let major = connection.major();
+        (known, Some(connection), major)
     };
-    let mut source = Source::new(&catalog, kept, sources::now_us() - POSTGRES_EPOCH_US);
-    if let [column, ..] = &source.unknown_kept()[..] {
+    let (catalog, surroundings) = &known;
+    let mut statistics = Source::new(catalog, &args.keep_values, sources::now_us() - POSTGRES_EPOCH_US);
+    if let [column, ..] = &statistics.unknown_kept()[..] {
         return Err(Error::usage(format!("the source has no statistics of column {column:?}"))
             .hint("Write columns after `--keep-values` as table.column, with commas between."));
     }
     for object in surroundings.extended_statistics.iter().filter(|object| !object.inherited) {
-        let hex = object.dependencies.as_deref();
-        if let Some(dependencies) = hex.and_then(|hex| joint::dependencies(hex, &object.columns)) {
-            source.add(&object.table_schema, &object.table, dependencies);
-        }
+        let (dependencies, groups) = (object.dependencies.as_deref(), object.n_distinct.as_deref());
+        let dependencies = dependencies.and_then(|hex| joint::dependencies(hex, &object.columns));
+        let groups = groups.and_then(|hex| joint::groups(hex, &object.columns));
+        let table = (object.table_schema.as_str(), object.table.as_str());
+        statistics.add(table, dependencies.unwrap_or_default(), groups.unwrap_or_default());
     }
-    Ok(source)
+    if args.workload.is_empty() {
+        return Ok(Origin { statistics, planned: None });
+    }
+    let workload = sources::load_to_plan(context, &args.workload, connection.as_ref(), catalog).await?;
+    let mut planner = match &connection {
+        Some(connection) => Planner::Database(connection),
+        None => {
+            Planner::Shadow(Box::new(shadow(context, &args.programs, major, (catalog, surroundings)).await?))
+        }
+    };
+    let cases = planner.cases(context, workload, catalog).await?;
+    drop(planner);
+    Ok(Origin { statistics, planned: Some(Planned { known, cases }) })
 }

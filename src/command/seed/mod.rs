@@ -3,6 +3,7 @@
 mod clean;
 mod fill;
 mod from_stats;
+mod plans;
 mod progress;
 mod resume;
 mod sizing;
@@ -14,12 +15,13 @@ use std::ffi::OsString;
 use chrono::NaiveDate;
 use clap::{Args, Subcommand, ValueEnum};
 
-use crate::cli::ConnectArgs;
+use crate::cli::{ConnectArgs, ProgramsArgs};
 use crate::context::{Context, LONG_STATEMENT_TIMEOUT};
 use crate::error::{ExitStatus, Result};
 use crate::pg::Target;
 use crate::pg::seed::load::Options;
 use crate::scenario::{self, Scenario};
+use crate::seed::plan::{Gap, Plan};
 
 pub(crate) use fill::{Request, create_scenario, fill, plan};
 
@@ -28,7 +30,7 @@ pub(crate) use fill::{Request, create_scenario, fill, plan};
 /// The same seed gives the same bytes, whatever the number of streams. Constraints and triggers stay on. How many rows a table
 /// gets is said by `--rows TABLE=N`, or shorter by `--TABLE N` as in `--users 100`; the other tables follow. Columns are
 /// described under `seed` in perfkit.yaml, or guessed by their names, types and constraints. A database without tables gets
-/// those of a built-in scenario.
+/// those of a built-in scenario. Exits with status 1 if a table that was to be filled is left out.
 #[derive(Args, Debug)]
 #[command(args_conflicts_with_subcommands = true)]
 #[expect(clippy::struct_excessive_bools, reason = "flags are independent switches")]
@@ -68,27 +70,42 @@ pub(crate) struct SeedArgs {
     /// Keep the values that the statistics of these columns hold, as TABLE.COLUMN
     #[arg(long, value_name = "COLUMN,…", value_delimiter = ',', requires = "from_stats")]
     keep_values: Vec<String>,
+    /// Compare the plans of these statements with those of the source afterwards (can be repeated)
+    ///
+    /// A perfkit.yaml, a .sql file, a folder of .sql files, or `pg_stat_statements` of the source. Values of the source in the
+    /// statements become those at the same place of the copy's statistics.
+    #[arg(short, long = "workload", value_name = "SOURCE", requires = "from_stats")]
+    workload: Vec<String>,
     /// Create this scenario's schema in a database without tables
     #[arg(long, value_name = "NAME", default_value = "bedtime", value_parser = scenario::find)]
     scenario: &'static Scenario,
     /// Go on with a run that was cut short [default: the newest]
     #[arg(long, value_name = "RUN", num_args = 0..=1, default_missing_value = "",
-          conflicts_with_all = ["rows", "scale", "size", "append", "seed", "as_of", "schemas", "triggers", "from_stats"])]
+          conflicts_with_all = ["rows", "scale", "size", "append", "seed", "as_of", "schemas", "triggers", "from_stats",
+                               "make_partitions"])]
     resume: Option<String>,
     /// Show the order, rows, makers and what cannot be filled, and load nothing
     #[arg(long)]
     dry_run: bool,
+    /// Make partitions for partitioned tables that have none
+    ///
+    /// They cover what is made: a month each, or a day, a year, a value of a list, a quarter of a hash. Their SQL is shown before it
+    /// is run. `seed clean` drops those that are empty when the rows are gone.
+    #[arg(long, conflicts_with = "size")]
+    make_partitions: bool,
     /// Whether triggers fire for the rows; when off, foreign keys are checked at the end
     #[arg(long, value_name = "WHEN", value_enum, default_value_t = Triggers::On)]
     triggers: Triggers,
     /// Do not try a few rows of each table first, in a transaction that is rolled back
     #[arg(long)]
     no_rehearsal: bool,
-    /// Do not ask before tables are left out
+    /// Do not ask before tables are left out or partitions are made
     #[arg(short, long)]
     yes: bool,
     #[command(flatten)]
     load: LoadArgs,
+    #[command(flatten)]
+    programs: ProgramsArgs,
     #[command(flatten)]
     connect: ConnectArgs,
 }
@@ -169,9 +186,12 @@ pub(crate) async fn run(context: &Context, args: &SeedArgs) -> Result<ExitStatus
         return resume::run(context, &target, run, args.load.options()).await;
     }
     let rows: BTreeMap<String, u64> = args.rows.iter().cloned().collect();
-    let statistics = match &args.from_stats {
-        Some(from) => Some(from_stats::read(context, &args.connect, from, &args.keep_values).await?),
-        None => None,
+    let (statistics, planned) = match &args.from_stats {
+        Some(from) => {
+            let origin = from_stats::read(context, args, from).await?;
+            (Some(origin.statistics), origin.planned)
+        }
+        None => (None, None),
     };
     let request = Request {
         rows,
@@ -184,10 +204,17 @@ pub(crate) async fn run(context: &Context, args: &SeedArgs) -> Result<ExitStatus
         yes: args.yes,
         rehearses: !args.no_rehearsal,
         triggers: args.triggers,
+        makes_partitions: args.make_partitions,
         options: args.load.options(),
         statistics,
     };
-    fill::run(context, &target, args.scenario, &request, args.dry_run).await
+    fill::run(context, &target, args.scenario, &request, args.dry_run, planned.as_ref()).await
+}
+
+/// What a run, or its plan, ends with: tables that are left out are findings.
+fn status_of(plan: &Plan) -> ExitStatus {
+    let is_complete = !plan.gaps.iter().any(|gap| matches!(gap, Gap::Table { .. }));
+    if is_complete { ExitStatus::Success } else { ExitStatus::Findings }
 }
 
 /// Statements of seeding take long.

@@ -3,28 +3,28 @@
 use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
-use crate::pg::seed::{Event, Phase};
+use crate::pg::seed::Event;
+use crate::pg::seed::load::Options;
 use crate::report::seed::Times;
 use crate::seed::plan::Plan;
-use crate::seed::size::eta::{self, Work};
+use crate::seed::size::eta::Forecast;
+use crate::seed::size::work::Phase;
 use crate::ui::{Progress, Ui, Unit};
 use crate::unit;
-
-/// Nanoseconds that a row is expected to take, by the bytes of its columns on the wire, before any was loaded.
-const NS_PER_BYTE: f64 = 15.0;
 
 /// Follows a run.
 pub(super) struct Watch<'u> {
     ui: &'u Ui,
     state: RefCell<State>,
-    n_streams: usize,
+    options: Options,
 }
 
 struct State {
     start: Instant,
     phase_start: Instant,
     rows: Duration,
-    works: Vec<Work>,
+    /// Of a load, once it is known what is to be done.
+    forecast: Option<Forecast>,
     names: Vec<String>,
     times: Vec<Duration>,
     n_rows: u64,
@@ -33,54 +33,53 @@ struct State {
 }
 
 impl<'u> Watch<'u> {
-    pub(super) fn new(ui: &'u Ui, plan: &Plan, n_streams: usize) -> Self {
-        let work = |table: &crate::seed::plan::TablePlan| {
-            let bytes: u64 = table.columns.iter().map(|column| column.wire.bytes_about()).sum();
-            #[expect(clippy::cast_precision_loss, reason = "an estimate")]
-            let expected_ns = bytes as f64 * NS_PER_BYTE;
-            Work::new(if table.fed_by.is_some() { 0 } else { table.n_rows }, expected_ns)
-        };
+    pub(super) fn new(ui: &'u Ui, plan: &Plan, options: Options) -> Self {
         let state = State {
             start: Instant::now(),
             phase_start: Instant::now(),
             rows: Duration::ZERO,
-            works: plan.tables.iter().map(work).collect(),
+            forecast: None,
             names: plan.tables.iter().map(|table| table.name.clone()).collect(),
             times: vec![Duration::ZERO; plan.tables.len()],
             n_rows: 0,
             n_bytes: 0,
             bar: None,
         };
-        Self { ui, state: RefCell::new(state), n_streams }
+        Self { ui, state: RefCell::new(state), options }
     }
 
     pub(super) fn see(&self, event: &Event<'_>) {
         let mut state = self.state.borrow_mut();
+        let state = &mut *state;
+        if let (Some(forecast), Some(seen)) = (&mut state.forecast, event.seen(state.start.elapsed())) {
+            forecast.see(&seen);
+        }
         match event {
             Event::Begun { run, n_rows_left } => {
                 self.ui.status(format_args!("run {run}: {} rows to load", unit::count(*n_rows_left)));
                 state.bar = Some(self.ui.progress("rows", *n_rows_left, Unit::Rows));
             }
-            Event::Phase(phase) => {
+            Event::Works(works) => {
+                state.forecast =
+                    Some(Forecast::new(works.clone(), self.options.n_streams, self.options.throttle));
+            }
+            Event::Phase { phase, n } => {
                 state.phase_start = Instant::now();
+                let steps = |label: &str| Some(self.ui.progress(label, *n as u64, Unit::Steps));
                 match phase {
+                    // Its bar begins with the run.
                     Phase::Rows => {}
-                    Phase::Indexes { n } => {
-                        state.bar = Some(self.ui.progress("indexes", *n as u64, Unit::Steps));
-                    }
-                    Phase::ForeignKeys { n } => {
+                    Phase::Indexes => state.bar = steps("indexes"),
+                    Phase::Vacuum => state.bar = steps("vacuum and analyze"),
+                    Phase::ForeignKeys => {
                         self.ui.status(format_args!("triggers were off: checking {n} foreign keys"));
-                        state.bar = Some(self.ui.progress("foreign keys", *n as u64, Unit::Steps));
-                    }
-                    Phase::Vacuum { n } => {
-                        state.bar = Some(self.ui.progress("vacuum and analyze", *n as u64, Unit::Steps));
+                        state.bar = steps("foreign keys");
                     }
                 }
             }
             Event::Loaded { table, n_rows, n_bytes, took } => {
                 let at = usize::from(*table);
                 state.times[at] += *took;
-                state.works[at].observe(*n_rows, *took);
                 state.rows = state.phase_start.elapsed();
                 state.n_rows += n_rows;
                 state.n_bytes += n_bytes;
@@ -88,13 +87,11 @@ impl<'u> Watch<'u> {
                 #[expect(clippy::cast_precision_loss, reason = "a rate is shown with three digits")]
                 let (rows_per_s, bytes_per_s) =
                     (state.n_rows as f64 / seconds, state.n_bytes as f64 / seconds);
-                let left = eta::remaining(&state.works, self.n_streams);
                 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "not negative")]
                 let message = format!(
-                    "{} rows/s  {}/s  eta {} s  {}",
+                    "{} rows/s  {}/s  {}",
                     unit::estimate(rows_per_s),
                     unit::bytes(bytes_per_s as u64),
-                    left.as_secs(),
                     state.names[at]
                 );
                 if let Some(bar) = &state.bar {
@@ -108,7 +105,7 @@ impl<'u> Watch<'u> {
                     bar.message(state.names[usize::from(*table)].clone());
                 }
             }
-            Event::Step => {
+            Event::Step { .. } => {
                 if let Some(bar) = &state.bar {
                     bar.advance(1);
                 }
@@ -122,6 +119,10 @@ impl<'u> Watch<'u> {
                 self.ui.warn(format_args!("a session was lost, another is opened: {error}"));
             }
             Event::Warning(message) => self.ui.warn(message),
+        }
+        if let (Some(bar), Some(forecast)) = (&state.bar, &state.forecast) {
+            let total = Duration::try_from_secs_f64(forecast.total_s()).ok();
+            bar.ends_at(total.and_then(|total| state.start.checked_add(total)));
         }
     }
 

@@ -33,6 +33,8 @@ const MOST_ROWS_UNEVEN: u64 = 100_000;
 /// Indexes of large tables are built after the rows, and are denser then. Where the sizes that were measured make another table
 /// large, or one not large any more, they are measured again.
 const MAX_ROUNDS: usize = 3;
+/// The first major version whose COPY adds several pages at once.
+const FIRST_TO_ADD_MANY: u32 = 16;
 /// What a row takes besides its columns, about: its header, its place in a page and in the index of a key.
 const ROW_BYTES: u64 = 60;
 
@@ -104,8 +106,10 @@ impl Sizing<'_> {
             }
             let is_filled = self.schema.relations[usize::from(id)].is_filled;
             let existing_bytes = if is_filled { existing.total_bytes } else { 0 };
+            let model = Model::new(n_indexes, points);
+            let adds_many_pages = self.connection.major() >= FIRST_TO_ADD_MANY && !table.is_staged;
             models.push((table.n_rows > 0).then(|| TableSize {
-                model: Model::new(n_indexes, points),
+                model: if adds_many_pages { model.with_spare_pages() } else { model },
                 is_filled,
                 existing_bytes,
             }));

@@ -39,7 +39,7 @@ pub(super) fn is_variant(name: &str, own_name: &str) -> bool {
 }
 
 /// Returns a name with a suffix, cut before that where both together would be too long.
-pub(in crate::index) fn shortened(name: &str, suffix: &str) -> String {
+pub(crate) fn shortened(name: &str, suffix: &str) -> String {
     let mut end = name.len().min(MAX_NAME_BYTES - suffix.len());
     while !name.is_char_boundary(end) {
         end -= 1;

@@ -11,7 +11,7 @@ use super::coordinator::Coordinator;
 use super::feed::{Feed, To};
 use super::indexes::Place;
 use super::load::choose;
-use super::{Event, indexes, manifest, sequences, stage, stream};
+use super::{Event, indexes, manifest, partition, sequences, stage, stream};
 use crate::error::{Error, Result};
 use crate::index::change::failure::{self, Failure};
 use crate::pg;
@@ -145,6 +145,7 @@ async fn delete(
     if let Some(index_run) = &run.index_run {
         indexes::rebuild(Place { target, interrupt, on }, index_run, options.n_streams.max(1)).await?;
     }
+    partition::drop_empty(&*coordinator.connection().await?, run, on).await?;
     sequences::undo(&*coordinator.connection().await?, run, on).await?;
     coordinator.set_state(&run.id, RunState::Cleaned).await?;
     run.state = RunState::Cleaned;

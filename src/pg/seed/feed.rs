@@ -27,6 +27,9 @@ const FIRST_ROWS: u64 = 16;
 /// Rows for more partitions than these go through the table: each copy costs a round trip.
 const MAX_COPIES: usize = 32;
 
+/// The name of the threads, by which `benches/seed.rs` knows them.
+const THREAD: &str = "rows";
+
 /// Rows to make.
 struct Job {
     table: TableId,
@@ -95,7 +98,8 @@ impl Feed {
         let (sent, pieces) = channel::channel(N_BUFFERS);
         let abandoned = Arc::new(AtomicU64::new(0));
         let is_abandoned = Arc::clone(&abandoned);
-        std::thread::spawn(move || run(&plan, &taken, &sent, &is_abandoned));
+        let thread = std::thread::Builder::new().name(THREAD.to_owned());
+        thread.spawn(move || run(&plan, &taken, &sent, &is_abandoned)).expect("a thread can be started");
         Self { jobs, pieces, last_ticket: 0, ended_ticket: 0, abandoned }
     }
 

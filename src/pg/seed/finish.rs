@@ -2,13 +2,16 @@
 
 use std::sync::Mutex;
 use std::sync::PoisonError;
+use std::time::Instant;
 
-use super::{Event, Phase, stream};
+use super::{Event, stream};
 use crate::pg::connect::Target;
 use crate::pg::error::{Error, Result};
 use crate::pg::interrupt::Interrupt;
 use crate::pg::sql;
 use crate::seed::plan::Plan;
+use crate::seed::schema::TableId;
+use crate::seed::size::work::{Phase, Task};
 
 /// Vacuums and analyzes the tables of a plan in so many sessions. What the server refuses is a warning: the rows are there.
 pub(super) async fn vacuum(
@@ -18,19 +21,19 @@ pub(super) async fn vacuum(
     n_sessions: usize,
     on: &dyn Fn(Event<'_>),
 ) -> Result<()> {
-    let tables: Vec<String> = plan
-        .tables
-        .iter()
-        .filter(|table| table.n_rows > 0)
-        .map(|table| sql::quote_qualified(&table.schema, &table.name))
+    let tables: Vec<(TableId, String)> = (0..)
+        .zip(&plan.tables)
+        .filter(|(_, table)| table.n_rows > 0)
+        .map(|(id, table)| (id, sql::quote_qualified(&table.schema, &table.name)))
         .collect();
-    on(Event::Phase(Phase::Vacuum { n: tables.len() }));
+    on(Event::Phase { phase: Phase::Vacuum, n: tables.len() });
     let n_sessions = n_sessions.min(tables.len());
     let left = Mutex::new(tables.into_iter());
     let next = || left.lock().unwrap_or_else(PoisonError::into_inner).next();
     let session = async || -> Result<()> {
         let connection = stream::connect(target, interrupt).await?;
-        while let Some(table) = next() {
+        while let Some((id, table)) = next() {
+            let start = Instant::now();
             let statement = format!("VACUUM (ANALYZE) {table}");
             let done = connection.batch_execute(&statement).await;
             if interrupt.is_raised() {
@@ -44,7 +47,7 @@ pub(super) async fn vacuum(
                 }
                 on(Event::Warning(format!("{}; run: {statement}", crate::error::Error::from(error))));
             }
-            on(Event::Step);
+            on(Event::Step { task: Task::Vacuum(id), took: start.elapsed() });
         }
         Ok(())
     };

@@ -1,14 +1,17 @@
 //! Checks the foreign keys that were silent while rows came (`--triggers=off`).
 
+use std::time::Instant;
+
 use tokio_postgres::Row;
 
-use super::{Event, Phase};
+use super::Event;
 use crate::pg::catalog::get;
 use crate::pg::connect::Connection;
 use crate::pg::error::{Error, Result};
 use crate::pg::sql;
 use crate::query::quote;
-use crate::seed::plan::Plan;
+use crate::seed::plan::{Plan, TablePlan};
+use crate::seed::size::work::{Phase, Task};
 
 const DOING: &str = "check foreign keys";
 
@@ -19,8 +22,9 @@ pub(super) async fn check(connection: &Connection, plan: &Plan, on: &dyn Fn(Even
     let names: Vec<&str> = tables().map(|table| table.name.as_str()).collect();
     let keys =
         connection.query(sql::SEED_FOREIGN_KEYS, &[&schemas, &names]).await.map_err(Error::query(DOING))?;
-    on(Event::Phase(Phase::ForeignKeys { n: keys.len() }));
+    on(Event::Phase { phase: Phase::ForeignKeys, n: keys.len() });
     for key in &keys {
+        let start = Instant::now();
         let (schema, table): (String, String) = (get(key, "schema")?, get(key, "table_name")?);
         let row = connection.query_one(&orphans(key)?, &[]).await.map_err(Error::query(DOING))?;
         let n: i64 = get(&row, "n")?;
@@ -28,7 +32,10 @@ pub(super) async fn check(connection: &Connection, plan: &Plan, on: &dyn Fn(Even
             let (child, name) = (quote::qualified(&schema, &table), get(key, "name")?);
             return Err(Error::Orphans { child, name, n_rows: n.unsigned_abs() });
         }
-        on(Event::Step);
+        let is_of = |planned: &TablePlan| (&planned.schema, &planned.name) == (&schema, &table);
+        if let Some((id, _)) = (0..).zip(&plan.tables).find(|(_, planned)| is_of(planned)) {
+            on(Event::Step { task: Task::ForeignKeys(id), took: start.elapsed() });
+        }
     }
     Ok(())
 }

@@ -3,13 +3,14 @@
 //! They are in the journal of index changes, so that `perfkit index undo` brings them back too.
 
 use std::sync::{Mutex as StdMutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex;
 
-use super::{Event, Phase};
+use super::Event;
 use crate::index::change::failure::{self, Failure};
 use crate::index::change::journal::{Action, History, Step, StepState};
+use crate::index::change::record::Record;
 use crate::index::change::restore::Statement;
 use crate::index::change::undo::{self, Remedy, Undoing};
 use crate::index::change::{Change, IndexName, Seen};
@@ -22,6 +23,7 @@ use crate::pg::journal::{self, Journal};
 use crate::pg::{index_record, sql};
 use crate::run_id::RunId;
 use crate::seed::plan::{Plan, TablePlan};
+use crate::seed::size::work::{Phase, Task};
 use crate::sources::now_us;
 
 /// Tables that get fewer rows keep their indexes: building them anew is not worth the locks.
@@ -151,6 +153,16 @@ pub(super) async fn droppable(
         .collect()
 }
 
+/// Returns what the indexes were that a run of the journal has dropped, with the numbers of its steps, in the order in which
+/// [`rebuild`] builds them.
+pub(super) async fn dropped(connection: &Connection, run: &RunId) -> Result<Vec<(u32, Record)>> {
+    let histories = journal::histories(connection, None).await?;
+    let history = histories.iter().find(|history| history.run.id == *run);
+    let steps = history.map(|history| undo::with_earlier_records(history, &histories).steps);
+    let acted = steps.into_iter().flatten().rev().filter(|step| step.state.may_have_acted());
+    Ok(acted.filter_map(|step| Some((step.ordinal, step.before?))).collect())
+}
+
 /// Builds the indexes that a run of the journal has dropped, several at once, and returns how many. What is there already, because
 /// another rebuild was cut short or somebody has undone the run, is left alone.
 pub(super) async fn rebuild(place: Place<'_>, run: &RunId, n_sessions: usize) -> Result<usize> {
@@ -178,7 +190,7 @@ pub(super) async fn rebuild(place: Place<'_>, run: &RunId, n_sessions: usize) ->
     let state = index_record::state(&first.connection, &records, &indexes).await?;
     let plan = undo::undo(&history, &state);
     let n = plan.iter().filter(|undoing| matches!(undoing.remedy, Remedy::Statements(_))).count();
-    (place.on)(Event::Phase(Phase::Indexes { n }));
+    (place.on)(Event::Phase { phase: Phase::Indexes, n });
     let mut journal = Journal::open(place.target, None, place.interrupt).await?;
     let begun = undo::begun(&history, &plan, &journal::own_session(&first.connection).await?);
     journal.write_all(run, &begun).await?;
@@ -231,13 +243,14 @@ async fn restore(
     match undoing.remedy {
         Remedy::Nothing => {}
         Remedy::Statements(statements) => {
+            let start = Instant::now();
             step.state = StepState::Undoing;
             step.session = Some(journal::own_session(&worker.connection).await?);
             journal.lock().await.write(&history.run.id, &step).await?;
             for statement in &statements {
                 run(place, worker, &undoing.index, statement).await?;
             }
-            (place.on)(Event::Step);
+            (place.on)(Event::Step { task: Task::Index(step.ordinal), took: start.elapsed() });
         }
         Remedy::Impossible(reason) => {
             (place.on)(Event::Warning(format!(

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use tokio_postgres::error::SqlState;
+
 use super::coordinator::Coordinator;
 use super::indexes::Place;
 use super::queue::Queue;
 use super::stream::{self, Shared, Stream};
-use super::{Event, Phase, finish, foreign_keys, indexes, manifest, sequences};
+use super::{Event, finish, foreign_keys, indexes, manifest, sequences, works};
 use crate::error::{Error, Result};
 use crate::pg;
 use crate::pg::connect::{Connection, Target};
@@ -14,6 +16,7 @@ use crate::pg::interrupt::Interrupt;
 use crate::run_id::RunId;
 use crate::seed::manifest::{Run, RunState};
 use crate::seed::plan::Plan;
+use crate::seed::size::work::Phase;
 
 /// How a run is loaded. None of it changes a byte of the rows.
 #[derive(Clone, Copy, Debug)]
@@ -135,9 +138,21 @@ async fn go_on(
 ) -> Result<Loaded> {
     let id = run.id.clone();
     finish_run(coordinator, options, run, on).await.map_err(|error| {
+        let error = match error {
+            // Its statements are perfkit's own: what they name was there.
+            pg::Error::Query { doing, source } if source.code().is_some_and(is_changed) => {
+                pg::Error::SchemaChanged { doing, source }
+            }
+            error => error,
+        };
         let hint = format!("`perfkit seed --resume {id}` goes on where it was; `perfkit seed clean --run {id}` deletes its rows.");
         Error::from(error).hint(hint)
     })
+}
+
+/// Whether a statement names what is not there, or not so any more (class 42, manual: PostgreSQL Error Codes).
+fn is_changed(code: &SqlState) -> bool {
+    code.code().starts_with("42") && *code != SqlState::INSUFFICIENT_PRIVILEGE
 }
 
 async fn finish_run(
@@ -157,7 +172,8 @@ async fn finish_run(
     };
     let is_new = run.state == RunState::Loading && done.chunks.is_empty() && run.index_run.is_none();
     let queue = Queue::new(Arc::clone(&plan), done);
-    let n_rows = queue.n_rows_left();
+    let rows_left = queue.rows_left();
+    let n_rows = rows_left.iter().sum();
     on(Event::Begun { run: &run.id, n_rows_left: n_rows });
     if is_new && !options.keep_indexes {
         let mut index_run = None;
@@ -170,7 +186,11 @@ async fn finish_run(
         run.index_run = index_run;
     }
 
-    on(Event::Phase(Phase::Rows));
+    {
+        let connection = coordinator.connection().await?;
+        on(Event::Works(works::read(&connection, &plan, &rows_left, run.index_run.as_ref()).await?));
+    }
+    on(Event::Phase { phase: Phase::Rows, n: queue.n_chunks_left() });
     let id = run.id.clone();
     let shared = Shared {
         target,
@@ -215,6 +235,14 @@ async fn set_state(coordinator: &Coordinator<'_>, run: &mut Run, state: RunState
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_gone_is_no_fault_of_the_caller() {
+        let check = |code: SqlState, expected: bool| assert_eq!(is_changed(&code), expected, "{code:?}");
+        check(SqlState::UNDEFINED_TABLE, true);
+        check(SqlState::INSUFFICIENT_PRIVILEGE, false);
+        check(SqlState::UNIQUE_VIOLATION, false);
+    }
 
     #[test]
     fn a_changed_column_is_named() {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use tokio_postgres::{Client, Row};
 
+use super::partition;
 use crate::index::change::failure::Failure;
 use crate::pg::catalog::get;
 use crate::pg::connect::Connection;
@@ -67,7 +68,7 @@ async fn exists(connection: &Connection) -> Result<(bool, bool)> {
     }
 }
 
-/// Writes a new run down, before it changes anything, and returns it.
+/// Writes a new run down, before it changes anything but that it makes its partitions, and returns it.
 pub(super) async fn begin(connection: &Connection, plan: Plan) -> Result<Run> {
     let started_us = now_us();
     let bits = random::mix(u64::from(std::process::id()) ^ started_us.unsigned_abs());
@@ -81,6 +82,27 @@ pub(super) async fn begin(connection: &Connection, plan: Plan) -> Result<Run> {
         index_run: None,
         plan,
     };
+    let partitions: Vec<String> =
+        run.plan.partitions.iter().map(|partition| partition.statement(&run.plan)).collect();
+    if partitions.is_empty() {
+        insert(connection, &run).await?;
+        return Ok(run);
+    }
+    // With the run or not at all: what it has not made is not its to drop.
+    let transaction = |statement: &'static str| async move {
+        connection.batch_execute(statement).await.map_err(Error::query("make partitions"))
+    };
+    transaction("BEGIN").await?;
+    let begun = async {
+        partition::make(connection, &partitions).await?;
+        insert(connection, &run).await
+    };
+    let begun = begun.await;
+    transaction(if begun.is_ok() { "COMMIT" } else { "ROLLBACK" }).await?;
+    begun.map(|()| run)
+}
+
+async fn insert(connection: &Connection, run: &Run) -> Result<()> {
     let json = |reason: serde_json::Error| unreadable(&reason);
     let chunks = left(&run.plan, &BTreeSet::new());
     let n_rows: u64 =
@@ -101,8 +123,8 @@ pub(super) async fn begin(connection: &Connection, plan: Plan) -> Result<Run> {
             ],
         )
         .await
-        .map_err(Error::query("write the manifest"))?;
-    Ok(run)
+        .map(drop)
+        .map_err(Error::query("write the manifest"))
 }
 
 pub(super) async fn set_state(connection: &Connection, run: &RunId, state: RunState) -> Result<()> {

@@ -9,6 +9,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 use futures_util::SinkExt as _;
+use tokio_postgres::Row;
 
 use super::{indexes, stage};
 use crate::pg::catalog::get;
@@ -110,19 +111,20 @@ pub(crate) async fn point(
         let names: Vec<&str> = clones.iter().map(|clone| clone.name.as_str()).collect();
         transaction.query(sql::SEED_CLONE_FLUSH, &[&names]).await?;
         let is_uneven = !all.iter().all(|statement| statement.contains(" USING btree "));
-        Ok((transaction.query_one(sql::SEED_CLONE_SIZES, &[&names]).await?, is_uneven))
+        let heaps = transaction.query_one(&used_pages(&clones[0].name), &[]).await?;
+        Ok((heaps, transaction.query_one(sql::SEED_CLONE_SIZES, &[&names]).await?, is_uneven))
     };
-    let (row, is_uneven) = measured.await.map_err(doing())?;
+    let (heaps, others, is_uneven) = measured.await.map_err(doing())?;
     transaction.rollback().await.map_err(doing())?;
-    let number = |column| get::<i64>(&row, column).map(i64::unsigned_abs);
+    let number = |row: &Row, column: &str| get::<i64>(row, column).map(i64::unsigned_abs);
     let point = Point {
         n_rows,
-        heap: number("heap")?,
-        toast: number("toast")?,
-        indexes: number("indexes")?,
-        n_heaps: number("n_heaps")?,
+        heap: number(&heaps, "n_pages")?,
+        toast: number(&others, "toast")?,
+        indexes: number(&others, "indexes")?,
+        n_heaps: number(&heaps, "n_heaps")?,
     };
-    Ok(Measured { point, n_indexes: number("n_indexes")?, is_uneven })
+    Ok(Measured { point, n_indexes: number(&others, "n_indexes")?, is_uneven })
 }
 
 /// A temporary table that stands for one of the schema.
@@ -207,6 +209,18 @@ async fn index_statements(
         if is_after { &mut after } else { &mut before }.push(statement);
     }
     Ok((before, after))
+}
+
+/// Returns the query for the pages of a clone and its partitions up to the last row, and in how many heaps there are rows.
+///
+/// Since PostgreSQL 16 COPY adds up to 64 pages at once (`RelationAddBlocks` in hio.c), so that a heap ends with empty ones. The
+/// next chunk of a run fills them, and VACUUM takes those of the last one away if they are many.
+fn used_pages(clone: &str) -> String {
+    format!(
+        "SELECT coalesce(pg_catalog.sum((h.last::pg_catalog.text::pg_catalog.point)[0] + 1), 0)::pg_catalog.int8 AS n_pages, \
+         pg_catalog.count(*) AS n_heaps \
+         FROM (SELECT pg_catalog.max(ctid) AS last FROM pg_temp.{clone} GROUP BY tableoid) AS h"
+    )
 }
 
 /// Creates the triggers of clones that the server itself has functions for.

@@ -16,6 +16,7 @@ pub(crate) mod judge;
 pub(crate) mod load;
 pub(crate) mod manifest;
 pub(crate) mod measure;
+mod partition;
 mod queue;
 mod refused;
 pub(crate) mod rehearse;
@@ -24,6 +25,9 @@ mod stage;
 mod stream;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod traces;
+mod works;
 
 use std::time::Duration;
 
@@ -33,6 +37,8 @@ use super::error::Error;
 use crate::run_id::RunId;
 use crate::seed::manifest::Patch;
 use crate::seed::schema::TableId;
+use crate::seed::size::eta::Seen;
+use crate::seed::size::work::{Phase, Task, Work};
 
 /// What happens while a run is loaded or cleaned.
 #[derive(Debug)]
@@ -42,7 +48,13 @@ pub(crate) enum Event<'e> {
         run: &'e RunId,
         n_rows_left: u64,
     },
-    Phase(Phase),
+    /// What is left to do, in the order of each phase.
+    Works(Vec<Work>),
+    /// A phase of so many steps has begun.
+    Phase {
+        phase: Phase,
+        n: usize,
+    },
     /// Rows are committed; `n_bytes` were sent for them.
     Loaded {
         table: TableId,
@@ -59,23 +71,24 @@ pub(crate) enum Event<'e> {
     /// A session was lost, and another one is opened.
     Lost(&'e Error),
     /// A step of a phase is done.
-    Step,
+    Step {
+        task: Task,
+        took: Duration,
+    },
     Warning(String),
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Phase {
-    Rows,
-    /// So many indexes come back.
-    Indexes {
-        n: usize,
-    },
-    /// VACUUM and ANALYZE of so many tables.
-    Vacuum {
-        n: usize,
-    },
-    /// So many foreign keys are checked that were silent while rows came.
-    ForeignKeys {
-        n: usize,
-    },
+impl Event<'_> {
+    /// Returns what this tells about when the run will end.
+    pub(crate) fn seen(&self, since_start: Duration) -> Option<Seen> {
+        let us = |duration: Duration| u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
+        let at_us = us(since_start);
+        let (task, n_units, took) = match self {
+            Self::Phase { phase, .. } => return Some(Seen::Begun { phase: *phase, at_us }),
+            Self::Loaded { table, n_rows, took, .. } => (Task::Rows(*table), *n_rows, *took),
+            Self::Step { task, took } => (*task, 1, *took),
+            _ => return None,
+        };
+        Some(Seen::Done { task, n_units, took_us: us(took), at_us })
+    }
 }

@@ -39,9 +39,13 @@ impl Queue {
         Self { plan, last, state, changed: Notify::new() }
     }
 
-    /// How many rows are left to load.
-    pub(super) fn n_rows_left(&self) -> u64 {
-        n_rows(&self.lock().pending)
+    /// How many rows of each table are left to load.
+    pub(super) fn rows_left(&self) -> Vec<u64> {
+        let mut left = vec![0; self.plan.tables.len()];
+        for (table, rows) in self.lock().pending.iter().flat_map(|chunk| &chunk.parts) {
+            left[usize::from(*table)] += rows.end - rows.start;
+        }
+        left
     }
 
     pub(super) fn n_chunks_left(&self) -> usize {
@@ -184,7 +188,7 @@ mod tests {
         let plan = Arc::new(plan(vec![table("a", 3, 1), table("b", 2, 1)]));
         let done = Done { chunks: [(0, 1)].into(), ..Done::default() };
         let queue = Queue::new(plan, done);
-        assert_eq!(queue.n_rows_left(), 4);
+        assert_eq!(queue.rows_left(), [2, 2]);
         let mut taken = Vec::new();
         while let Some(chunk) = queue.claim().await.unwrap() {
             taken.push((chunk.step, chunk.number, queue.is_last(&chunk)));
@@ -201,7 +205,7 @@ mod tests {
             queue.finished(&chunk);
         }
         let claimed = queue.claim().await.unwrap().unwrap();
-        assert_eq!((claimed.step, queue.n_rows_left()), (1, 0));
+        assert_eq!((claimed.step, queue.rows_left()), (1, vec![0, 0]));
         let written = Done { chunks: [(0, 0)].into(), ..Done::default() };
         assert_eq!(queue.put_back_lost(&queue.committed(), &written), 2);
         queue.give_back(claimed);

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::stream::arrived_all;
-use super::{copy, echo, stage};
+use super::{copy, echo, partition, stage};
 use crate::index::change::failure::Failure as Kind;
 use crate::pg::catalog::get;
 use crate::pg::connect::Connection;
@@ -32,6 +32,8 @@ pub(crate) const N_ROWS: u64 = 50;
 /// So often is something tried for one table, and in all.
 const MAX_TRIALS_OF_TABLE: usize = 40;
 const MAX_TRIALS: usize = 400;
+/// Shorter names of tables are parts of too many words.
+const LEAST_NAME: usize = 8;
 /// A table whose triggers create tables gets no more rows, unless they were asked for.
 const MOST_ROWS_WITH_TABLES: u64 = 20;
 /// Locks are those of an INSERT. Who waits for longer is in the way of somebody.
@@ -47,10 +49,12 @@ pub(crate) struct Rehearsed {
     pub(crate) cut_short: Option<String>,
 }
 
-/// Rehearses what `build` plans, at most [`N_ROWS`] rows of each table, with what is known and repaired.
+/// Rehearses what `build` plans, at most [`N_ROWS`] rows of each table, with what is known and repaired. `partitions` are
+/// statements that make what the schema is supposed to have.
 pub(crate) async fn rehearse(
     connection: &Connection,
     schema: &Schema,
+    partitions: &[String],
     known: Known,
     build: &mut dyn FnMut(&Schema, &Known) -> Option<Plan>,
 ) -> Result<Rehearsed> {
@@ -62,17 +66,22 @@ pub(crate) async fn rehearse(
         known,
         loaded: Vec::new(),
         feeders: BTreeMap::new(),
+        touched: BTreeMap::new(),
+        named: BTreeMap::new(),
         n_trials: 0,
         n_trials_of: BTreeMap::new(),
+        n_companions: BTreeMap::new(),
         reasons: BTreeMap::new(),
         changed: BTreeMap::new(),
         rehearsed: Rehearsed::default(),
     };
     rehearsal.execute(BEGIN).await?;
-    let ended = match rehearsal.run().await {
-        Ok(()) => rehearsal.wait().await,
-        Err(error) => Err(error),
+    let ended = async {
+        partition::make(connection, partitions).await?;
+        rehearsal.run().await?;
+        rehearsal.wait().await
     };
+    let ended = ended.await;
     rehearsal.execute("ROLLBACK").await?;
     if let Err(error) = ended {
         // Somebody holds a lock, or a statement takes too long: loading waits for them.
@@ -116,8 +125,14 @@ struct Rehearsal<'r> {
     loaded: Vec<(Arc<Plan>, usize)>,
     /// Tables that triggers of others have put rows into.
     feeders: BTreeMap<TableId, TableId>,
+    /// Tables that triggers of a table may fill.
+    touched: BTreeMap<TableId, Vec<TableId>>,
+    /// Tables that triggers of a table name.
+    named: BTreeMap<TableId, Vec<TableId>>,
     n_trials: usize,
     n_trials_of: BTreeMap<TableId, usize>,
+    /// With how many tables one was planned together, of those whose triggers delete their rows.
+    n_companions: BTreeMap<TableId, usize>,
     /// What the server said before a repair.
     reasons: BTreeMap<Repair, String>,
     /// What triggers changed of each table.
@@ -173,11 +188,13 @@ impl Rehearsal<'_> {
     async fn go_on(&mut self, plan: &Arc<Plan>) -> Result<bool> {
         for step in self.loaded.len()..plan.steps.len() {
             let tables = of_step(&plan.steps[step]);
-            // With their children: these are what triggers may fill so that it matters.
-            let with_triggers = tables.iter().filter(|table| !self.relation(**table).triggers.is_empty());
-            let watched: Vec<TableId> = with_triggers
-                .flat_map(|table| std::iter::once(*table).chain(self.children(*table)))
-                .collect();
+            let mut watched: Vec<TableId> = Vec::new();
+            let schema = self.schema;
+            let has_triggers = |table: &&TableId| !schema.relations[usize::from(**table)].triggers.is_empty();
+            for table in tables.iter().filter(has_triggers) {
+                watched.push(*table);
+                watched.extend(self.touched(*table).await?);
+            }
             let before = self.watch(&watched).await?;
             if let Err(failure) = self.load(plan, step).await? {
                 self.repair(plan, failure).await?;
@@ -185,7 +202,7 @@ impl Rehearsal<'_> {
             }
             if let Some(before) = before
                 && let Some(after) = self.watch(&watched).await?
-                && self.note_effects(plan, tables, &before, &after)
+                && self.note_effects(plan, tables, &before, &after).await?
             {
                 return Ok(true);
             }
@@ -304,6 +321,7 @@ impl Rehearsal<'_> {
             column: db.column().map(str::to_owned),
             line: super::refused::line(&error),
             feeder: self.feeders.get(&table).copied(),
+            other: named.filter(|table| !tables.contains(table)),
             source: String::new(),
         })
     }
@@ -368,7 +386,13 @@ impl Rehearsal<'_> {
             let mut tables = of_step(&loaded.steps[*at]).iter().map(|table| usize::from(*table));
             tables.any(|table| plan.tables[table].n_rows > 0 && loaded.tables[table] != plan.tables[table])
         };
-        let n_kept = self.loaded.iter().position(is_stale).unwrap_or(self.loaded.len());
+        // Of what is to come after the table nothing may be there yet.
+        let is_early = |(loaded, at): &(Arc<Plan>, usize)| {
+            let mut tables = of_step(&loaded.steps[*at]).iter();
+            tables.any(|other| trial.contains(&Repair::After(*other, table)))
+        };
+        let is_over = |step: &(Arc<Plan>, usize)| is_stale(step) || is_early(step);
+        let n_kept = self.loaded.iter().position(is_over).unwrap_or(self.loaded.len());
         self.back_to(n_kept).await?;
         for step in 0..=target {
             let is_loaded = self.loaded.iter().any(|(loaded, at)| loaded.steps[*at] == plan.steps[step]);
@@ -386,9 +410,16 @@ impl Rehearsal<'_> {
     fn pruned(&self, table: TableId) -> Schema {
         let mut wanted = BTreeSet::from([table]);
         let mut open = vec![table];
+        let ties = [self.known.together(), self.known.after()].concat();
+        let steps = self.loaded.iter().flat_map(|(plan, at)| of_step(&plan.steps[*at]));
+        let loaded: BTreeSet<TableId> = steps.copied().collect();
         while let Some(table) = open.pop() {
             let parents = self.relation(table).foreign_keys.iter().map(|key| key.parent);
-            open.extend(parents.filter(|parent| wanted.insert(*parent)));
+            let tied = ties.iter().filter(|(of, _)| *of == table).map(|(_, other)| *other);
+            // What its triggers have found when it was loaded.
+            let named = self.named.get(&table).into_iter().flatten().copied();
+            let found = named.filter(|other| loaded.contains(other));
+            open.extend(parents.chain(tied).chain(found).filter(|other| wanted.insert(*other)));
         }
         let mut schema = self.schema.clone();
         for (table, relation) in (0..).zip(&mut schema.relations) {
@@ -419,10 +450,16 @@ impl Rehearsal<'_> {
     }
 
     /// Notes what triggers did beside; whether the plan changes by it.
-    fn note_effects(&mut self, plan: &Plan, tables: &[TableId], before: &Effects, after: &Effects) -> bool {
+    async fn note_effects(
+        &mut self,
+        plan: &Plan,
+        tables: &[TableId],
+        before: &Effects,
+        after: &Effects,
+    ) -> Result<bool> {
         let schema = self.schema;
         let relation = |table: TableId| &schema.relations[usize::from(table)];
-        let n_before = self.known.repairs.len();
+        let mut changes = false;
         let of = |effects: &Effects, table: TableId| {
             effects.rows.get(&relation(table).oid).copied().unwrap_or_default()
         };
@@ -430,14 +467,14 @@ impl Rehearsal<'_> {
         for table in tables.iter().filter(|table| !relation(**table).triggers.is_empty()) {
             let planned = &plan.tables[usize::from(*table)];
             let n_rows = i64::try_from(planned.n_rows).unwrap_or(i64::MAX);
-            if of(after, *table).1 - of(before, *table).1 >= n_rows {
-                let reason = "its triggers delete its rows".to_owned();
-                self.known.repairs.push(Repair::Skip(*table, reason));
+            if of(after, *table).1 - of(before, *table).1 >= n_rows && self.is_gone(*table).await? {
+                self.keep(plan, *table);
+                changes = true;
                 continue;
             }
-            for child in self.children(*table) {
-                if !tables.contains(&child) && of(after, child).0 > of(before, child).0 {
-                    self.feeders.entry(child).or_insert(*table);
+            for other in self.touched(*table).await? {
+                if !tables.contains(&other) && of(after, other).0 > of(before, other).0 {
+                    self.feeders.entry(other).or_insert(*table);
                 }
             }
             let is_limited = |repair: &Repair| matches!(repair, Repair::AtMost(of, ..) if of == table);
@@ -447,20 +484,64 @@ impl Rehearsal<'_> {
             {
                 let reason = format!("its triggers create {n_created} tables for {n_rows} rows");
                 self.known.repairs.push(Repair::AtMost(*table, MOST_ROWS_WITH_TABLES, reason));
+                changes = true;
             }
         }
-        self.known.repairs.len() > n_before
+        Ok(changes)
+    }
+
+    /// Whether none of a table's rows is left. The server also counts deletions that failed.
+    async fn is_gone(&self, table: TableId) -> Result<bool> {
+        let relation = self.relation(table);
+        if relation.is_filled {
+            return Ok(true);
+        }
+        let name = sql::quote_qualified(&relation.schema, &relation.name);
+        let query = format!("SELECT NOT EXISTS (SELECT FROM {name}) AS is_gone");
+        let row = self.connection.query_one(&query, &[]).await;
+        get(&row.map_err(Error::query("look for the rows of triggers"))?, "is_gone")
+    }
+
+    /// Plans rows that triggers delete, unless something refers to them, together with a table that refers to them; or none where
+    /// that was tried with each.
+    fn keep(&mut self, plan: &Plan, table: TableId) {
+        let n_tried = self.n_companions.entry(table).or_default();
+        let companion = repair::companions(self.schema, plan, table).into_iter().nth(*n_tried);
+        *n_tried += 1;
+        let is_last = |repair: &Repair| matches!(repair, Repair::Together(of, _) if *of == table);
+        self.known.repairs.retain(|repair| !is_last(repair));
+        self.known.repairs.push(match companion {
+            Some(child) => Repair::Together(table, child),
+            None => Repair::Skip(table, "its triggers delete its rows".to_owned()),
+        });
     }
 
     fn relation(&self, table: TableId) -> &Relation {
         &self.schema.relations[usize::from(table)]
     }
 
-    /// The tables that refer to one.
-    fn children(&self, table: TableId) -> Vec<TableId> {
-        let refers = |relation: &Relation| relation.foreign_keys.iter().any(|key| key.parent == table);
-        let all = (0..).zip(&self.schema.relations);
-        all.filter(|(_, relation)| refers(relation)).map(|(child, _)| child).collect()
+    /// The other tables that triggers of one may fill so that it matters: those that refer to it, and those that they name.
+    async fn touched(&mut self, table: TableId) -> Result<Vec<TableId>> {
+        if let Some(touched) = self.touched.get(&table) {
+            return Ok(touched.clone());
+        }
+        let words = repair::words(&self.trigger_sources(table).await?);
+        let (mut named, mut touched) = (Vec::new(), Vec::new());
+        for (other, relation) in (0..).zip(&self.schema.relations).filter(|(other, _)| *other != table) {
+            let name = relation.name.to_lowercase();
+            if words.contains(&name) {
+                named.push(other);
+            }
+            // Functions that triggers call are called after what they do.
+            let is_in_name = |word: &String| name.len() >= LEAST_NAME && word.contains(&name);
+            if relation.foreign_keys.iter().any(|key| key.parent == table) || words.iter().any(is_in_name) {
+                touched.push(other);
+            }
+        }
+        touched.extend(named.iter().copied().filter(|it| !touched.contains(it)).collect::<Vec<_>>());
+        self.named.insert(table, named);
+        self.touched.insert(table, touched.clone());
+        Ok(touched)
     }
 
     async fn execute(&self, sql: &str) -> Result<()> {

@@ -1,6 +1,6 @@
 //! Loads and cleans hand-made plans on a server.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use tokio::sync::Notify;
@@ -20,6 +20,7 @@ use crate::seed::keys::permutation::Permutation;
 use crate::seed::make::{Draw, Maker, Piece, Template, Values};
 use crate::seed::plan::{ColumnPlan, Edge, Nulls, Pick, Plan, Step, TablePlan};
 use crate::seed::schema::{Sequence, TableId};
+use crate::seed::size::work::{Task, Work};
 use crate::seed::wire::Wire;
 
 /// Two tables refer to each other, one has a trigger that refuses rows without naming them, one has no key.
@@ -174,6 +175,38 @@ impl Place {
 
 fn ignore(_: Event<'_>) {}
 
+/// What a run has said of its work.
+#[derive(Default)]
+struct Told {
+    works: Vec<Work>,
+    done: Vec<(Task, u64)>,
+}
+
+impl Told {
+    fn hear(&mut self, event: &Event<'_>) {
+        match event {
+            Event::Works(works) => self.works.clone_from(works),
+            Event::Loaded { table, n_rows, .. } => self.done.push((Task::Rows(*table), *n_rows)),
+            Event::Step { task, .. } => self.done.push((*task, 1)),
+            _ => {}
+        }
+    }
+
+    /// Returns the tasks in the order of the plan; each was done as a whole, and no other.
+    fn done_as_planned(self) -> Vec<Task> {
+        assert!(
+            self.done.iter().all(|(task, _)| self.works.iter().any(|work| work.task == *task)),
+            "{:?}",
+            self.done
+        );
+        for work in &self.works {
+            let n: u64 = self.done.iter().filter(|(task, _)| *task == work.task).map(|(_, n)| n).sum();
+            assert_eq!(n, work.n_units, "{work:?}");
+        }
+        self.works.iter().map(|work| work.task).collect()
+    }
+}
+
 fn streams(n_streams: usize) -> Options {
     Options { n_streams, keep_indexes: false, throttle: false }
 }
@@ -291,8 +324,14 @@ async fn indexes_of_large_tables_are_away_meanwhile_and_come_back() {
     let cluster = test_server::start().await;
     let place = database(&cluster, schema).await;
     let before = place.text(definitions).await;
-    let loaded = load(&place.target, &Interrupt::new(), streams(2), large(), &ignore).await.unwrap();
+    let told = RefCell::new(Told::default());
+    let loaded =
+        load(&place.target, &Interrupt::new(), streams(1), large(), &|event| told.borrow_mut().hear(&event))
+            .await
+            .unwrap();
     assert_eq!(loaded.n_indexes, 2);
+    let tasks = [Task::Rows(0), Task::Index(1), Task::Index(0), Task::Vacuum(0)];
+    assert_eq!(told.take().done_as_planned(), tasks);
     assert_eq!(place.text(definitions).await, before);
     assert_eq!(place.text("SELECT count(*)::text FROM large").await, "120000");
     place.clean().await;
@@ -314,7 +353,10 @@ async fn indexes_of_large_tables_are_away_meanwhile_and_come_back() {
         if is_cleaned {
             place.clean().await;
         } else {
-            resume(&place.target, &Interrupt::new(), streams(2), None, &ignore).await.unwrap();
+            let told = RefCell::new(Told::default());
+            let on = |event: Event<'_>| told.borrow_mut().hear(&event);
+            resume(&place.target, &Interrupt::new(), streams(2), None, &on).await.unwrap();
+            assert_eq!(told.take().done_as_planned(), tasks);
             place.clean().await;
         }
         assert_eq!(place.text(definitions).await, before);

@@ -366,6 +366,14 @@ fn session(catalog: &Catalog, surroundings: &Surroundings) -> Vec<(String, Strin
     session
 }
 
+/// Lets a session plan as the database does that was read: with its search path and settings.
+pub(crate) async fn plan_as(
+    connection: &Connection,
+    (catalog, surroundings): (&Catalog, &Surroundings),
+) -> Result<()> {
+    adopt(connection, &session(catalog, surroundings)).await
+}
+
 /// Sets a session to values; settings that this server does not know are left out.
 async fn adopt(connection: &Connection, settings: &[(String, String)]) -> Result<()> {
     let (names, values): (Vec<&str>, Vec<&str>) =

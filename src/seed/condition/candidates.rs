@@ -1,6 +1,7 @@
 //! Rows to ask the server about where only it knows a condition, and what its answer means.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use super::domain::typed;
 use super::{Allowed, Case, Class, Column, Domain, Unit};
@@ -153,7 +154,10 @@ fn special(written: &[String], asked: &Asked<'_>, allowed: &Allowed) -> Vec<Opti
             let limit = max_chars.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
             texts.retain(|text| text.chars().count() <= limit);
         }
-        Class::Json => texts.extend(["{}", "[]", "null", "0", "\"\"", "true"].map(str::to_owned)),
+        Class::Json => {
+            texts.extend(documents(written, asked.usual));
+            texts.extend(["{}", "[]", "null", "0", "\"\"", "true"].map(str::to_owned));
+        }
         Class::Sized => texts.push(String::from("{}")),
         Class::Other => texts.extend_from_slice(written),
     }
@@ -170,6 +174,53 @@ fn special(written: &[String], asked: &Asked<'_>, allowed: &Allowed) -> Vec<Opti
         }
     }
     values
+}
+
+/// Documents with what a condition may look for: its constants as keys, alone and all together, and as values of keys.
+fn documents(written: &[String], usual: &[Option<String>]) -> Vec<String> {
+    /// Of more constants there are too many pairs.
+    const MAX_WRITTEN: usize = 8;
+    /// So many of the usual documents get the keys besides.
+    const N_USUAL: usize = 20;
+    const VALUES: [&str; 6] = ["1", "\"a\"", "true", "[]", "{}", "null"];
+    let words = written.iter().filter(|text| text.parse::<f64>().is_err()).take(MAX_WRITTEN);
+    let quoted: Vec<String> = words.map(|text| json_string(text)).collect();
+    if quoted.is_empty() {
+        return Vec::new();
+    }
+    let all = |value: &str| {
+        let members: Vec<String> = quoted.iter().map(|key| format!("{key}: {value}")).collect();
+        members.join(", ")
+    };
+    let mut documents: Vec<String> = Vec::new();
+    for value in VALUES {
+        let insides = usual.iter().flatten().filter_map(|text| {
+            let inside = text.trim().strip_prefix('{')?.trim();
+            (!inside.starts_with('}')).then_some(inside)
+        });
+        documents.extend(insides.take(N_USUAL).map(|inside| format!("{{{}, {inside}", all(value))));
+        documents.push(format!("{{{}}}", all(value)));
+    }
+    for key in &quoted {
+        let values = VALUES.into_iter().chain(quoted.iter().map(String::as_str));
+        documents.extend(values.map(|value| format!("{{{key}: {value}}}")));
+    }
+    documents.push(format!("[{}]", quoted.join(", ")));
+    documents
+}
+
+/// A text as JSON writes it.
+fn json_string(text: &str) -> String {
+    let mut written = String::from("\"");
+    for it in text.chars() {
+        match it {
+            '"' | '\\' => written.extend(['\\', it]),
+            it if u32::from(it) < 0x20 => _ = write!(written, "\\u{:04x}", u32::from(it)),
+            it => written.push(it),
+        }
+    }
+    written.push('"');
+    written
 }
 
 #[cfg(test)]
@@ -214,6 +265,22 @@ mod tests {
         }
         assert!(!of(1, "too long") && found.rows.iter().any(|row| *row == [None, None]));
         assert!(found.rows.len() <= MAX_TUPLES);
+    }
+
+    #[test]
+    fn documents_have_what_is_looked_for() {
+        let usual = [Some(r#"{"b": 2}"#.to_owned()), None, Some("{}".to_owned()), Some("[]".to_owned())];
+        let found = documents(&["id".to_owned(), "5".to_owned(), "a\"".to_owned()], &usual);
+        for document in [
+            r#"{"id": 1, "a\"": 1, "b": 2}"#,
+            r#"{"id": "a", "a\"": "a"}"#,
+            r#"{"id": "a\""}"#,
+            r#"{"id": []}"#,
+            r#"["id", "a\""]"#,
+        ] {
+            assert!(found.iter().any(|it| it == document), "{document} in {found:?}");
+        }
+        assert!(documents(&["1".to_owned()], &usual).is_empty());
     }
 
     #[test]

@@ -31,7 +31,7 @@ pub(super) fn is_understood(pattern: &Pattern) -> bool {
 }
 
 /// Whether a text is in a domain; where a pattern is not understood, it is not.
-pub(super) fn accepts(domain: &TextDomain, text: &str) -> bool {
+pub(crate) fn accepts(domain: &TextDomain, text: &str) -> bool {
     let n_chars = text.chars().count();
     u32::try_from(n_chars).is_ok_and(|n| (domain.min_chars..=domain.max_chars).contains(&n))
         && domain.patterns.iter().all(|(pattern, negated)| {

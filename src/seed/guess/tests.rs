@@ -81,7 +81,7 @@ const TEXTS: &str = "
     products.size {size} | products.unit {unit} | products.category {category} | products.material {material}
     products.version {#1}. | products.serial_number SN | orders.order_number ORD- | orders.invoice_number INV-
     orders.tracking_number 1Z | orders.status {status} | orders.state {status} | orders.source {source} | orders.channel {channel}
-    orders.reference {#10!} | accounts.iban DE | accounts.bic EXMP | accounts.vat_number DE | accounts.account_number {#10!}
+    orders.reference {#9!} | accounts.iban DE | accounts.bic EXMP | accounts.vat_number DE | accounts.account_number {#9!}
     cards.card_number 4000 | cards.last4 {#4} | cards.brand {card_brand} | logs.level {log_level} | logs.message {Lorem
     logs.severity {severity} | logs.error_message {Lorem | logs.event_name {event} | logs.action {action} | logs.environment {environment}
     jobs.queue {queue} | jobs.priority {priority} | jobs.cron 0 | jobs.query SELECT | devices.os {os} | devices.browser {browser}

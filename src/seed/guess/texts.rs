@@ -100,7 +100,8 @@ const LOOKS: &Entries<&str> = &[
     ("invoice_number invoice_no", "INV-{#9!}|{#9!}|{#6!}"),
     (
         "number no num account_number reference ref reference_number document_number confirmation_number",
-        "{#10!}|{#6!}|{#4!}",
+        // Nine digits: triggers cast such texts to integer.
+        "{#9!}|{#6!}|{#4!}",
     ),
     ("code promo_code coupon_code voucher_code short_code", "{x8!}|{x6!}|{x4!}"),
     ("tracking_number tracking_code", "1Z{#16!}|{#10!}"),
@@ -112,7 +113,7 @@ const LOOKS: &Entries<&str> = &[
     ("ssn social_security_number national_id passport passport_number", "{#9!}"),
     ("license_plate plate plate_number registration_number", "{x3}-{#5!}|{#6!}"),
     ("serial serial_number serial_no imei", "SN{#13!}|{#10!}|{#6!}"),
-    ("version semver app_version", "{#1}.{#1}.{#1}|{#1}.{#1}|{#1}"),
+    ("version semver app_version version_number version_num", "{#1}.{#1}.{#1}|{#1}.{#1}|{#1}"),
     ("card_number", "4000{#12!}|{#12!}"),
     ("last4 last_four last_digits cvv", "{#4}|{#3}"),
     ("geohash", "u{#9!}|u{#4!}"),

@@ -96,6 +96,7 @@ fn find_by(
         }
         Pick::Tree { roots, not_self } => tree(world, edge, (*roots, *not_self), block, parents),
         Pick::Wave => wave(world, edge, block, parents),
+        Pick::Mutual => mutual(world, edge, block, parents),
         Pick::Itself => {
             let n_existing = world.n_existing(edge.parent);
             parents.extend(block.rows.iter().map(|row| n_existing + row));
@@ -140,12 +141,33 @@ fn wave(world: &World, edge: &Edge, block: &Block, parents: &mut Vec<u64>) {
     for &row in &block.rows {
         let number = row / chunk_rows(world, block.table);
         let theirs = own_chunk(world, edge.parent, number).or_else(|| own_chunk(world, edge.parent, 0));
-        let parent = theirs.zip(own_chunk(world, block.table, number)).map(|(theirs, ours)| {
-            let place = u128::from(row - ours.0) * u128::from(theirs.1) / u128::from(ours.1);
-            n_existing + theirs.0 + u64::try_from(place).expect("below the rows of a chunk")
+        let parent = theirs
+            .zip(own_chunk(world, block.table, number))
+            .map(|(theirs, ours)| n_existing + theirs.0 + in_proportion(row - ours.0, ours.1, theirs.1));
+        parents.push(parent.unwrap_or(NONE));
+    }
+}
+
+/// Picks the first row of the parent whose own pick, in proportion, is this row.
+fn mutual(world: &World, edge: &Edge, block: &Block, parents: &mut Vec<u64>) {
+    let n_existing = world.n_existing(edge.parent);
+    for &row in &block.rows {
+        let number = row / chunk_rows(world, block.table);
+        let theirs = own_chunk(world, edge.parent, number);
+        let parent = theirs.zip(own_chunk(world, block.table, number)).and_then(|(theirs, ours)| {
+            let place = row - ours.0;
+            let at = in_proportion(place, ours.1, theirs.1);
+            let refers_back = |at: &u64| *at < theirs.1 && in_proportion(*at, theirs.1, ours.1) == place;
+            [at, at + 1].into_iter().find(refers_back).map(|at| n_existing + theirs.0 + at)
         });
         parents.push(parent.unwrap_or(NONE));
     }
+}
+
+/// The place among `n` that stands where `place` does among `of`.
+fn in_proportion(place: u64, of: u64, n: u64) -> u64 {
+    let at = u128::from(place) * u128::from(n) / u128::from(of);
+    u64::try_from(at).expect("below the rows of a chunk")
 }
 
 /// Draws parents that the row has on none of the edges `than`.
@@ -248,26 +270,39 @@ fn within(
     let near = &block.edges[usize::from(through)].of.parents;
     let mut grandparents = scratch.numbers();
     grandparents.extend_from_slice(near);
-    let mut table = world.table(block.table).edges[usize::from(through)].parent;
-    for &step in steps {
-        let n_existing = world.n_existing(table);
-        let is_own = |row: u64| row != NONE && row >= n_existing;
-        let own = grandparents.iter().filter(|&&row| is_own(row)).map(|row| row - n_existing);
-        let mut part = world.block(table, own, scratch);
-        world.follow(&mut part, step, scratch);
-        let mut found = part.edges[usize::from(step)].of.parents.iter().copied();
-        for row in &mut grandparents {
-            *row = if is_own(*row) { found.next().unwrap_or(NONE) } else { NONE };
-        }
-        scratch.keep_block(part);
-        table = world.table(table).edges[usize::from(step)].parent;
-    }
+    let table = world.table(block.table).edges[usize::from(through)].parent;
+    world.ancestors(table, steps, scratch, &mut grandparents);
     let theirs = &world.table(edge.parent).edges[usize::from(theirs)].pick;
     let n_existing = world.n_existing(edge.parent);
     for (parent, &grandparent) in parents.iter_mut().zip(&grandparents) {
         *parent = member(theirs, grandparent, *parent).map_or(NONE, |row| n_existing + row);
     }
     scratch.keep_numbers(grandparents);
+}
+
+impl World<'_> {
+    /// Puts in place of rows of a table those that they refer to by the first step, then what these refer to by the next one.
+    pub(crate) fn ancestors(
+        &self,
+        mut table: TableId,
+        steps: &[EdgeId],
+        scratch: &mut Scratch,
+        rows: &mut [u64],
+    ) {
+        for &step in steps {
+            let n_existing = self.n_existing(table);
+            let is_own = |row: u64| row != NONE && row >= n_existing;
+            let own = rows.iter().filter(|&&row| is_own(row)).map(|row| row - n_existing);
+            let mut part = self.block(table, own, scratch);
+            self.follow(&mut part, step, scratch);
+            let mut found = part.edges[usize::from(step)].of.parents.iter().copied();
+            for row in rows.iter_mut() {
+                *row = if is_own(*row) { found.next().unwrap_or(NONE) } else { NONE };
+            }
+            scratch.keep_block(part);
+            table = self.table(table).edges[usize::from(step)].parent;
+        }
+    }
 }
 
 /// Spreads ranks evenly over the parents, in their order.

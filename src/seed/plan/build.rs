@@ -18,6 +18,8 @@ const CHUNK_BYTES: u64 = 8 << 20;
 const STAGED_CHUNK_BYTES: u64 = 2 << 20;
 /// In a database in use.
 const SMALL_CHUNK_BYTES: u64 = 128 << 10;
+/// A table whose rows are in an order of statistics has one chunk, or at least so many.
+const LEAST_CHUNKS_IN_ORDER: u64 = 64;
 /// Rows of waves settle after as many rounds: each can only lower them.
 const MAX_ROUNDS: usize = 8;
 
@@ -76,7 +78,7 @@ pub(crate) fn again(
     refer(&mut schema, request)?;
     let named = Named::new(&schema, request)?;
     let mut gaps = refuse(&mut schema, request, known, &named);
-    let mut steps = graph::order(&schema);
+    let mut steps = graph::order(&schema, &known.together(), &known.after());
     let wanted = super::rows::wanted(&schema, &steps, request, &named);
     let mut builder = Builder {
         request,
@@ -92,6 +94,8 @@ pub(crate) fn again(
             gaps: Vec::new(),
             size: None,
             are_triggers_off: false,
+            asked: Vec::new(),
+            partitions: Vec::new(),
         },
         n_rows: wanted.iter().map(|(n, _)| *n).collect(),
         questions: BTreeMap::new(),
@@ -102,6 +106,13 @@ pub(crate) fn again(
     let mut versions: BTreeMap<TableId, u64> = BTreeMap::new();
     for step in &steps {
         let tables = chunk::of_step(step);
+        if tables.iter().all(|table| !builder.relation(*table).is_loadable()) {
+            // What is remembered of them is of use when they are tried again.
+            for table in tables {
+                builder.n_rows[usize::from(*table)] = 0;
+            }
+            continue;
+        }
         let asked = Asked::new(&builder, tables, &wanted, &versions);
         let version = if let Some(remembered) = memo.find(tables, &asked) {
             builder.take(tables, remembered);
@@ -338,7 +349,9 @@ fn refuse(schema: &mut Schema, request: &Request, known: &Known, named: &Named) 
             continue;
         }
         skipped.push(table);
-        if let Some(reason) = relation.refusal.clone().filter(|_| relation.is_asked) {
+        // Who leaves a table out need not be told.
+        let is_unwanted = named.config(table).is_some_and(|config| config.skip);
+        if let Some(reason) = relation.refusal.clone().filter(|_| relation.is_asked && !is_unwanted) {
             gaps.push(Gap::Table { table: qualified(&relation.schema, &relation.name), reason });
         }
     }
@@ -441,7 +454,7 @@ impl Builder<'_> {
     ) -> Result<(), PlanError> {
         let relation = &self.schema.relations[usize::from(table)];
         let (_, rows_from) = &wanted[usize::from(table)];
-        let n_wanted = self.n_rows[usize::from(table)];
+        let n_wanted = self.n_together(table, wave);
         if !relation.is_loadable() || n_wanted == 0 {
             self.n_rows[usize::from(table)] = 0;
             return Ok(());
@@ -493,6 +506,11 @@ impl Builder<'_> {
         };
         let per_row: u64 = plan.columns.iter().map(|column| column.wire.bytes_about()).sum();
         plan.rows_per_chunk = u32::try_from(bytes / per_row.max(1)).unwrap_or(u32::MAX).clamp(least, 200_000);
+        if self.request.statistics.is_some() && plan.n_rows > u64::from(plan.rows_per_chunk) {
+            // Sessions bring chunks in about their order: one has all rows in order, and the more there are, the less it matters.
+            let most = u32::try_from(plan.n_rows / LEAST_CHUNKS_IN_ORDER).unwrap_or(u32::MAX);
+            plan.rows_per_chunk = plan.rows_per_chunk.min(most.max(least));
+        }
         plan.waits_for = self.waits_for(table);
         plan.fed_by = self.known.repairs.iter().find_map(|repair| match repair {
             Repair::FedBy(of, feeder) if *of == table => Some(*feeder),
@@ -503,12 +521,25 @@ impl Builder<'_> {
         Ok(())
     }
 
+    /// How many rows a table is to get: as many as the one that it is loaded together with.
+    fn n_together(&self, table: TableId, wave: &[TableId]) -> u64 {
+        let n = |table: TableId| self.n_rows[usize::from(table)];
+        let mut n_wanted = n(table);
+        for (parent, child) in self.known.together() {
+            if wave.contains(&parent) && wave.contains(&child) && n(parent).min(n(child)) > 0 {
+                if table == child {
+                    n_wanted = n(parent);
+                } else if table == parent {
+                    n_wanted = n_wanted.min(n(child));
+                }
+            }
+        }
+        n_wanted
+    }
+
     fn waits_for(&self, table: TableId) -> Vec<TableId> {
-        let of_repair = |repair: &Repair| match repair {
-            Repair::After(of, other) if *of == table => Some(*other),
-            _ => None,
-        };
-        self.known.repairs.iter().filter_map(of_repair).collect()
+        let after = self.known.after().into_iter();
+        after.filter(|(of, _)| *of == table).map(|(_, other)| other).collect()
     }
 
     pub(super) fn relation(&self, table: TableId) -> &Relation {

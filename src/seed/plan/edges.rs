@@ -58,6 +58,8 @@ pub(super) enum Target {
     Own,
     /// In another table of the same wave.
     Wave,
+    /// In another table of the same wave, among the rows that refer to this one.
+    Mutual,
     /// Rows that have to share columns with the parent of another edge.
     Within { through: EdgeId, ours: Option<EdgeId>, further: Vec<EdgeId>, theirs: EdgeId },
     /// The row itself: the only one that is known to have the same values.
@@ -73,12 +75,38 @@ impl<'b> Edges<'b> {
         wave: &[TableId],
         always_null: &BTreeSet<ColumnId>,
     ) -> Result<Self, String> {
+        let ordered = |is_reversed| Self::ordered(builder, table, wave, always_null, is_reversed);
+        let first = ordered(false);
+        if first.as_ref().is_ok_and(|edges| edges.gaps.is_empty()) {
+            return first;
+        }
+        // Which of two alike comes first decides where the other one has to look.
+        match (ordered(true), &first) {
+            (Ok(second), Err(_)) => Ok(second),
+            (Ok(second), Ok(first)) if second.gaps.len() < first.gaps.len() => Ok(second),
+            _ => first,
+        }
+    }
+
+    /// Follows the foreign keys, of those that are alike the last ones first where that is said.
+    fn ordered(
+        builder: &'b Builder<'b>,
+        table: TableId,
+        wave: &[TableId],
+        always_null: &BTreeSet<ColumnId>,
+        is_reversed: bool,
+    ) -> Result<Self, String> {
         let relation = builder.relation(table);
         let mut edges =
             Self { followed: Vec::new(), owners: BTreeMap::new(), nulls: BTreeSet::new(), gaps: Vec::new() };
-        let mut keys: Vec<&ForeignKey> = relation.foreign_keys.iter().collect();
+        let is_followed = |place: u16| !builder.known.repairs.contains(&Repair::MadeFor(table, place));
+        let followed = (0..).zip(&relation.foreign_keys).filter(|(place, _)| is_followed(*place));
+        let mut keys: Vec<&ForeignKey> = followed.map(|(_, key)| key).collect();
         // Fewer columns first: `tenant_id` decides what `(tenant_id, project_id)` may be. What must be there comes before what
         // may be NULL.
+        if is_reversed {
+            keys.reverse();
+        }
         keys.sort_by_key(|key| (key.columns.len(), is_nullable(relation, key)));
         let repaired = builder.known.repairs.iter().filter_map(|repair| match repair {
             Repair::AlwaysNull(of, column) if *of == table => Some(*column),
@@ -97,25 +125,35 @@ impl<'b> Edges<'b> {
                 continue;
             }
             let is_kept_null = key.columns.iter().any(|column| forced.contains(column));
-            let target = if is_kept_null { None } else { edges.target(builder, table, wave, key) };
+            let returning = returning(builder.schema, (table, wave), key);
+            let target =
+                if is_kept_null { None } else { edges.target(builder, (table, wave), key, &returning) };
             let n_parents = if key.parent == table && target == Some(Target::Own) {
                 builder.n_rows[usize::from(table)]
             } else {
                 builder.n_referable(key.parent)
             };
             match target {
-                Some(target) if n_parents > 0 => edges.follow(relation, key, n_parents, target),
+                Some(target) if n_parents > 0 => {
+                    edges.follow(relation, (key, &returning), n_parents, target);
+                }
                 _ => edges.leave_null(builder, relation, key, is_kept_null)?,
             }
         }
         Ok(edges)
     }
 
-    fn follow(&mut self, relation: &Relation, key: &'b ForeignKey, n_parents: u64, target: Target) {
+    fn follow(
+        &mut self,
+        relation: &Relation,
+        (key, returning): (&'b ForeignKey, &[ColumnId]),
+        n_parents: u64,
+        target: Target,
+    ) {
         let edge = EdgeId::try_from(self.followed.len()).expect("few foreign keys");
         let mut is_free = true;
         for (column, parent_column) in key.columns.iter().zip(&key.parent_columns) {
-            if !self.owners.contains_key(column) {
+            if !self.owners.contains_key(column) && !returning.contains(column) {
                 self.owners.insert(*column, (edge, *parent_column));
                 is_free &= !relation.field(*column).not_null;
             }
@@ -156,9 +194,9 @@ impl<'b> Edges<'b> {
     fn target(
         &self,
         builder: &Builder,
-        table: TableId,
-        wave: &[TableId],
+        (table, wave): (TableId, &[TableId]),
         key: &ForeignKey,
+        returning: &[ColumnId],
     ) -> Option<Target> {
         let shared: Vec<(ColumnId, ColumnId)> = key
             .columns
@@ -181,7 +219,8 @@ impl<'b> Edges<'b> {
             };
         }
         if wave.contains(&key.parent) {
-            return shared.is_empty().then_some(Target::Wave);
+            let target = if returning.is_empty() { Target::Wave } else { Target::Mutual };
+            return shared.is_empty().then_some(target);
         }
         if shared.is_empty() {
             return Some(Target::Complete);
@@ -246,6 +285,24 @@ fn above(table: &super::TablePlan, columns: &[ColumnId]) -> Option<(EdgeId, (Tab
 
 /// More foreign keys in a row, each the key of its table, are not seen in schemas; a bound, as they may go in circles.
 const MAX_STEPS: u32 = 8;
+
+/// The columns of a foreign key within a wave that its parent has from this very row, by a foreign key back: they have values
+/// of their own, and the parent's row is one that refers to this one. Of two foreign keys between the same columns the one with
+/// more columns is such a one.
+fn returning(schema: &Schema, (table, wave): (TableId, &[TableId]), key: &ForeignKey) -> Vec<ColumnId> {
+    if key.parent == table || !wave.contains(&key.parent) {
+        return Vec::new();
+    }
+    let is_given = |column: ColumnId, parent_column: ColumnId| {
+        schema.relations[usize::from(key.parent)].foreign_keys.iter().any(|back| {
+            back.parent == table
+                && (back.columns.len(), key.parent) < (key.columns.len(), table)
+                && back.columns.iter().zip(&back.parent_columns).any(|pair| pair == (&parent_column, &column))
+        })
+    };
+    let pairs = key.columns.iter().zip(&key.parent_columns);
+    pairs.filter(|(column, parent)| is_given(**column, **parent)).map(|(column, _)| *column).collect()
+}
 
 /// Whether a row that `key` finds leads, by the foreign keys of its table, to what `other` looks for.
 fn implies(schema: &Schema, key: &ForeignKey, other: &ForeignKey, n_steps: u32) -> bool {

@@ -6,6 +6,7 @@ pub(crate) mod build;
 mod columns;
 pub(crate) mod describe;
 mod edges;
+pub(crate) mod partitions;
 mod pool;
 pub(crate) mod repair;
 pub(crate) mod request;
@@ -15,11 +16,13 @@ pub(crate) mod suit;
 
 use serde::{Deserialize, Serialize};
 
+use self::partitions::NewPartition;
 use super::keys::curve::Curve;
 use super::keys::permutation::Permutation;
 use super::make::lane::Lane;
 use super::make::{Maker, Series};
 use super::schema::{ColumnId, Sequence, TableId};
+use super::stats::delta::Asked;
 use super::stats::slots::Slots;
 use super::wire::Wire;
 
@@ -43,6 +46,12 @@ pub(crate) struct Plan {
     /// Neither triggers nor foreign keys act while rows come; foreign keys are checked at the end.
     #[serde(default)]
     pub(crate) are_triggers_off: bool,
+    /// With `--from-stats`: what ANALYZE is to say afterwards, in numbers without values.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) asked: Vec<Asked>,
+    /// Made with the run, before its rows.
+    #[serde(default)]
+    pub(crate) partitions: Vec<NewPartition>,
 }
 
 /// The bytes of all tables that get rows, with their indexes and the rows that are there already.
@@ -214,6 +223,8 @@ pub(crate) enum Pick {
     },
     /// Of another table of the same wave: a row of the parent's chunk of the same number.
     Wave,
+    /// Of another table of the same wave: the first row that refers to this one by [`Pick::Wave`]; NULL where there is none.
+    Mutual,
     /// The row itself.
     Itself,
     /// One of these rows of the parent, at random: the fallback where rows have to fit by their values.

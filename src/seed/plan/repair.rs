@@ -9,6 +9,7 @@ use super::request::Repair;
 use super::{Gap, Plan};
 use crate::query::check;
 use crate::query::quote::qualified;
+use crate::seed::chunk;
 use crate::seed::make::Maker;
 use crate::seed::plan::MakerFrom;
 use crate::seed::schema::types::Type;
@@ -37,8 +38,10 @@ pub(crate) struct Failure {
     pub(crate) column: Option<String>,
     /// The row, from 1, where the server names it. It does not for what is checked after all rows.
     pub(crate) line: Option<u64>,
-    /// A table that this one refers to and whose triggers have put rows here.
+    /// A table whose triggers have put rows here.
     pub(crate) feeder: Option<TableId>,
+    /// The table that refuses a row of a trigger.
+    pub(crate) other: Option<TableId>,
     /// The text of the functions of the table's triggers.
     pub(crate) source: String,
 }
@@ -79,7 +82,9 @@ impl Failure {
 
     /// The server's message as a reason.
     fn reason(&self) -> String {
-        format!("the server refuses its rows: {}", self.message)
+        let hint =
+            if self.source.is_empty() { "" } else { " (`--triggers off` fills it without its triggers)" };
+        format!("the server refuses its rows: {}{hint}", self.message)
     }
 }
 
@@ -114,6 +119,22 @@ pub(crate) fn candidates(schema: &Schema, plan: &Plan, failure: &Failure, made: 
     trials
 }
 
+/// Returns the tables that one can be loaded together with, so that each of its rows is referred to as soon as it is there: the
+/// simplest first.
+pub(crate) fn companions(schema: &Schema, plan: &Plan, table: TableId) -> Vec<TableId> {
+    let relations = (0..).zip(&schema.relations);
+    let companion = |(child, relation): (TableId, &Relation)| {
+        let mut keys = relation.foreign_keys.iter().filter(|key| key.parent == table);
+        let (key, None) = (keys.next()?, keys.next()) else { return None };
+        let is_there = key.columns.iter().all(|column| relation.field(*column).not_null);
+        let can = child != table && is_there && plan.tables[usize::from(child)].n_rows > 0;
+        can.then_some((relation.triggers.len(), relation.checks.len(), relation.foreign_keys.len(), child))
+    };
+    let mut companions: Vec<_> = relations.filter_map(companion).collect();
+    companions.sort_unstable();
+    companions.into_iter().map(|(.., child)| child).collect()
+}
+
 /// Says what is lost by a repair. What [`super::build::build`] says itself, of tables and rows, is not repeated.
 /// `all` are the repairs of the plan: of a table that is left out nothing more is said.
 pub(crate) fn gap(schema: &Schema, all: &[Repair], repair: &Repair, reason: &str) -> Option<Gap> {
@@ -138,6 +159,8 @@ fn place(repair: &Repair) -> (TableId, u8, u16) {
         Repair::OnlyCase(table, component, _) => (*table, 1, *component),
         Repair::OneParent(table, key, _) => (*table, 5, *key),
         Repair::After(table, other) => (*table, 6, *other),
+        Repair::Together(table, _) => (*table, 7, 0),
+        Repair::MadeFor(table, key) => (*table, 8, *key),
         Repair::AtMost(table, ..) => (*table, 2, 0),
         Repair::FedBy(table, _) => (*table, 3, 0),
         Repair::Skip(table, _) => (*table, 4, 0),
@@ -176,6 +199,7 @@ struct Search<'s> {
 impl Search<'_> {
     fn all(&mut self) {
         self.fed();
+        self.after();
         let named = self.named();
         let mut columns: Vec<(Nearness, ColumnId)> = (0..)
             .zip(&self.relation.fields)
@@ -197,6 +221,7 @@ impl Search<'_> {
         for together in [&near_message, &near_source, &all] {
             self.null_together(together);
         }
+        self.empty_together(&near_source);
         self.some(3, |search| search.copies(&near_source));
         self.nulls(&near_source);
         self.literals(&near_source);
@@ -221,7 +246,31 @@ impl Search<'_> {
         if self.failure.sqlstate != "23505" {
             return;
         }
-        self.trials.extend(self.failure.feeder.map(|feeder| vec![Repair::FedBy(self.table, feeder)]));
+        // A trigger makes the very rows that were to be referred to.
+        if let Some(parent) = self.failure.other {
+            let keys = (0..).zip(&self.relation.foreign_keys).filter(|(_, key)| key.parent == parent);
+            self.trials.push(keys.map(|(place, _)| Repair::MadeFor(self.table, place)).collect());
+        }
+        let Some(feeder) = self.failure.feeder else { return };
+        if self.relation.foreign_keys.iter().any(|key| key.parent == feeder) {
+            self.trials.push(vec![Repair::FedBy(self.table, feeder)]);
+        }
+        // Triggers often leave alone what is there.
+        self.trials.push(vec![Repair::After(feeder, self.table)]);
+    }
+
+    /// Triggers may look for rows of tables that come later.
+    fn after(&mut self) {
+        let steps = || self.plan.steps.iter().map(chunk::of_step);
+        let Some(own) = steps().position(|tables| tables.contains(&self.table)) else { return };
+        let later = steps().skip(own + 1).flatten();
+        let is_named = |table: &&TableId| {
+            let relation = &self.schema.relations[usize::from(**table)];
+            self.source.contains(&relation.name.to_lowercase())
+                && relation.foreign_keys.iter().all(|key| key.parent != self.table)
+        };
+        let named: Trial = later.filter(is_named).map(|other| Repair::After(self.table, *other)).collect();
+        self.trials.push(named);
     }
 
     /// Columns of the constraint that failed, and the column that the server names.
@@ -293,6 +342,15 @@ impl Search<'_> {
     fn null_together(&mut self, columns: &[ColumnId]) {
         let nullable = columns.iter().copied().filter(|column| self.can_be_null(*column));
         let trial = nullable.map(|column| Repair::AlwaysNull(self.table, column)).collect();
+        self.trials.push(trial);
+    }
+
+    /// Lists that are to have nothing in common are easily so without elements.
+    fn empty_together(&mut self, columns: &[ColumnId]) {
+        let is_list = |column: &ColumnId| matches!(self.relation.field(*column).ty, Type::Array { .. });
+        let lists =
+            columns.iter().copied().filter(|column| is_list(column) && self.is_free(self.table, *column));
+        let trial = lists.map(|column| Repair::Literal(self.table, column, "{}".to_owned())).collect();
         self.trials.push(trial);
     }
 
@@ -411,6 +469,7 @@ fn typical(ty: &Type, constants: &[String]) -> Vec<String> {
             let constants = constants.iter().filter(is_number).take(MAX_CONSTANTS).cloned();
             ["0", "1"].map(str::to_owned).into_iter().chain(constants).collect()
         }
+        Type::Array { .. } => vec!["{}".to_owned()],
         Type::Text(_) => constants.iter().filter(|it| !is_number(it)).take(MAX_CONSTANTS).cloned().collect(),
         _ => Vec::new(),
     }

@@ -123,9 +123,15 @@ pub(crate) enum Repair {
     Literal(TableId, ColumnId, String),
     /// A foreign key, by its place in the schema, refers to this row of the parent always.
     OneParent(TableId, u16, u64),
+    /// A foreign key, by its place in the schema, refers to a row that a trigger of the table makes: its columns are no
+    /// reference.
+    MadeFor(TableId, u16),
     CopyOf(TableId, ColumnId, ColumnId),
     /// No more rows, for this reason.
     AtMost(TableId, u64, String),
+    /// The first table is loaded together with the second, of which each row refers to one of its rows: alone its triggers would
+    /// delete them.
+    Together(TableId, TableId),
     /// The first table's triggers use the second, which is loaded before it.
     After(TableId, TableId),
     /// The trigger of this table makes the rows.
@@ -142,12 +148,34 @@ impl Repair {
             | Self::OnlyCase(table, ..)
             | Self::Literal(table, ..)
             | Self::OneParent(table, ..)
+            | Self::MadeFor(table, _)
             | Self::CopyOf(table, ..)
             | Self::AtMost(table, ..)
+            | Self::Together(table, _)
             | Self::After(table, _)
             | Self::FedBy(table, _)
             | Self::Skip(table, _) => *table,
         }
+    }
+}
+
+impl Known {
+    /// The tables that are loaded together with one that refers to them.
+    pub(crate) fn together(&self) -> Vec<(TableId, TableId)> {
+        let pair = |repair: &Repair| match repair {
+            Repair::Together(table, child) => Some((*table, *child)),
+            _ => None,
+        };
+        self.repairs.iter().filter_map(pair).collect()
+    }
+
+    /// The tables that are loaded after another one.
+    pub(crate) fn after(&self) -> Vec<(TableId, TableId)> {
+        let pair = |repair: &Repair| match repair {
+            Repair::After(table, other) => Some((*table, *other)),
+            _ => None,
+        };
+        self.repairs.iter().filter_map(pair).collect()
     }
 }
 

@@ -66,11 +66,11 @@ fn of_leaf(relation: &Relation, leaf: &Leaf) -> Option<Formula> {
 pub(super) fn routing(relation: &Relation, columns: &[ColumnPlan]) -> Option<Routing> {
     let partitioning = relation.partitioning.as_ref()?;
     let [column] = *partitioning.columns else { return None };
-    let has_row_triggers = relation.triggers.iter().any(|trigger| trigger.is_row_level);
     let leaves = &partitioning.leaves;
     if leaves.len() > MAX_LEAVES
         || partitioning.strategy != PartitionStrategy::Range
-        || has_row_triggers
+        // Those for rows may send them elsewhere, and those for statements are of the table that is named.
+        || !relation.triggers.is_empty()
         || leaves.iter().any(|leaf| !leaf.may_insert || leaf.bounds.len() != 1)
     {
         return None;
@@ -97,6 +97,10 @@ pub(super) fn routing(relation: &Relation, columns: &[ColumnPlan]) -> Option<Rou
             Bound::Default => {}
             Bound::List(_) | Bound::Hash { .. } => return None,
         }
+    }
+    if lows.is_empty() {
+        // Everything goes to the DEFAULT partition.
+        return None;
     }
     lows.sort_unstable();
     let leaves = leaves.iter().map(|leaf| (leaf.schema.clone(), leaf.name.clone())).collect();

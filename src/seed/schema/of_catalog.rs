@@ -11,7 +11,9 @@ use crate::query::check::SqlFunction;
 use crate::query::condition;
 
 /// The refusal of a partitioned table without partitions.
-pub(crate) const NO_PARTITION: &str = "it has no partition";
+pub(crate) const NO_PARTITION: &str = "it has no partition (`--make-partitions` makes some)";
+/// The refusal of one whose partitions are partitioned in turn, and have none.
+const NO_LEAF: &str = "its partitions have no partition";
 
 /// What was read of the catalogs, at one moment.
 ///
@@ -50,7 +52,7 @@ pub(crate) struct Member {
     pub(crate) partition_columns: Vec<String>,
     pub(crate) bound: Option<String>,
     pub(crate) has_row_security: bool,
-    /// A rule that replaces INSERT.
+    /// A rule that replaces every INSERT.
     pub(crate) rule: Option<String>,
     pub(crate) may_use_schema: bool,
     pub(crate) may_insert: bool,
@@ -156,7 +158,9 @@ pub(crate) fn schema(facts: &Facts) -> Schema {
     for relation in &mut relations {
         relation.partitioning = trees.partitioning(relation);
         if relation.partitioning.as_ref().is_some_and(|of| of.leaves.is_empty()) {
-            relation.refusal.get_or_insert_with(|| NO_PARTITION.to_owned());
+            let is_bare = trees.of_root(relation.oid).count() == 1;
+            let reason = if is_bare { NO_PARTITION } else { NO_LEAF };
+            relation.refusal.get_or_insert_with(|| reason.to_owned());
         }
     }
     for check in &facts.checks {

@@ -9,6 +9,12 @@ const PAGES_OF_FREE_SPACE_PAGE: u64 = 4069;
 /// Pages of a heap for each page of its visibility map (`HEAPBLOCKS_PER_PAGE` in visibilitymap.c).
 const PAGES_OF_VISIBILITY_PAGE: u64 = 32_672;
 
+/// Since PostgreSQL 16 COPY adds up to so many pages at once (`MAX_BUFFERS_TO_EXTEND_BY` in hio.c), of which the last ones stay
+/// empty.
+const PAGES_ADDED: f64 = 64.0;
+/// VACUUM gives them back where they are this share of a heap (`REL_TRUNCATE_FRACTION` in vacuumlazy.c).
+const SHARE_GIVEN_BACK: f64 = 1.0 / 16.0;
+
 /// A scale so small leaves every table that may shrink a row, and one so large is more than a disk.
 const SCALES: (f64, f64) = (1e-7, 1e8);
 /// The first steps away from where a search begins.
@@ -37,6 +43,8 @@ pub(crate) struct Point {
 pub(crate) struct Model {
     /// By rising numbers of rows, the first is the empty table.
     points: Vec<Point>,
+    /// COPY adds several pages at once.
+    has_spare_pages: bool,
 }
 
 impl Model {
@@ -45,7 +53,12 @@ impl Model {
         points.push(Point { indexes: n_indexes, ..Point::default() });
         points.sort_by_key(|point| point.n_rows);
         points.dedup_by_key(|point| point.n_rows);
-        Self { points }
+        Self { points, has_spare_pages: false }
+    }
+
+    /// A table whose heaps end with pages that COPY has added and not filled.
+    pub(crate) fn with_spare_pages(self) -> Self {
+        Self { has_spare_pages: true, ..self }
     }
 
     /// Returns the bytes of the table after VACUUM, which adds the visibility map and the free space map.
@@ -59,11 +72,20 @@ impl Model {
             let slope = ((y1 - y0) / width).max(0.0);
             whole(y0 + slope * (float(n_rows) - float(low.n_rows)))
         };
-        let (heap, toast) = (pages(|point| point.heap), pages(|point| point.toast));
+        let (used, toast) = (pages(|point| point.heap), pages(|point| point.toast));
         let n_heaps = if n_rows == 0 { 0 } else { high.n_heaps.max(1) };
+        let heap = used + if self.has_spare_pages { spare_pages(used, n_heaps) } else { 0 };
         let maps = map_pages(heap, n_heaps) + map_pages(toast, n_heaps.min(toast));
         (heap + toast + pages(|point| point.indexes) + maps) * PAGE_BYTES
     }
+}
+
+/// Returns how many empty pages as many heaps, which have `used` pages together, may be expected to keep: any number up to
+/// [`PAGES_ADDED`] is as likely as any other, and those that are many are given back.
+fn spare_pages(used: u64, n_heaps: u64) -> u64 {
+    let n_heaps = float(n_heaps.max(1));
+    let most = (float(used) / n_heaps * SHARE_GIVEN_BACK).min(PAGES_ADDED);
+    whole(n_heaps * most * most / 2.0 / PAGES_ADDED)
 }
 
 /// Returns the pages of the maps of so many heaps, which have as many pages together.
@@ -172,6 +194,21 @@ mod tests {
         check(&[], 50, 2);
         // A point of no rows does not count twice.
         check(&[point(0, 0, 0, 2), point(10, 1, 0, 4)], 10, 1 + 4 + 1 + 3);
+    }
+
+    #[test]
+    fn heaps_end_with_empty_pages() {
+        let check = |used: u64, n_heaps: u64, expected: u64| {
+            assert_eq!(spare_pages(used, n_heaps), expected, "{used} pages, {n_heaps} heaps");
+        };
+        check(0, 0, 0);
+        check(100, 1, 0);
+        check(512, 1, 8);
+        check(1_024, 1, 32);
+        check(1_000_000, 1, 32);
+        check(2_048, 2, 64);
+        let model = Model::new(0, vec![point(1_000, 2_048, 0, 0)]);
+        assert_eq!(model.bytes(1_000) + 32 * PAGE_BYTES, model.with_spare_pages().bytes(1_000));
     }
 
     #[test]

@@ -2,3 +2,4 @@
 
 pub(crate) mod calibrate;
 pub(crate) mod eta;
+pub(crate) mod work;

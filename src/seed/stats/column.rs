@@ -45,6 +45,8 @@ pub(crate) struct Place<'p> {
     pub(crate) may_be_null: bool,
     /// Every value once.
     pub(crate) is_unique: bool,
+    /// A key needs so many values.
+    pub(crate) least_distinct: u64,
     /// The source's values are kept.
     pub(crate) is_kept: bool,
     /// By how much moments move.
@@ -63,6 +65,7 @@ impl Place<'_> {
         } else {
             source::n_distinct(self.statistics, self.n_rows)
                 .map_or(n_values, rounded)
+                .max(self.least_distinct)
                 .clamp(1, n_values.max(1))
         };
         let values = list(self.statistics.most_common_vals.as_deref());
@@ -321,7 +324,7 @@ pub(crate) fn reference(
 }
 
 /// Lays out the rows of a curve in the physical order that the statistics tell.
-fn slots(statistics: &ColumnStatistics, n_rows: u64, curve: &Curve, key: u64) -> Slots {
+pub(crate) fn slots(statistics: &ColumnStatistics, n_rows: u64, curve: &Curve, key: u64) -> Slots {
     match statistics.correlation {
         Some(correlation) => Slots::correlated(n_rows, curve, f64::from(correlation), key),
         None => Slots::scattered(n_rows, curve.n_slots(), key),
@@ -355,7 +358,7 @@ impl Ranked {
 }
 
 /// Numbers as numbers; texts about as linguistic collations order them: letters and digits first, regardless of case.
-fn order(a: &str, b: &str) -> std::cmp::Ordering {
+pub(super) fn order(a: &str, b: &str) -> std::cmp::Ordering {
     let folded = |text: &str| -> String {
         text.chars().filter(|it| it.is_alphanumeric()).flat_map(char::to_lowercase).collect()
     };
@@ -387,7 +390,7 @@ fn kept(mut codes: Codes, axis: &Axis, known: &Ranked, max_chars: Option<u32>) -
     codes
 }
 
-fn list(array: Option<&str>) -> Vec<String> {
+pub(super) fn list(array: Option<&str>) -> Vec<String> {
     array.and_then(array::parse).unwrap_or_default().into_iter().flatten().collect()
 }
 

@@ -1,9 +1,12 @@
 //! How far what ANALYZE says of a copy is from what it said of the source.
 
+use serde::{Deserialize, Serialize};
+
 use super::source::{self, Source};
 use crate::catalog::{Catalog, ColumnStatistics};
 use crate::seed::exact::count;
 use crate::seed::plan::{Plan, TablePlan};
+use crate::seed::schema::TableId;
 
 /// Goals: differences of shares of rows, of the number of values in relation to it, and of correlations.
 const MAX_SHARE: f64 = 0.005;
@@ -13,7 +16,7 @@ const MAX_CORRELATION: f64 = 0.05;
 const N_COMMON: usize = 10;
 
 /// What ANALYZE says of a column.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Measures {
     pub(crate) null_frac: f64,
     pub(crate) n_distinct: Option<f64>,
@@ -22,6 +25,14 @@ pub(crate) struct Measures {
     pub(crate) correlation: Option<f64>,
     /// Bytes.
     pub(crate) avg_width: i32,
+}
+
+/// What ANALYZE is to say of a column.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Asked {
+    pub(crate) table: TableId,
+    pub(crate) column: String,
+    pub(crate) measures: Measures,
 }
 
 /// A column of the copy beside the source's.
@@ -123,35 +134,40 @@ impl Measures {
     }
 }
 
-/// Compares the tables of a plan, after ANALYZE, with the source.
-pub(crate) fn deltas(source: &Source, plan: &Plan, measured: &Catalog) -> Vec<Delta> {
-    let mut deltas = Vec::new();
-    for table in plan.tables.iter().filter(|table| table.n_rows > 0) {
-        let is_it = |it: &&crate::catalog::Table| it.schema == table.schema && it.name == table.name;
-        let Some(copy) = measured.tables.iter().find(is_it) else { continue };
+/// Returns what ANALYZE is to say of the tables of a plan, by what it said of the source.
+pub(crate) fn asked(source: &Source, plan: &Plan) -> Vec<Asked> {
+    let mut all = Vec::new();
+    for (id, table) in (0..).zip(&plan.tables).filter(|(_, table)| table.n_rows > 0) {
         for column in &table.columns {
-            let statistics = copy.column(&column.name).and_then(|it| it.statistics());
-            let asked = source.column(&table.schema, &table.name, &column.name);
-            let (Some(found), Some((n_source_rows, asked))) = (statistics, asked) else { continue };
-            if n_source_rows < 1.0 {
-                continue;
-            }
-            let mut asked_measures = Measures::new(asked, table.n_rows);
+            let statistics = source.column(&table.schema, &table.name, &column.name);
+            let Some((_, statistics)) = statistics.filter(|(n_rows, _)| *n_rows >= 1.0) else { continue };
+            let mut measures = Measures::new(statistics, table.n_rows);
             if let Some(parents) = parents(source, plan, table, &column.name) {
-                let n_values = count(table.n_rows) * (1.0 - asked_measures.null_frac);
-                let n_distinct = source::n_referred(asked, table.n_rows, parents);
-                asked_measures.n_distinct = n_distinct.map(|n| n.min(n_values).max(1.0));
+                let n_values = count(table.n_rows) * (1.0 - measures.null_frac);
+                let n_distinct = source::n_referred(statistics, table.n_rows, parents);
+                measures.n_distinct = n_distinct.map(|n| n.min(n_values).max(1.0));
             }
-            deltas.push(Delta {
-                schema: table.schema.clone(),
-                table: table.name.clone(),
-                column: column.name.clone(),
-                asked: asked_measures,
-                found: Measures::new(found, table.n_rows),
-            });
+            all.push(Asked { table: id, column: column.name.clone(), measures });
         }
     }
-    deltas
+    all
+}
+
+/// Compares the tables of a plan, after ANALYZE, with what was asked for.
+pub(crate) fn deltas(plan: &Plan, measured: &Catalog) -> Vec<Delta> {
+    let delta = |Asked { table, column, measures }: &Asked| {
+        let table = &plan.tables[usize::from(*table)];
+        let is_it = |it: &&crate::catalog::Table| it.schema == table.schema && it.name == table.name;
+        let found = measured.tables.iter().find(is_it)?.column(column)?.statistics()?;
+        Some(Delta {
+            schema: table.schema.clone(),
+            table: table.name.clone(),
+            column: column.clone(),
+            asked: measures.clone(),
+            found: Measures::new(found, table.n_rows),
+        })
+    };
+    plan.asked.iter().filter_map(delta).collect()
 }
 
 /// How many parents there are, here and in the source, of a column that refers to some.

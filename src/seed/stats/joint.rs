@@ -1,7 +1,7 @@
 //! Columns that go together: what extended statistics say of functional dependencies.
 
 use super::slots::Slots;
-use crate::seed::exact::count;
+use crate::seed::exact::{self, count};
 use crate::seed::make::{Draw, Maker};
 use crate::seed::plan::{ColumnPlan, Nulls};
 
@@ -12,6 +12,9 @@ const MAX_ORDER: f64 = 0.1;
 /// A group of rows with one value moves as a whole if it is no larger: a value that depends on it is off by half of it at most.
 const MAX_GROUP: f64 = 0.02;
 
+/// Halvings of a degree: finer than what is as good as none.
+const N_HALVINGS: u32 = 10;
+
 /// In a share of the rows (`pg_dependencies`) the value of one column says that of another.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Dependency {
@@ -20,11 +23,42 @@ pub(crate) struct Dependency {
     pub(crate) degree: f64,
 }
 
-/// Reads the dependencies of single columns on single columns, from the server's own format in hexadecimal digits.
-///
-/// `statext_dependencies_serialize` in dependencies.c: magic number, type and number of items in 4 bytes each; then for each item
-/// its degree in 8, the number of columns in 2 and their numbers in 2 each, the dependent one last. `columns` has their names.
+/// Two columns that have so many combinations of values (`pg_ndistinct`).
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Group {
+    pub(crate) columns: [String; 2],
+    pub(crate) n_distinct: f64,
+}
+
+/// Reads the dependencies of single columns on single columns, from the server's own format in hexadecimal digits (
+/// `statext_dependencies_serialize` in dependencies.c). `columns` has their names.
 pub(crate) fn dependencies(hex: &str, columns: &[(i16, String)]) -> Option<Vec<Dependency>> {
+    // The number of columns has 2 bytes; the dependent one is the last.
+    let pair = |(degree, numbers): (f64, Vec<i16>)| {
+        let [on, of] = names(&numbers, columns)?;
+        Some(Dependency { of, on, degree })
+    };
+    Some(items(hex, 2)?.into_iter().filter_map(pair).collect())
+}
+
+/// Reads how many combinations pairs of columns have, in the same way (`statext_ndistinct_serialize` in mvdistinct.c).
+pub(crate) fn groups(hex: &str, columns: &[(i16, String)]) -> Option<Vec<Group>> {
+    let pair = |(n_distinct, numbers): (f64, Vec<i16>)| {
+        Some(Group { columns: names(&numbers, columns)?, n_distinct })
+    };
+    Some(items(hex, 4)?.into_iter().filter_map(pair).collect())
+}
+
+/// The names of two columns; `None` for more, and for expressions.
+fn names(numbers: &[i16], columns: &[(i16, String)]) -> Option<[String; 2]> {
+    let name = |number: i16| columns.iter().find(|it| it.0 == number).map(|it| it.1.clone());
+    let [first, second] = *numbers else { return None };
+    Some([name(first)?, name(second)?])
+}
+
+/// Takes the items of extended statistics apart: magic number, type and number of items in 4 bytes each; then for each item a
+/// number in 8, the number of columns in `count_bytes` and their numbers in 2 each.
+fn items(hex: &str, count_bytes: usize) -> Option<Vec<(f64, Vec<i16>)>> {
     let pairs = hex.as_bytes().chunks(2);
     let bytes: Vec<u8> = pairs
         .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
@@ -35,21 +69,47 @@ pub(crate) fn dependencies(hex: &str, columns: &[(i16, String)]) -> Option<Vec<D
         rest = after;
         Some(taken)
     };
-    let mut dependencies = Vec::new();
-    while let Some(degree) = take(8) {
-        let degree = f64::from_le_bytes(degree.try_into().ok()?);
-        let n_columns = i16::from_le_bytes(take(2)?.try_into().ok()?);
-        let numbers = take(2 * usize::try_from(n_columns).ok()?)?;
-        let numbers: Vec<i16> =
-            numbers.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect();
-        let name = |number: i16| columns.iter().find(|it| it.0 == number).map(|it| it.1.clone());
-        if let [on, of] = numbers[..]
-            && let (Some(on), Some(of)) = (name(on), name(of))
-        {
-            dependencies.push(Dependency { of, on, degree });
-        }
+    let mut items = Vec::new();
+    while let Some(number) = take(8) {
+        let number = f64::from_le_bytes(number.try_into().ok()?);
+        // Few columns: the low bytes say it all.
+        let n_columns = usize::from(*take(count_bytes)?.first()?);
+        let numbers = take(2 * n_columns)?;
+        items.push((
+            number,
+            numbers.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect(),
+        ));
     }
-    Some(dependencies)
+    Some(items)
+}
+
+/// Turns numbers of combinations into dependencies as strong as it takes to have so few; `n_rows` are those of the copy, and
+/// `n_distinct` says how many values a column has there.
+///
+/// With a dependency of `s` a share `s` of the values of the column that has more says the other, and the others meet in what is
+/// left: `s·a + (1-s)²·a·b·(1 - exp(-n / ((1-s)·a·b)))` combinations, which fall with `s`.
+pub(crate) fn of_groups(
+    groups: &[Group],
+    n_rows: u64,
+    n_distinct: &dyn Fn(&str) -> Option<u64>,
+) -> Vec<Dependency> {
+    let dependency = |group: &Group| {
+        let [first, second] = &group.columns;
+        let (a, b) = (n_distinct(first)?, n_distinct(second)?);
+        let (on, of) = if a < b { (second, first) } else { (first, second) };
+        let (a, b, n) = (count(a.max(b)), count(a.min(b)), count(n_rows));
+        let met = |share: f64| {
+            let rest = 1.0 - share;
+            share * a + rest * rest * a * b * (1.0 - exact::exp(-n / (rest * a * b)))
+        };
+        let (mut low, mut high) = (0.0, 1.0);
+        for _ in 0..N_HALVINGS {
+            let middle = f64::midpoint(low, high);
+            if met(middle) > group.n_distinct { low = middle } else { high = middle }
+        }
+        Some(Dependency { of: of.clone(), on: on.clone(), degree: low })
+    };
+    groups.iter().filter_map(dependency).collect()
 }
 
 /// Lets columns follow those that they depend on, where neither is made by the order of the rows.
@@ -121,7 +181,30 @@ mod tests {
             found.iter().map(|it| (it.on.as_str(), it.of.as_str(), it.degree)).collect();
         assert_eq!(found, [("a", "b", 1.0), ("b", "a", 0.25)]);
         assert_eq!(dependencies(&hex[..50], &columns), None);
+        // As PostgreSQL 15 writes `{"2, 4": 7}`.
+        let n_distinct = "a4bf52a301000000010000000000000000001c400200000002000400";
+        let found = groups(n_distinct, &columns).unwrap();
+        assert_eq!(found, [Group { columns: ["a".to_owned(), "b".to_owned()], n_distinct: 7.0 }]);
         assert_eq!(dependencies("zz", &columns), None);
+    }
+
+    #[test]
+    fn groups_have_as_many_combinations_as_asked_for() {
+        let (of, on) = (Curve::even(40, 20_000), Curve::even(300, 20_000));
+        for asked in [300.0, 2_000.0, 6_000.0, 9_000.0] {
+            let group = Group { columns: ["a".to_owned(), "b".to_owned()], n_distinct: asked };
+            let n_distinct = |name: &str| Some(if name == "a" { 40 } else { 300 });
+            let found = of_groups(&[group], 20_000, &n_distinct);
+            assert_eq!((found[0].on.as_str(), found[0].of.as_str()), ("b", "a"));
+            let slots = Slots::scattered(20_000, 20_000, 1);
+            let own = Slots::scattered(20_000, 20_000, 2);
+            let followed = Slots::following(&own, &slots, Some(&on), found[0].degree);
+            let pairs: BTreeSet<(u64, u64)> = (0..20_000)
+                .map(|row| (on.locate(slots.apply(row)).0, of.locate(followed.apply(row)).0))
+                .collect();
+            let n = count(pairs.len() as u64);
+            assert!((n - asked).abs() < 0.1 * asked, "{n} instead of {asked}");
+        }
     }
 
     /// The share of rows in groups of one value that have a single other value (`dependency_degree` in dependencies.c).

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::beside::Beside;
 use crate::random;
 use crate::seed::exact::count;
 use crate::seed::keys::curve::Curve;
@@ -19,6 +20,9 @@ const CLOSE: f64 = 0.01;
 const N_HALVINGS: u32 = 8;
 /// Tables of fewer rows than are simulated try as many scatterings for one whose correlation is close.
 const N_KEYS: u64 = 12;
+/// Of so few rows a single one changes the correlation by more than that, and it takes more tries.
+const FEW_ROWS: u64 = 200;
+const N_KEYS_OF_FEW: u64 = 100;
 /// Values that common have a share in the correlation that must be simulated (the sum of their squared shares).
 const COARSE: f64 = 0.005;
 
@@ -39,6 +43,9 @@ pub(crate) struct Slots {
     /// The places are those of another column.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     follows: Option<Box<Following>>,
+    /// The places are those that a key leaves beside another column.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    beside: Option<Box<Beside>>,
 }
 
 /// Places of another column, which says what this one is.
@@ -60,7 +67,12 @@ impl Slots {
 
     fn moved(n_rows: u64, n_values: u64, n_moved: u64, is_reversed: bool, key: u64) -> Self {
         let scatter = Permutation::new(n_moved, key);
-        Self { n_rows, n_values, scatter, is_reversed, key, follows: None }
+        Self { n_rows, n_values, scatter, is_reversed, key, follows: None, beside: None }
+    }
+
+    /// Takes the places that a key leaves beside another column.
+    pub(crate) fn beside(own: &Self, beside: Beside) -> Self {
+        Self { beside: Some(Box::new(beside)), ..own.clone() }
     }
 
     /// Takes the places of another column in a share of the rows: so much does this one depend on it. With the curve of the other
@@ -114,22 +126,26 @@ impl Slots {
         } else if share > 1.0 - CLOSE / 4.0 {
             share = 1.0;
         }
-        // Of a small table the simulation is the table itself, and some scattering comes close.
-        let far = |key: u64| (simulated(share, is_reversed, key) - correlation).abs();
-        let mut best = key;
+        // Of a small table the simulation is the table itself, and some scattering comes close. Of a few rows it counts which change
+        // places, too.
+        let mut best = (share, key);
         if n == n_values && share < 1.0 {
-            let mut least = far(key);
-            for other in (1..N_KEYS).map(|i| random::at(key, i)) {
+            let (shares, n_keys): (&[f64], u64) =
+                if n <= FEW_ROWS { (&[share, share / 2.0, 0.0], N_KEYS_OF_FEW) } else { (&[share], N_KEYS) };
+            let tries = shares.iter().flat_map(|share| (0..n_keys).map(move |i| (*share, i)));
+            let mut least = f64::INFINITY;
+            for (share, i) in tries {
+                let other = if i == 0 { key } else { random::at(key, i) };
+                let distance = (simulated(share, is_reversed, other) - correlation).abs();
+                if distance < least {
+                    (best, least) = ((share, other), distance);
+                }
                 if least < CLOSE {
                     break;
                 }
-                let distance = far(other);
-                if distance < least {
-                    (best, least) = (other, distance);
-                }
             }
         }
-        of_share(share, is_reversed, best)
+        of_share(best.0, is_reversed, best.1)
     }
 
     pub(crate) fn n_values(&self) -> u64 {
@@ -146,6 +162,9 @@ impl Slots {
     pub(crate) fn apply(&self, row: u64) -> u64 {
         if self.n_rows == 0 {
             return 0;
+        }
+        if let Some(beside) = &self.beside {
+            return beside.place(row % self.n_rows);
         }
         if let Some(Following { of, curve, n_kept, rest }) = self.follows.as_deref() {
             let place = of.apply(row);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::array;
 use crate::catalog::{Catalog, ColumnStatistics, TableKind};
 use crate::query::check::literal;
-use crate::seed::stats::joint::Dependency;
+use crate::seed::stats::joint::{Dependency, Group};
 
 /// What is to be reproduced.
 #[derive(Clone, Debug, Default)]
@@ -24,6 +24,7 @@ pub(crate) struct SourceTable {
     pub(crate) n_rows: f64,
     pub(crate) columns: BTreeMap<String, ColumnStatistics>,
     pub(crate) dependencies: Vec<Dependency>,
+    pub(crate) groups: Vec<Group>,
 }
 
 impl Source {
@@ -51,7 +52,7 @@ impl Source {
                 columns.insert(column.name.clone(), statistics.clone());
             }
             let name = (table.schema.clone(), table.name.clone());
-            tables.insert(name, SourceTable { n_rows, columns, dependencies: Vec::new() });
+            tables.insert(name, SourceTable { n_rows, columns, ..SourceTable::default() });
         }
         let kept = kept.iter().filter_map(|name| {
             let (table, column) = name.rsplit_once('.')?;
@@ -60,10 +61,16 @@ impl Source {
         Self { tables, kept: kept.collect(), newest_us }
     }
 
-    /// Adds what extended statistics say of a table.
-    pub(crate) fn add(&mut self, schema: &str, table: &str, dependencies: Vec<Dependency>) {
+    /// Adds what extended statistics say of a table, by its schema and name.
+    pub(crate) fn add(
+        &mut self,
+        (schema, table): (&str, &str),
+        dependencies: Vec<Dependency>,
+        groups: Vec<Group>,
+    ) {
         if let Some(table) = self.tables.get_mut(&(schema.to_owned(), table.to_owned())) {
             table.dependencies.extend(dependencies);
+            table.groups.extend(groups);
         }
     }
 

@@ -8,6 +8,8 @@ use crate::seed::make::{Codes, Stretch};
 
 /// So many places are tried for values that meet none of the source's.
 const N_TRIES: u64 = 32;
+/// Distances by which numbers are moved are so coarse: sixteenths of a power of two.
+const N_GRAINS: i128 = 16;
 /// Codes are one of so many, so that a few known values of the source are easily avoided.
 const N_SPARE: u64 = 8;
 
@@ -35,7 +37,7 @@ pub(crate) fn kept_numbers(axis: &Axis) -> Vec<Stretch> {
 /// Returns numbers of the axis' order within limits; `None` where these have no other numbers than the source's.
 ///
 /// Where there is room between the known ones, all stand between the same two as in the source, so that distances and magnitudes
-/// stay; where there is none (every number of a range is there) the whole axis is moved by more than its length. `shift` is added
+/// stay; where there is none (every number of a range is there) the whole axis is moved by its length or a little more. `shift` is added
 /// to each, as far as that leads to none of the source's: moments are as old as they were.
 pub(crate) fn numbers(axis: &Axis, limits: Limits, shift: i128, key: u64) -> Option<Vec<Stretch>> {
     let moved = |stretches: &[Stretch], by: i128| {
@@ -52,9 +54,10 @@ pub(crate) fn numbers(axis: &Axis, limits: Limits, shift: i128, key: u64) -> Opt
     let (first, last) = (kept.first()?, kept.last()?);
     let end = (last.low + last.span).max(axis.known.last()? + 1);
     let length = end - first.low.min(*axis.known.first()?);
-    let more =
-        i128::from(random::below(random::at(key, 0), 1 + u64::try_from(length / 8).unwrap_or(1 << 32)));
-    [length + more, length, -length - more, -length].into_iter().find_map(|by| moved(&kept, by))
+    // By about as much where another column has about the same numbers: it may refer to this one without a foreign key.
+    let grain = (1_i128 << length.ilog2()) / N_GRAINS;
+    let more = length + (-length).rem_euclid(grain.max(1));
+    [more, length, -more, -length].into_iter().find_map(|by| moved(&kept, by))
 }
 
 /// Puts all values strictly between the known ones that they are between in the source.

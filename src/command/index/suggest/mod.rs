@@ -33,8 +33,8 @@ use engine::{Bridge, Engine};
 use inputs::Inputs;
 use measure::Measured;
 use problem::Pricing;
-pub(crate) use statements::Verified;
 use statements::{Known, Planned};
+pub(crate) use statements::{Verified, reason};
 
 /// Questions to the planner that the search may ask: for 22 queries of TPC-H enough to come within 1.5 percent of what twice
 /// as many find, and for many statements a few each.
@@ -350,7 +350,8 @@ async fn design(
     Ok((advice, Runnable { catalog, statements, skipped }))
 }
 
-async fn shadow(
+/// Builds a shadow of a database, with local programs of its version if they are there.
+pub(crate) async fn shadow(
     context: &Context,
     programs: &ProgramsArgs,
     major: u32,

@@ -89,7 +89,7 @@ async fn parameter_types(
 }
 
 /// Returns why a statement cannot be planned, when the server says so; anything else ends the run.
-fn reason(error: pg::Error) -> Result<String> {
+pub(crate) fn reason(error: pg::Error) -> Result<String> {
     match error.code() {
         Some(_) if !error.is_cancelled() => Ok(Error::from(error).message().to_owned()),
         _ => Err(error.into()),

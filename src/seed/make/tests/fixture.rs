@@ -121,6 +121,8 @@ pub(super) fn plan() -> Plan {
         gaps: Vec::new(),
         size: None,
         are_triggers_off: false,
+        asked: Vec::new(),
+        partitions: Vec::new(),
     }
 }
 

@@ -2,6 +2,7 @@
 //! parent than the one of another reference.
 
 use std::collections::BTreeSet;
+use std::iter;
 
 use super::Planner;
 use super::conditions::Conditions;
@@ -10,6 +11,7 @@ use super::references::edge_id;
 use crate::query::check::{Comparison, Literal};
 use crate::seed::condition::domain::{Class, Domain};
 use crate::seed::keys::arrangement::Role;
+use crate::seed::keys::curve::Curve;
 use crate::seed::keys::permutation::Permutation;
 use crate::seed::make::block::{Patches, Scratch};
 use crate::seed::make::lane::{Cells, Lane};
@@ -17,7 +19,7 @@ use crate::seed::make::world::World;
 use crate::seed::make::{Draw, Maker, Values};
 use crate::seed::plan::edges::{Choice, Edges, Followed, Target};
 use crate::seed::plan::suit;
-use crate::seed::plan::{Pick, n_pairs};
+use crate::seed::plan::{EdgeId, Pick, n_pairs};
 use crate::seed::schema::types::Type;
 use crate::seed::schema::{ColumnId, Field};
 use crate::seed::wire::Wire;
@@ -117,19 +119,24 @@ impl Planner<'_> {
                     };
                     Choice::First(n_used.min(before).max(1))
                 }
-                (Some(ours), Choice::All | Choice::Among(_)) if further.is_empty() => {
+                (Some(ours), Choice::All | Choice::Among(_)) => {
                     let pick = tables[usize::from(leading.key.parent)].edges[usize::from(ours)].pick.laid();
-                    let Some((slots, curve, ranks)) = pick else { continue };
-                    if curve.n_used() <= n_used && ranks == their_ranks {
+                    let is_kept_anyway =
+                        |(_, curve, ranks): (_, &Curve, _)| curve.n_used() <= n_used && ranks == their_ranks;
+                    if further.is_empty() && pick.is_some_and(is_kept_anyway) {
                         continue;
                     }
-                    let is_kept = |row: &u64| {
-                        *row < slots.n() && has_members(ranks.apply(curve.locate(slots.apply(*row)).0))
-                    };
                     let rows: Vec<u64> = match &leading.choice {
-                        Choice::Among(rows) => rows.iter().copied().filter(is_kept).collect(),
-                        _ => (0..leading.n_parents.min(MAX_LOOKED_AT)).filter(is_kept).collect(),
+                        Choice::Among(rows) => rows.clone(),
+                        _ => (0..leading.n_parents.min(MAX_LOOKED_AT)).collect(),
                     };
+                    let steps: Vec<EdgeId> = iter::once(ours).chain(further.iter().copied()).collect();
+                    let mut owners = rows.clone();
+                    let patches = Patches::default();
+                    let world = World::new(&self.builder.plan, &patches);
+                    world.ancestors(leading.key.parent, &steps, &mut Scratch::default(), &mut owners);
+                    let kept = rows.into_iter().zip(owners).filter(|(_, owner)| has_members(*owner));
+                    let rows: Vec<u64> = kept.map(|(row, _)| row).collect();
                     if rows.is_empty() || rows.len() as u64 == leading.n_parents {
                         continue;
                     }
@@ -270,7 +277,13 @@ fn is_through(edge: &Followed, place: usize) -> bool {
 }
 
 /// A cell as a constant, where conditions can be asked of it.
-fn value(field: &Field, wire: &Wire, class: &Class, lane: &Lane, place: usize) -> Option<Literal> {
+pub(in crate::seed::plan) fn value(
+    field: &Field,
+    wire: &Wire,
+    class: &Class,
+    lane: &Lane,
+    place: usize,
+) -> Option<Literal> {
     if lane.is_null(place) {
         return None;
     }

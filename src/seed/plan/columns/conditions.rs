@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Planner;
-use crate::query::check::{self, Check, Comparison, Formula};
+use crate::query::check::{self, Check, Comparison, Formula, Opaque};
+use crate::query::quote;
 use crate::seed::condition::domain::{Class, Domain, Unit};
 use crate::seed::condition::{self, Allowed, Case};
 use crate::seed::guess;
@@ -11,7 +12,7 @@ use crate::seed::make::{Cut, Derived, Maker};
 use crate::seed::plan::request::Repair;
 use crate::seed::plan::routing;
 use crate::seed::plan::suit::{self, suit, uniform};
-use crate::seed::schema::{ColumnId, Field};
+use crate::seed::schema::{ColumnId, Field, Relation, Schema};
 
 /// A table's conditions, with what of the keys is turned into one.
 pub(in crate::seed::plan) struct Conditions {
@@ -39,6 +40,24 @@ impl Conditions {
         let is_never = |column: &usize| self.allowed(*column).iter().all(|it| it.domain == Domain::Never);
         let columns = self.place.keys().filter(|column| is_never(column));
         columns.filter_map(|column| ColumnId::try_from(*column).ok()).collect()
+    }
+
+    /// Leaves the cases in which these columns may be NULL, as they are for want of parents, where there are such cases.
+    pub(super) fn keep_null(&mut self, columns: &BTreeSet<ColumnId>) {
+        for component in &mut self.components {
+            let is_null = |column: &usize| ColumnId::try_from(*column).is_ok_and(|it| columns.contains(&it));
+            let nulls: Vec<usize> =
+                (0..component.columns.len()).filter(|of| is_null(&component.columns[*of])).collect();
+            let suits = |case: &Case| {
+                nulls.iter().map(|of| &case.allowed[*of]).all(|it| it.null || it.domain == Domain::Never)
+            };
+            let kept: Vec<usize> =
+                (0..component.cases.len()).filter(|at| suits(&component.cases[*at])).collect();
+            if !kept.is_empty() && kept.len() < component.cases.len() {
+                component.weights = kept.iter().map(|at| component.weights[*at]).collect();
+                component.cases = kept.iter().map(|at| component.cases[*at].clone()).collect();
+            }
+        }
     }
 
     /// Whether a column may not be everything that its type holds.
@@ -86,6 +105,9 @@ impl Planner<'_> {
         }
         let mut components = condition::components(&columns, &checks, self.builder.request.as_of_us)
             .map_err(|error| error.to_string())?;
+        for component in &mut components {
+            self.ask_whether_different(component, &columns);
+        }
         for (place, component) in components.iter_mut().enumerate() {
             let only = self.builder.known.repairs.iter().find_map(|repair| match repair {
                 Repair::OnlyCase(table, of, case) if *table == self.table && usize::from(*of) == place => {
@@ -107,6 +129,38 @@ impl Planner<'_> {
             .collect();
         checks.extend(columns.iter().flat_map(|column| column.checks.iter().cloned()));
         Ok(Conditions { columns, checks, components, place })
+    }
+
+    /// Leaves it to the server which rows have different values in two columns of few: references see to it themselves, and of
+    /// many numbers two are seldom the same.
+    fn ask_whether_different(&self, component: &mut condition::Component, columns: &[condition::Column]) {
+        let is_reference = |column: usize| {
+            let keys = &self.relation.foreign_keys;
+            keys.iter().any(|key| key.columns.iter().any(|of| usize::from(*of) == column))
+        };
+        for case in &mut component.cases {
+            for relation in &case.relations {
+                let places = [relation.left, relation.right];
+                let is_wide = places.iter().any(|place| {
+                    let is_number = matches!(columns[component.columns[*place]].class, Class::Number(_));
+                    is_number && case.allowed[*place].domain == Domain::Any
+                });
+                let sides = places.map(|place| component.columns[place]);
+                if relation.comparison != Comparison::NotEqual
+                    || relation.shift != 0
+                    || is_wide
+                    || sides.iter().any(|column| is_reference(*column))
+                {
+                    continue;
+                }
+                let names = sides.map(|column| columns[column].name.clone());
+                let quoted = names.each_ref().map(|name| quote::quote_identifier(name));
+                let opaque = Opaque { sql: quoted.join(" <> "), columns: names.into() };
+                if !case.opaque.contains(&opaque) {
+                    case.opaque.push(opaque);
+                }
+            }
+        }
     }
 
     /// Whether a key's predicate can be kept from holding.
@@ -151,6 +205,7 @@ impl Planner<'_> {
                         suit(&field.ty, &self.wires[column], &guess.draw, &guess.values, &allowed.domain);
                     suited.map_or_else(|| maker.clone(), |(draw, values)| Maker::Drawn { draw, values })
                 }
+                Maker::Derived(of) if !allowed.null => self.never_null((column, case), of, conditions),
                 other => other.clone(),
             }
         };
@@ -164,6 +219,27 @@ impl Planner<'_> {
             Some(_) => makers.swap_remove(0),
         };
         (maker, may_be_null)
+    }
+
+    /// What follows another column where a condition leaves no NULL: what would be in the future is now.
+    fn never_null(&self, (column, case): (usize, usize), of: &Derived, conditions: &Conditions) -> Maker {
+        let Derived::Beyond { of, low, step, draw, cut } = of else { return Maker::Derived(of.clone()) };
+        let other = usize::from(*of);
+        let is_null = if conditions.component(other) == conditions.component(column) {
+            let allowed = conditions.allowed(other);
+            allowed.get(case).is_some_and(|allowed| allowed.domain == Domain::Never)
+        } else {
+            self.candidates[other].null_share > 0
+        };
+        if is_null {
+            let guess = guess::values(&self.relation.fields[column], self.relation);
+            return Maker::Drawn { draw: guess.draw, values: guess.values };
+        }
+        let cut = match *cut {
+            Cut::NullAbove(limit) => Cut::At(limit),
+            other => other,
+        };
+        Maker::Derived(Derived::Beyond { of: *of, low: *low, step: *step, draw: draw.clone(), cut })
     }
 
     /// Columns that follow another one because of a condition between them, by column and case of their component.
@@ -214,6 +290,38 @@ impl Planner<'_> {
         }
         derived
     }
+}
+
+/// The least number below `first` that the conditions on a column alone allow, where they do not allow `first`.
+pub(super) fn least(
+    field: &Field,
+    relation: &Relation,
+    schema: &Schema,
+    as_of_us: i64,
+    first: i64,
+) -> Option<i128> {
+    let column = condition::Column {
+        name: field.name.clone(),
+        not_null: true,
+        class: suit::class(&field.ty, None),
+        checks: Vec::new(),
+    };
+    let checks: Vec<Check> = relation
+        .checks
+        .iter()
+        .map(|(name, definition)| check::check(name, definition, &schema.functions))
+        .filter(|check| check.columns == [field.name.as_str()])
+        .collect();
+    let components = condition::components(&[column], &checks, as_of_us).ok()?;
+    let cases = components.iter().flat_map(|component| &component.cases);
+    let mut ranges = Vec::new();
+    for allowed in cases.flat_map(|case| &case.allowed) {
+        let Domain::Numbers(numbers) = &allowed.domain else { return None };
+        ranges.extend_from_slice(&numbers.ranges);
+    }
+    let allows_first = ranges.iter().any(|(low, high)| (*low..=*high).contains(&first.into()));
+    let least = ranges.iter().map(|(low, _)| *low).min()?;
+    (!allows_first && least < first.into()).then_some(least)
 }
 
 /// A column that follows another one as a relation asks.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Planner;
-use super::conditions::Conditions;
+use super::conditions::{self, Conditions};
 use super::references::edge_id;
 use crate::seed::condition::domain::Domain;
 use crate::seed::guess;
@@ -80,6 +80,11 @@ impl Planner<'_> {
         });
         let greatest = self.builder.known.first_keys.get(&(self.table, column_id));
         let mut first = start.max(greatest.map_or(i64::MIN, |greatest| greatest.saturating_add(1)));
+        let base = i64::try_from(self.builder.known.bases.get(&self.table).copied().unwrap_or(0)).ok()?;
+        if !self.relation.is_filled && base == 0 {
+            let least = field.sequence.as_ref().map_or(i64::MIN, |sequence| sequence.min);
+            first = self.least_asked(column_id, first).filter(|asked| *asked >= least).unwrap_or(first);
+        }
         let mut last = limit;
         if let Domain::Numbers(numbers) = domain {
             // The widest range at or after the first key.
@@ -90,11 +95,31 @@ impl Planner<'_> {
         } else if *domain != Domain::Any {
             return None;
         }
-        let base = i64::try_from(self.builder.known.bases.get(&self.table).copied().unwrap_or(0)).ok()?;
         let low = first.checked_sub(base.checked_mul(step)?)?;
         let n =
             u64::try_from((last - first) / step).ok()?.checked_add(1)?.checked_add(base.unsigned_abs())?;
         Some((Draw::Serial, Values::Int { low, step, n }))
+    }
+
+    /// The least key below `first` that a condition of another table asks of this column, where it does not allow `first`: a table
+    /// of kinds whose sequence begins after those that are built in.
+    fn least_asked(&self, column: ColumnId, first: i64) -> Option<i64> {
+        // Most sequences begin with the first number.
+        if first <= 1 {
+            return None;
+        }
+        let schema = self.builder.schema;
+        let children = schema.relations.iter().filter(|child| child.is_asked && !child.checks.is_empty());
+        let asked = children.flat_map(|child| {
+            let keys = child.foreign_keys.iter().filter(|key| key.parent == self.table);
+            keys.filter_map(|key| {
+                let place = key.parent_columns.iter().position(|of| *of == column)?;
+                let field = child.field(key.columns[place]);
+                let least = conditions::least(field, child, schema, self.builder.request.as_of_us, first)?;
+                i64::try_from(least).ok()
+            })
+        });
+        asked.min()
     }
 
     /// Gives each edge and column its part in keeping the keys, and says how many rows they allow.
@@ -127,8 +152,8 @@ impl Planner<'_> {
             let mut unit: BTreeSet<usize> = BTreeSet::new();
             let mut is_kept = false;
             for (at, edge) in edges.followed.iter().enumerate() {
-                is_kept |=
-                    edge.target == Target::Itself && edge.key.columns.iter().all(|it| columns.contains(it));
+                let is_one_to_one = edge.target == Target::Itself || self.binds(edge);
+                is_kept |= is_one_to_one && edge.key.columns.iter().all(|it| columns.contains(it));
                 // The first of a pair stands for both.
                 if contained(edge) && !matches!(edge.choice, Choice::Pairs { is_second: true, .. }) {
                     unit.insert(at);
@@ -180,6 +205,12 @@ impl Planner<'_> {
             sets.push((relation.keys.len() + place, columns));
         }
         sets
+    }
+
+    /// Whether each row refers to a row of its own: of a table that it is loaded together with.
+    pub(super) fn binds(&self, edge: &Followed) -> bool {
+        let pair = (edge.key.parent, self.table);
+        edge.target == Target::Wave && self.builder.known.together().contains(&pair)
     }
 
     fn edge_unit(place: u16, edge: &Followed) -> Unit {

@@ -4,11 +4,13 @@ mod apart;
 mod conditions;
 mod configured;
 mod keys;
+mod pairs;
 mod references;
 mod stated;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub(super) use self::apart::value;
 pub(super) use self::conditions::Conditions;
 use self::keys::Arranged;
 
@@ -22,9 +24,11 @@ use crate::query::check::Literal;
 use crate::query::quote::qualified;
 use crate::random;
 use crate::seed::condition;
+use crate::seed::condition::domain::Domain;
 use crate::seed::guess;
 use crate::seed::keys::arrangement::Role;
 use crate::seed::make::{Derived, Draw, Maker, Values};
+use crate::seed::schema::types::Type;
 use crate::seed::schema::{ColumnId, Field, Relation, TableId};
 use crate::seed::time::DAY_US;
 use crate::seed::wire::Wire;
@@ -76,7 +80,7 @@ impl TableColumns {
         // A partial key that would limit the rows is met by not letting its predicate hold.
         let mut dropped: BTreeSet<usize> = BTreeSet::new();
         loop {
-            let conditions = match planner.conditions(&dropped) {
+            let mut conditions = match planner.conditions(&dropped) {
                 Ok(conditions) => conditions,
                 Err(reason) => return Ok(Self::refused(reason)),
             };
@@ -84,6 +88,7 @@ impl TableColumns {
                 Ok(edges) => edges,
                 Err(reason) => return Ok(Self::refused(reason)),
             };
+            conditions.keep_null(&edges.nulls);
             planner.narrow(&mut edges, &conditions, &dropped);
             let arranged = planner.arrange(&edges, &conditions, &dropped, n_wanted);
             let limiting = (0..relation.keys.len()).find(|key| {
@@ -197,7 +202,10 @@ impl<'b> Planner<'b> {
         if let Some(candidate) = self.configured(column, field, &wire)? {
             return Ok(Ok((wire, candidate)));
         }
-        if let Some(maker) = guess::timed(column, self.relation, &self.period()) {
+        // Statistics say when by themselves, also where the moment before it is NULL.
+        if self.statistics(usize::from(column)).is_none()
+            && let Some(maker) = guess::timed(column, self.relation, &self.period())
+        {
             let null_share = guess::values(field, self.relation).null_share;
             return Ok(Ok((wire, Candidate { maker, null_share, source: MakerFrom::Name })));
         }
@@ -279,6 +287,7 @@ impl<'b> Planner<'b> {
         self.follow_moments(&plans, conditions, &|column| {
             !is_taken(column) && !derived.contains_key(&(column, 0))
         });
+        let paired = self.paired(&edges, conditions, arranged, &is_pooled);
         let mut columns = Vec::new();
         for (column, field) in self.relation.fields.iter().enumerate() {
             let id = ColumnId::try_from(column).expect("fewer columns than PostgreSQL can name");
@@ -317,11 +326,11 @@ impl<'b> Planner<'b> {
                 sequence: field.sequence.clone().filter(|_| is_serial),
             };
             if is_open {
-                self.gaps.extend(self.state(column, &mut plan, may_be_null, conditions, arranged));
+                self.gaps.extend(self.state(column, &mut plan, may_be_null, conditions, arranged, &paired));
             }
             columns.push(plan);
         }
-        self.join(&mut columns);
+        self.join(&mut columns, &paired);
         self.gaps.extend(edges.gaps);
         let n_columns = ColumnId::try_from(columns.len()).expect("fewer columns than PostgreSQL can name");
         let (cap_reason, components) = (self.cap_reason(arranged), self.components(conditions, &pools));
@@ -382,6 +391,12 @@ impl<'b> Planner<'b> {
     /// The values that a rehearsal chose.
     fn repaired(&self, column: ColumnId, field: &Field) -> Option<Maker> {
         let literal = |text: &str| {
+            if matches!(field.ty, Type::Array { .. }) && text == "{}" {
+                let (guess, empty) = (guess::values(field, self.relation), Domain::Sizes { low: 0, high: 0 });
+                let wire = &self.wires[usize::from(column)];
+                let (draw, values) = suit::suit(&field.ty, wire, &guess.draw, &guess.values, &empty)?;
+                return Some(Maker::Drawn { draw, values });
+            }
             let literal = Literal::Text(text.to_owned());
             let cells = suit::cells(&field.ty, &self.wires[usize::from(column)], &[literal])?;
             Some(Maker::Drawn { draw: uniform(1), values: Values::List(cells) })

@@ -72,7 +72,7 @@ impl Planner<'_> {
             .key
             .columns
             .iter()
-            .filter(|column| edges.owners[column].0 == edge_id(place))
+            .filter(|column| edges.owners.get(column).is_some_and(|(edge, _)| *edge == edge_id(place)))
             .map(|column| usize::from(*column))
             .collect();
         let mut pick = self
@@ -173,6 +173,7 @@ impl Planner<'_> {
                 Pick::Tree { roots, not_self: false }
             }
             (Target::Wave, _) => Pick::Wave,
+            (Target::Mutual, _) => Pick::Mutual,
             (Target::Within { through, ours, further, theirs }, _) => {
                 Pick::Within { through: *through, ours: *ours, further: further.clone(), theirs: *theirs }
             }

@@ -3,9 +3,10 @@
 use super::Planner;
 use super::conditions::Conditions;
 use super::keys::Arranged;
+use super::pairs::Paired;
 use crate::catalog::ColumnStatistics;
 use crate::seed::condition::domain::Domain;
-use crate::seed::exact::{self, count};
+use crate::seed::exact::{self, count, rounded};
 use crate::seed::keys::arrangement::Role;
 use crate::seed::make::{Draw, Maker, Values};
 use crate::seed::plan::{ColumnPlan, Gap, MakerFrom, Nulls};
@@ -29,11 +30,20 @@ impl Planner<'_> {
     }
 
     /// Lets columns depend on each other as extended statistics say.
-    pub(super) fn join(&self, columns: &mut [ColumnPlan]) {
+    pub(super) fn join(&self, columns: &mut [ColumnPlan], paired: &Paired) {
         let Some(source) = &self.builder.request.statistics else { return };
         let Some(table) = source.table(&self.relation.schema, &self.relation.name) else { return };
         let correlation = |name: &str| table.columns.get(name)?.correlation.map(f64::from);
-        joint::follow(columns, &table.dependencies, &correlation);
+        // What tells the rows of a key apart stays where it is.
+        let is_paired =
+            |name: &String| paired.keys().any(|column| self.relation.fields[*column].name == *name);
+        let n_distinct = |name: &str| {
+            Some(rounded(source::n_distinct(table.columns.get(name)?, self.n_rows)?).clamp(1, self.n_rows))
+        };
+        let mut dependencies = joint::of_groups(&table.groups, self.n_rows, &n_distinct);
+        dependencies.extend(table.dependencies.iter().cloned());
+        dependencies.retain(|it| !is_paired(&it.of));
+        joint::follow(columns, &dependencies, &correlation);
     }
 
     /// Makes a column as its statistics say, as far as keys and conditions leave that open; what they do not is a gap. `plan` is what
@@ -45,8 +55,9 @@ impl Planner<'_> {
         may_be_null: bool,
         conditions: &Conditions,
         arranged: &Arranged,
+        paired: &Paired,
     ) -> Option<Gap> {
-        let (source, statistics) = self.statistics(column)?;
+        let (_, statistics) = self.statistics(column)?;
         let field = &self.relation.fields[column];
         let gap = |reason: String| {
             Some(Gap::Statistics { table: self.name.clone(), column: field.name.clone(), reason })
@@ -54,36 +65,26 @@ impl Planner<'_> {
         let share = exact::share(statistics.null_frac.into());
         plan.nulls = if may_be_null { Nulls::Share(share) } else { Nulls::Never };
         let is_unique = match arranged.columns.get(&column) {
+            _ if paired.contains_key(&column) => false,
             None | Some(Role::Plain) => false,
             Some(Role::Unique) => true,
             Some(_) => return gap("a key decides its values".to_owned()),
         };
         let by_constraints = || gap("constraints decide its values".to_owned());
         let Maker::Drawn { draw, values } = &plan.maker else { return by_constraints() };
-        // Serial keys are the run's own.
+        // Keys of a sequence are the run's own.
         let has_base = self.builder.known.bases.get(&self.table).is_some_and(|base| *base > 0);
-        if *draw == Draw::Serial || (is_unique && has_base) {
+        let is_serial = *draw == Draw::Serial && field.sequence.is_some();
+        if is_serial || (is_unique && (has_base || self.relation.is_filled)) {
             return None;
         }
-        let allowed = conditions.allowed(column);
-        let domain = allowed.first().map_or(&Domain::Any, |first| &first.domain);
-        if allowed.iter().any(|other| other.domain != *domain) {
-            return by_constraints();
-        }
-        let place = Place {
-            statistics,
-            ty: &field.ty,
-            wire: &self.wires[column],
-            domain,
-            n_rows: self.n_rows,
-            may_be_null,
-            is_unique,
-            is_kept: source.keeps(&self.relation.schema, &self.relation.name, &field.name),
-            shift_us: source.shift_us(self.builder.request.as_of_us),
-            n_guessed: values.n(),
-            key: plan.key,
+        let Some(place) = self.place(column, conditions) else { return by_constraints() };
+        let place = Place { may_be_null, is_unique, n_guessed: values.n(), ..place };
+        let stated = match paired.get(&column) {
+            Some(Some(stated)) => Ok(stated.clone()),
+            _ => place.stated(),
         };
-        let stated = match place.stated() {
+        let stated = match stated {
             Ok(stated) => stated,
             Err(reason) => return gap(reason),
         };
@@ -107,6 +108,35 @@ impl Planner<'_> {
         plan.maker = Maker::Drawn { draw, values };
         plan.source = MakerFrom::Statistics;
         gap(reason?)
+    }
+}
+
+impl Planner<'_> {
+    /// A column with statistics, as far as it is known before its maker; `None` where conditions allow it one or the other.
+    pub(super) fn place<'a>(&'a self, column: usize, conditions: &'a Conditions) -> Option<Place<'a>> {
+        // What is not restricted is any value.
+        const ANY: &Domain = &Domain::Any;
+        let (source, statistics) = self.statistics(column)?;
+        let field = &self.relation.fields[column];
+        let allowed = conditions.allowed(column);
+        let domain = allowed.first().map_or(ANY, |first| &first.domain);
+        if allowed.iter().any(|other| other.domain != *domain) {
+            return None;
+        }
+        Some(Place {
+            statistics,
+            ty: &field.ty,
+            wire: &self.wires[column],
+            domain,
+            n_rows: self.n_rows,
+            may_be_null: false,
+            is_unique: false,
+            least_distinct: 1,
+            is_kept: source.keeps(&self.relation.schema, &self.relation.name, &field.name),
+            shift_us: source.shift_us(self.builder.request.as_of_us),
+            n_guessed: 0,
+            key: self.column_stream(&field.name),
+        })
     }
 }
 
