@@ -98,6 +98,7 @@ statements! {
     SEED_DURABLE = "seed_durable",
     SEED_FOREIGN_KEYS = "seed_foreign_keys",
     SEED_FUNCTIONS = "seed_functions",
+    SEED_HIDDEN_PAGES = "seed_hidden_pages",
     SEED_LOCK_SESSION = "seed_lock_session",
     SEED_LOCKED = "seed_locked",
     SEED_MANIFEST_EXISTS = "seed_manifest_exists",

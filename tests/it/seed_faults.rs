@@ -47,6 +47,26 @@ fn crash(database: &Database) {
 }
 
 #[test]
+fn rows_that_an_older_transaction_keeps_from_index_only_scans_are_named() {
+    let database = Database::create();
+    database.execute("CREATE TABLE t (id int PRIMARY KEY)");
+    let shown = "SELECT relallvisible = relpages FROM pg_class WHERE relname = 't'";
+    let snapshot = "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1";
+    let args = ["seed", "--t", "1000", "--yes"];
+    let run = database.while_session(snapshot, || perfkit(&args).on(&database).succeeds());
+    let said = "cannot be marked as visible to all while a transaction is older than they are";
+    assert!(run.stderr.contains(said), "{}", run.stderr);
+    assert_eq!(database.value(shown), "f");
+    // One that ends soon is waited for.
+    let short =
+        "BEGIN ISOLATION LEVEL REPEATABLE READ; SET idle_in_transaction_session_timeout = 800; SELECT 1";
+    let args = ["seed", "--t", "1000", "--append", "--yes"];
+    let run = database.while_session(short, || perfkit(&args).on(&database).succeeds());
+    assert!(!run.stderr.contains("visible to all"), "{}", run.stderr);
+    assert_eq!(database.value(shown), "t");
+}
+
+#[test]
 fn what_cannot_be_filled_is_named_before_rows_are_loaded() {
     let database = Database::create();
     database.load(

@@ -2,16 +2,22 @@
 
 use std::sync::Mutex;
 use std::sync::PoisonError;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{Event, stream};
-use crate::pg::connect::Target;
+use crate::pg::catalog::get;
+use crate::pg::connect::{Connection, Target};
 use crate::pg::error::{Error, Result};
 use crate::pg::interrupt::Interrupt;
 use crate::pg::sql;
 use crate::seed::plan::Plan;
 use crate::seed::schema::TableId;
 use crate::seed::size::work::{Phase, Task};
+
+/// How long to wait before the next VACUUM of a table whose rows the last one could not mark as visible to all, because a
+/// transaction was older than they are. An autovacuum worker that analyzes is one for a moment.
+const WAITS: [Duration; 3] =
+    [Duration::from_millis(100), Duration::from_millis(400), Duration::from_millis(1500)];
 
 /// Vacuums and analyzes the tables of a plan in so many sessions. What the server refuses is a warning: the rows are there.
 pub(super) async fn vacuum(
@@ -34,18 +40,16 @@ pub(super) async fn vacuum(
         let connection = stream::connect(target, interrupt).await?;
         while let Some((id, table)) = next() {
             let start = Instant::now();
-            let statement = format!("VACUUM (ANALYZE) {table}");
-            let done = connection.batch_execute(&statement).await;
-            if interrupt.is_raised() {
-                return Err(Error::Interrupted);
-            }
-            if let Err(error) = done {
-                let error = Error::query(format!("vacuum table {table}"))(error);
+            if let Err(error) = vacuum_table(&connection, interrupt, &table, on).await {
+                if interrupt.is_raised() {
+                    return Err(Error::Interrupted);
+                }
                 if stream::is_gone(error.failure()) {
                     // What has ended the session may have taken rows of unlogged tables.
                     return Err(error);
                 }
-                on(Event::Warning(format!("{}; run: {statement}", crate::error::Error::from(error))));
+                let error = crate::error::Error::from(error);
+                on(Event::Warning(format!("{error}; run: {}", statement(&table))));
             }
             on(Event::Step { task: Task::Vacuum(id), took: start.elapsed() });
         }
@@ -53,4 +57,37 @@ pub(super) async fn vacuum(
     };
     let sessions = (0..n_sessions).map(|_| session());
     futures_util::future::try_join_all(sessions).await.map(drop)
+}
+
+async fn vacuum_table(
+    connection: &Connection,
+    interrupt: &Interrupt,
+    table: &str,
+    on: &dyn Fn(Event<'_>),
+) -> Result<()> {
+    let failed = || Error::query(format!("vacuum table {table}"));
+    let mut waits = WAITS.into_iter();
+    loop {
+        connection.batch_execute(&statement(table)).await.map_err(failed())?;
+        let row = connection.query_one(sql::SEED_HIDDEN_PAGES, &[&table]).await.map_err(failed())?;
+        // NULL of a table that is gone.
+        if get::<Option<bool>>(&row, "is_hidden")? != Some(true) {
+            return Ok(());
+        }
+        let Some(wait) = waits.next() else { break };
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            () = interrupt.raised() => return Err(Error::Interrupted),
+        }
+    }
+    on(Event::Warning(format!(
+        "rows of {table} cannot be marked as visible to all while a transaction is older than they are, and index-only scans read \
+         them in the table; when it has ended, run: {}",
+        statement(table)
+    )));
+    Ok(())
+}
+
+fn statement(table: &str) -> String {
+    format!("VACUUM (ANALYZE) {table}")
 }
