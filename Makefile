@@ -35,8 +35,8 @@ plan-fixtures: ## Make the plans of the rules' tests anew on real servers
 
 seed-traces: ## Record real runs of seed, and see how early their ends are known
 	@scripts/ensure-postgres >/dev/null
-	cargo test --release --quiet --lib pg::seed::traces -- --ignored
-	cargo test --release --quiet --lib seed::size::eta -- --ignored
+	cargo test --profile quick --quiet --lib pg::seed::traces -- --ignored
+	cargo test --profile quick --quiet --lib seed::size::eta
 
 lint: ## Check format and style
 	cargo fmt --check

@@ -63,11 +63,11 @@ const REFERRING: &str = "
         at timestamptz NOT NULL)";
 
 const CASES: [Case; 7] = [
-    Case { name: "bedtime", rows: &[("users", 4_000)], ..CASE },
+    Case { name: "bedtime", rows: &[("users", 20_000)], ..CASE },
     Case {
         name: "wide",
         tables: WIDE,
-        rows: &[("authors", 60_000), ("articles", 120_000), ("visits", 1_500_000)],
+        rows: &[("authors", 240_000), ("articles", 480_000), ("visits", 6_000_000)],
         ..CASE
     },
     INDEXED_WHOLE,

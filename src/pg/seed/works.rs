@@ -23,10 +23,20 @@ pub(super) async fn read(
     let rows = connection.query(sql::SEED_BURDENS, &[&schemas, &names]).await.map_err(doing())?;
     let burdens: Vec<Burden> = rows
         .iter()
-        .map(|row| {
+        .zip(plan.tables.iter().zip(rows_left))
+        .map(|(row, (table, n_left))| {
             let number = |column: &str| get::<i64>(row, column).map(|n| u32::try_from(n).unwrap_or(u32::MAX));
+            // Estimates of before, without what this run has loaded since.
+            let n_estimated = |n: i64| u64::try_from(n).unwrap_or(0);
+            let parents =
+                get::<Vec<i64>>(row, "parents")?.into_iter().zip(get::<Vec<i64>>(row, "parent_rows")?);
+            let n_referred = |(ordinal, n): (i64, i64)| {
+                let planned = usize::try_from(ordinal - 1).ok().and_then(|at| plan.tables.get(at));
+                n_estimated(n).max(planned.map_or(0, |table| table.n_rows))
+            };
             Ok(Burden {
-                n_foreign_keys: number("n_foreign_keys")?,
+                parents: parents.map(n_referred).collect(),
+                n_before: n_estimated(get(row, "n_rows")?).max(table.n_rows.saturating_sub(*n_left)),
                 n_checks: number("n_checks")?,
                 n_triggers: number("n_triggers")?,
                 btrees: get(row, "btrees")?,

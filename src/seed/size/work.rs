@@ -1,10 +1,13 @@
 //! The parts of a run, and what each is expected to take before anything of it was done.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::index::change::record::Record;
 use crate::query::index_ddl::index_ddl;
 use crate::query::quote;
+use crate::seed::chunk::of_step;
 use crate::seed::make::block::Patches;
 use crate::seed::make::world::World;
 use crate::seed::make::{Draw, Maker, Values};
@@ -66,6 +69,8 @@ pub(crate) struct Work {
     pub(crate) n_units: u64,
     /// So many of them are done at once.
     pub(crate) n_at_once: u64,
+    /// The tables whose rows must all be there before.
+    pub(crate) after: Vec<TableId>,
     pub(crate) effort: Effort,
 }
 
@@ -113,9 +118,12 @@ pub(crate) struct RowEffort {
     /// Of those, in rows that do not fit where they are.
     pub(crate) toasted_bytes: f64,
     pub(crate) n_columns: u32,
-    pub(crate) n_foreign_keys: u32,
+    /// How many rows each foreign key refers to.
+    pub(crate) parents: Vec<u64>,
     pub(crate) n_checks: u32,
     pub(crate) n_triggers: u32,
+    /// Rows that are there before.
+    pub(crate) n_before: u64,
     /// B-trees that are there while rows come, on values that rise with the rows.
     pub(crate) n_rising: u32,
     /// B-trees on others.
@@ -129,7 +137,9 @@ pub(crate) struct RowEffort {
 /// What the catalog says of a table while its rows come.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Burden {
-    pub(crate) n_foreign_keys: u32,
+    /// How many rows each foreign key refers to, before the run and after it.
+    pub(crate) parents: Vec<u64>,
+    pub(crate) n_before: u64,
     pub(crate) n_checks: u32,
     /// Of users, for each row.
     pub(crate) n_triggers: u32,
@@ -138,59 +148,95 @@ pub(crate) struct Burden {
     pub(crate) n_other_indexes: u32,
 }
 
-// What follows are first guesses in nanoseconds of one session: processor time of PostgreSQL 15 for 200,000 rows, and 400,000 of
-// index builds. Only their proportions matter: a run measures itself.
+// What follows are first guesses in nanoseconds of one session: what PostgreSQL 15 takes for a million rows. Only their
+// proportions matter: a run measures itself.
 
 /// A transaction with its row of the manifest, or a statement.
 const TRANSACTION_NS: f64 = 3e6;
-const ROW_NS: f64 = 260.0;
+const ROW_NS: f64 = 350.0;
 const COLUMN_NS: f64 = 35.0;
-const BYTE_NS: f64 = 4.2;
+const BYTE_NS: f64 = 2.2;
 /// What a byte of jsonb takes more, which is parsed.
-const JSON_BYTE_NS: f64 = 8.0;
+const JSON_BYTE_NS: f64 = 3.0;
 /// What a byte takes more that is compressed and goes to a TOAST table.
 const TOASTED_BYTE_NS: f64 = 13.0;
 /// Rows up to this are not (`TOAST_TUPLE_THRESHOLD` in `heaptoast.h`).
 const TOASTED_ROW_BYTES: usize = 2_032;
 /// A query for each row (`RI_FKey_check` in `ri_triggers.c`).
-const FOREIGN_KEY_NS: f64 = 6_500.0;
+const FOREIGN_KEY: Growing = Growing { ns: 2_900.0, each_doubling_ns: 950.0 };
 const CHECK_NS: f64 = 50.0;
 const TRIGGER_NS: f64 = 5_000.0;
-const RISING_NS: f64 = 850.0;
-const SCATTERED_NS: f64 = 3_200.0;
+const RISING_NS: f64 = 250.0;
+const SCATTERED: Growing = Growing { ns: 900.0, each_doubling_ns: 300.0 };
 /// Texts are compared by their collation.
-const SCATTERED_TEXT_NS: f64 = 4_500.0;
+const SCATTERED_TEXT: Growing = Growing { ns: 1_700.0, each_doubling_ns: 400.0 };
 const OTHER_INDEX_NS: f64 = 5_000.0;
 /// The second way of staged rows.
 const STAGED: f64 = 1.8;
-/// Of an entry of an index that is built: to read its row, to sort what comes sorted, in any order, and texts, and its further columns.
-const BUILD_ROW_NS: f64 = 100.0;
-const BUILD_RISING_NS: f64 = 200.0;
-const BUILD_SCATTERED_NS: f64 = 580.0;
-const BUILD_TEXT_NS: f64 = 1_900.0;
-const BUILD_COLUMN_NS: f64 = 60.0;
+/// Of an entry of an index that is built: to read its row, to sort what comes sorted, in any order, and texts, and its columns.
+const BUILD_ROW_NS: f64 = 60.0;
+const BUILD_RISING_NS: f64 = 50.0;
+const BUILD_SCATTERED_NS: f64 = 180.0;
+const BUILD_TEXT_NS: f64 = 500.0;
+const BUILD_COLUMN_NS: f64 = 90.0;
 /// VACUUM reads and marks each page.
-const VACUUM_ROW_NS: f64 = 100.0;
-const VACUUM_BYTE_NS: f64 = 0.2;
+const VACUUM_ROW_NS: f64 = 50.0;
+const VACUUM_BYTE_NS: f64 = 0.12;
 /// ANALYZE sorts the values of so many rows: 300 times `default_statistics_target`.
 const ANALYZE_ROWS: u64 = 30_000;
-const ANALYZE_VALUE_NS: f64 = 700.0;
-const ANALYZE_BYTE_NS: f64 = 6.0;
+const ANALYZE_VALUE_NS: f64 = 350.0;
+const ANALYZE_BYTE_NS: f64 = 3.0;
 /// Longer values are only counted (`WIDTH_THRESHOLD` in analyze.c).
 const ANALYZE_MOST_BYTES: f64 = 1_024.0;
+/// Tables and indexes with so many rows stay in the processor's caches.
+const CACHED_ROWS: u64 = 40_000;
+
+/// What finding a place in a B-tree takes: the more, the larger it is.
+struct Growing {
+    /// While all of it is in the processor's caches.
+    ns: f64,
+    /// More for each time that it has twice as many rows as fit there.
+    each_doubling_ns: f64,
+}
+
+impl Growing {
+    /// Finds one place in so many rows.
+    fn once_ns(&self, n_rows: u64) -> f64 {
+        self.ns + self.each_doubling_ns * doublings(n_rows)
+    }
+
+    /// Finds a place for each of the rows from one to another, which come one after the other.
+    fn while_growing_ns(&self, from: u64, to: u64) -> f64 {
+        float(to - from) * self.ns + self.each_doubling_ns * (all_doublings(to) - all_doublings(from))
+    }
+}
+
+/// Returns how often the rows that are cached double up to this number.
+fn doublings(n_rows: u64) -> f64 {
+    (float(n_rows.max(CACHED_ROWS)) / float(CACHED_ROWS)).log2()
+}
+
+/// The integral of [`doublings`].
+fn all_doublings(n_rows: u64) -> f64 {
+    float(n_rows) * doublings(n_rows) - float(n_rows.saturating_sub(CACHED_ROWS)) / std::f64::consts::LN_2
+}
 
 impl Work {
-    /// Returns the nanoseconds that so many units are expected to take one session.
-    pub(crate) fn expected_ns(&self, n_units: u64) -> f64 {
+    /// Returns the nanoseconds that so many units are expected to take one session after others that are done.
+    pub(crate) fn expected_ns(&self, n_done: u64, n_units: u64) -> f64 {
         let n_times = n_units.div_ceil(self.n_at_once.max(1));
-        float(n_units) * self.effort.unit_ns() + float(n_times) * TRANSACTION_NS
+        let units_ns = match &self.effort {
+            Effort::Row(row) => row.ns(row.n_before + n_done, n_units),
+            effort => float(n_units) * effort.unit_ns(),
+        };
+        units_ns + float(n_times) * TRANSACTION_NS
     }
 }
 
 impl Effort {
     fn unit_ns(&self) -> f64 {
         match self {
-            Self::Row(row) => row.ns(),
+            Self::Row(row) => row.ns(row.n_before, 1),
             Self::Btree { n_rows, first, n_columns } => {
                 let sorted = match first {
                     Order::Rising => BUILD_RISING_NS,
@@ -212,26 +258,29 @@ impl Effort {
 }
 
 impl RowEffort {
-    fn ns(&self) -> f64 {
-        let copied = ROW_NS
+    /// Returns the nanoseconds of so many rows that come after others.
+    fn ns(&self, n_before: u64, n_rows: u64) -> f64 {
+        let each = ROW_NS
             + self.bytes * BYTE_NS
             + self.json_bytes * JSON_BYTE_NS
             + self.toasted_bytes * TOASTED_BYTE_NS
             + [
                 (self.n_columns, COLUMN_NS),
                 (self.n_rising, RISING_NS),
-                (self.n_scattered, SCATTERED_NS),
-                (self.n_scattered_texts, SCATTERED_TEXT_NS),
                 (self.n_other_indexes, OTHER_INDEX_NS),
                 (self.n_checks, CHECK_NS),
             ]
             .map(|(n, ns)| f64::from(n) * ns)
             .iter()
             .sum::<f64>();
+        let kept: f64 = [(self.n_scattered, SCATTERED), (self.n_scattered_texts, SCATTERED_TEXT)]
+            .map(|(n, btree)| f64::from(n) * btree.while_growing_ns(n_before, n_before + n_rows))
+            .iter()
+            .sum();
         let staged = if self.is_staged { STAGED } else { 1.0 };
-        copied * staged
-            + f64::from(self.n_foreign_keys) * FOREIGN_KEY_NS
-            + f64::from(self.n_triggers) * TRIGGER_NS
+        let looked_up: f64 = self.parents.iter().map(|n_parents| FOREIGN_KEY.once_ns(*n_parents)).sum();
+        let acted = looked_up + f64::from(self.n_triggers) * TRIGGER_NS;
+        (float(n_rows) * each + kept) * staged + float(n_rows) * acted
     }
 }
 
@@ -246,17 +295,27 @@ pub(crate) fn works(
     let widths: Vec<Width> = (0..).zip(&plan.tables).map(|(id, _)| width(plan, id)).collect();
     let tables = || (0..).zip(&plan.tables);
     let mut works = Vec::new();
-    for (((id, table), width), (n_left, burden)) in tables().zip(&widths).zip(rows_left.iter().zip(burdens)) {
-        if *n_left > 0 {
-            works.push(Work {
-                task: Task::Rows(id),
-                n_units: *n_left,
-                n_at_once: u64::from(table.rows_per_chunk),
-                effort: Effort::Row(row_effort(plan, table, width, burden)),
-            });
+    let mut earlier: BTreeSet<TableId> = BTreeSet::new();
+    for step in &plan.steps {
+        for id in of_step(step) {
+            let at = usize::from(*id);
+            let table = &plan.tables[at];
+            if rows_left[at] > 0 {
+                let parents =
+                    table.edges.iter().map(|edge| edge.parent).chain(table.waits_for.iter().copied());
+                let after: BTreeSet<TableId> = parents.filter(|parent| earlier.contains(parent)).collect();
+                works.push(Work {
+                    task: Task::Rows(*id),
+                    n_units: rows_left[at],
+                    n_at_once: u64::from(table.rows_per_chunk),
+                    after: after.into_iter().collect(),
+                    effort: Effort::Row(row_effort(plan, table, &widths[at], &burdens[at])),
+                });
+            }
         }
+        earlier.extend(of_step(step));
     }
-    let once = |task, effort| Work { task, n_units: 1, n_at_once: 1, effort };
+    let once = |task, effort| Work { task, n_units: 1, n_at_once: 1, after: Vec::new(), effort };
     for (ordinal, record) in dropped {
         let is_its =
             |table: &&TablePlan| (&table.schema, &table.name) == (&record.index.schema, &record.index.table);
@@ -270,9 +329,9 @@ pub(crate) fn works(
         works.push(once(Task::Vacuum(id), effort));
     }
     for ((id, table), burden) in tables().zip(burdens) {
-        if plan.are_triggers_off && table.n_rows > 0 && burden.n_foreign_keys > 0 {
+        if plan.are_triggers_off && table.n_rows > 0 && !burden.parents.is_empty() {
             let effort = Effort::ForeignKey { n_rows: table.n_rows };
-            let n_units = u64::from(burden.n_foreign_keys);
+            let n_units = burden.parents.len() as u64;
             works.push(Work { n_units, ..once(Task::ForeignKeys(id), effort) });
         }
     }
@@ -282,15 +341,15 @@ pub(crate) fn works(
 fn row_effort(plan: &Plan, table: &TablePlan, width: &Width, burden: &Burden) -> RowEffort {
     let orders: Vec<Order> = burden.btrees.iter().map(|first| order(table, first)).collect();
     let btrees = |of: Order| number(orders.iter().filter(|order| **order == of).count());
-    let if_they_act = |n: u32| if plan.are_triggers_off { 0 } else { n };
     RowEffort {
         bytes: width.bytes,
         json_bytes: width.json_bytes,
         toasted_bytes: width.toasted_bytes,
         n_columns: number(table.columns.len()),
-        n_foreign_keys: if_they_act(burden.n_foreign_keys),
+        parents: if plan.are_triggers_off { Vec::new() } else { burden.parents.clone() },
         n_checks: burden.n_checks,
-        n_triggers: if_they_act(burden.n_triggers),
+        n_triggers: if plan.are_triggers_off { 0 } else { burden.n_triggers },
+        n_before: burden.n_before,
         n_rising: btrees(Order::Rising),
         n_scattered: btrees(Order::Scattered),
         n_scattered_texts: btrees(Order::ScatteredTexts),
@@ -403,7 +462,8 @@ mod tests {
     fn each_part_of_a_run_is_there_once() {
         let mut plan = plan(vec![with("a", 10_000), with("b", 0), with("c", 100)]);
         let burden = Burden {
-            n_foreign_keys: 2,
+            parents: vec![10, 20],
+            n_before: 0,
             n_checks: 1,
             n_triggers: 1,
             btrees: vec!["id".to_owned(), "\"Body\"".to_owned(), "lower(\"Body\")".to_owned()],
@@ -416,26 +476,29 @@ mod tests {
         };
         assert_eq!(tasks(&plan), [(Task::Rows(0), 4_000), (Task::Vacuum(0), 1), (Task::Vacuum(2), 1)]);
         let Effort::Row(row) = &works(&plan, &[4_000, 0, 0], &burdens, &[])[0].effort else { panic!("rows") };
-        assert_eq!((row.n_rising, row.n_scattered_texts, row.n_foreign_keys, row.n_triggers), (1, 2, 2, 1));
+        assert_eq!((row.n_rising, row.n_scattered_texts, row.parents.len(), row.n_triggers), (1, 2, 2, 1));
         // A field count, two lengths, a key and 50 bytes.
         assert!((row.bytes - 68.0).abs() < 8.0, "{row:?}");
         plan.are_triggers_off = true;
         assert_eq!(tasks(&plan)[3..], [(Task::ForeignKeys(0), 2)]);
         let Effort::Row(row) = &works(&plan, &[4_000, 0, 0], &burdens, &[])[0].effort else { panic!("rows") };
-        assert_eq!((row.n_foreign_keys, row.n_triggers, row.n_checks), (0, 0, 1));
+        assert_eq!((row.parents.len(), row.n_triggers, row.n_checks), (0, 0, 1));
     }
 
     #[test]
     fn more_to_do_takes_longer() {
         let check = |effort: Effort, less: Effort| {
             let ns = |effort: Effort| {
-                Work { task: Task::Vacuum(0), n_units: 1, n_at_once: 1, effort }.expected_ns(1)
+                Work { task: Task::Vacuum(0), n_units: 1, n_at_once: 1, after: Vec::new(), effort }
+                    .expected_ns(0, 1)
             };
             assert!(ns(effort.clone()) > ns(less.clone()), "{effort:?} {less:?}");
         };
         let row = RowEffort { bytes: 100.0, n_columns: 5, n_rising: 1, ..RowEffort::default() };
         check(Effort::Row(RowEffort { bytes: 200.0, ..row.clone() }), Effort::Row(row.clone()));
-        check(Effort::Row(RowEffort { n_foreign_keys: 1, ..row.clone() }), Effort::Row(row.clone()));
+        let referring = |n| Effort::Row(RowEffort { parents: vec![n], ..row.clone() });
+        check(referring(1), Effort::Row(row.clone()));
+        check(referring(1_000_000), referring(100_000));
         check(
             Effort::Row(RowEffort { n_scattered: 1, ..row.clone() }),
             Effort::Row(RowEffort { n_rising: 2, ..row.clone() }),
@@ -448,6 +511,17 @@ mod tests {
         let table = |n_rows, n_columns| Effort::Table { n_rows, row_bytes: 50.0, n_columns };
         check(table(100_000, 4), table(50_000, 4));
         check(table(1_000, 5), table(1_000, 4));
+    }
+
+    #[test]
+    fn parts_of_a_table_take_as_long_as_the_whole() {
+        let row = RowEffort { n_scattered: 1, n_scattered_texts: 2, n_before: 7_000, ..RowEffort::default() };
+        let effort = Effort::Row(row);
+        let work =
+            Work { task: Task::Rows(0), n_units: 900_000, n_at_once: 10_000, after: Vec::new(), effort };
+        let parts: f64 = (0..90).map(|part| work.expected_ns(part * 10_000, 10_000)).sum();
+        assert!((parts / work.expected_ns(0, 900_000) - 1.0).abs() < 1e-9);
+        assert!(work.expected_ns(890_000, 10_000) > 1.3 * work.expected_ns(0, 10_000));
     }
 
     #[test]
