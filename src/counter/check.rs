@@ -215,7 +215,8 @@ pub(crate) fn notes(site: &Site, state: &State) -> Vec<Note> {
 
 fn table<'s>(state: &'s State, name: &str) -> Result<&'s TableState, Refusal> {
     let Some(table) = state.named(name) else {
-        let names = state.tables.iter().map(|table| table.name.name.as_str());
+        let known = state.tables.iter().map(|table| table.name.name.as_str());
+        let names = known.chain(state.names.iter().map(String::as_str));
         return Err(Refusal::NoTable { name: name.to_owned(), nearest: yaml::nearest(name, names) });
     };
     if table.kind.is_table() {

@@ -21,6 +21,8 @@ pub(crate) struct State {
     pub(crate) search_path: Vec<String>,
     /// Who perfkit is.
     pub(crate) role: String,
+    /// All tables of these schemas, if one that was asked for is not there.
+    pub(crate) names: Vec<String>,
 }
 
 #[derive(Clone, Debug, Default)]

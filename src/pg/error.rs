@@ -11,6 +11,9 @@ use crate::pg::conninfo;
 
 const LOCK_HINT: &str = "Another session holds the lock; try again later or raise `--lock-timeout`.";
 
+const EXPRESSION_HINT: &str = "A counter may go by columns of the counted table, constants and IMMUTABLE functions: what depends on the time, on settings or on \
+     other tables changes without any trigger.";
+
 /// A failure at the edge to PostgreSQL.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
@@ -40,6 +43,15 @@ pub(crate) enum Error {
         statement: String,
         /// Characters that the server saw before the statement.
         offset: usize,
+        #[source]
+        source: tokio_postgres::Error,
+    },
+    #[error("\"{text}\" is not one expression")]
+    NoExpression { text: String },
+    /// The server does not take a condition or a sum.
+    #[error("a counter cannot go by \"{text}\"")]
+    Expression {
+        text: String,
         #[source]
         source: tokio_postgres::Error,
     },
@@ -128,6 +140,7 @@ impl Error {
         match self {
             Self::Query { source, .. }
             | Self::Statement { source, .. }
+            | Self::Expression { source, .. }
             | Self::Connect { source, .. }
             | Self::SchemaChanged { source, .. }
             | Self::NoManifest { source }
@@ -172,6 +185,13 @@ impl From<Error> for RunError {
     fn from(error: Error) -> Self {
         let message = error.to_string();
         match &error {
+            Error::NoExpression { .. } => {
+                Self::usage(message).hint("Write what could stand in a WHERE clause, or one number.")
+            }
+            Error::Expression { source, .. } => match db_error(source) {
+                Some(db) => with_server_words(ExitStatus::Usage, &message, db).hint(EXPRESSION_HINT),
+                None => query_error(message, source, None),
+            },
             Error::NoJournal { source, .. } => {
                 query_error(message, source, None).hint("Or keep the journal in a file: `--journal FILE`.")
             }

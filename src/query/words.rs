@@ -120,6 +120,24 @@ impl Places<'_> {
     }
 }
 
+/// Whether a text may stand between parentheses: it does not close the first of them, and ends nothing that it has not begun.
+pub(crate) fn is_enclosable(sql: &str) -> bool {
+    let mut depth = 0_i32;
+    for lexeme in lexemes(sql) {
+        for symbol in lexeme.text.chars().filter(|_| lexeme.sort == Sort::Symbol) {
+            match symbol {
+                '(' => depth += 1,
+                ')' => depth -= 1,
+                _ => {}
+            }
+            if depth < 0 || symbol == ';' {
+                return false;
+            }
+        }
+    }
+    depth == 0 && Tokenizer::new(&PostgreSqlDialect {}, sql).tokenize().is_ok()
+}
+
 /// Returns the name that a word stands for: without its quotes, letter case kept.
 pub(crate) fn unquoted(word: &str) -> String {
     match word.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
@@ -132,6 +150,22 @@ pub(crate) fn unquoted(word: &str) -> String {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn what_closes_a_parenthesis_too_early_is_told() {
+        for (sql, expected) in [
+            ("a = 1", true),
+            ("(a = ')') AND b IN (1, 2) -- )", true),
+            ("", true),
+            ("a) OR (b", false),
+            ("a = 1; DROP TABLE t", false),
+            ("(a", false),
+            ("a = 'x", false),
+            ("a /* b", false),
+        ] {
+            assert_eq!(is_enclosable(sql), expected, "{sql}");
+        }
+    }
 
     fn check(sql: &str, expected: &[(Sort, &str)]) {
         let found: Vec<_> = lexemes(sql)
