@@ -1,2 +1,2 @@
--- one row: gives up perfkit's lock on changing indexes of this database
-SELECT pg_catalog.pg_advisory_unlock(pg_catalog.hashtext('perfkit'), pg_catalog.hashtext('index')) AS unlocked
+-- one row: gives up perfkit's lock on changing what $1 names in this database
+SELECT pg_catalog.pg_advisory_unlock(pg_catalog.hashtext('perfkit'), pg_catalog.hashtext($1)) AS unlocked

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::command::index::{apply, audit, suggest, undo};
-use crate::command::{bench, completions, demo, explain, init, man, sandbox, seed};
+use crate::command::{bench, completions, counter, demo, explain, init, man, sandbox, seed};
 use crate::config;
 
 /// Make PostgreSQL-backed applications fast and keep them fast
@@ -31,6 +31,8 @@ pub(crate) enum Command {
     Explain(explain::ExplainArgs),
     #[command(subcommand)]
     Index(IndexCommand),
+    #[command(subcommand)]
+    Counter(counter::CounterCommand),
     Seed(seed::SeedArgs),
     Bench(bench::BenchArgs),
     Completions(completions::CompletionsArgs),

@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use crate::bench::BenchConfig;
 use crate::cli::ConnectArgs;
+use crate::counter::spec::Wish;
 use crate::error::{Error, Result};
 use crate::pg::conninfo::Conninfo;
 use crate::plan::contract::Contract;
@@ -74,6 +75,7 @@ pub(crate) struct Config {
     pub(crate) workload: WorkloadConfig,
     pub(crate) bench: BenchConfig,
     pub(crate) seed: SeedConfig,
+    pub(crate) counters: Vec<Wish>,
     pub(crate) contract: Vec<Contract>,
 }
 

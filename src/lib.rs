@@ -87,7 +87,7 @@ mod cli;
 mod command;
 mod config;
 mod context;
-#[expect(dead_code, reason = "`perfkit counter` is to call it")]
+#[expect(dead_code, reason = "`counter verify`, `repair` and `suggest` are to call the rest")]
 mod counter;
 mod error;
 mod index;

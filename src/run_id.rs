@@ -1,4 +1,4 @@
-//! The id of a run that changes a database, by which its journal or manifest names it.
+//! A run that changes a database: its id, by which its journal or manifest names it, and the head of its journal.
 
 use std::fmt;
 
@@ -20,6 +20,39 @@ impl RunId {
 impl fmt::Display for RunId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+/// How a journal begins to tell of a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Run<W> {
+    /// The journal's form. Who reads a newer one than it writes refuses it.
+    pub(crate) format: u32,
+    pub(crate) id: RunId,
+    /// Microseconds since 1970.
+    pub(crate) started_us: i64,
+    pub(crate) perfkit_version: String,
+    /// Host, port and database, without secrets.
+    pub(crate) target: String,
+    /// Tells the database from all others: the cluster's system identifier and the database's OID.
+    pub(crate) database: String,
+    #[serde(flatten)]
+    pub(crate) wanted: W,
+}
+
+#[cfg(test)]
+impl<W> Run<W> {
+    /// A run of these ids for tests of journals.
+    pub(crate) fn of_test(id: &str, format: u32, wanted: W) -> Self {
+        Self {
+            format,
+            id: RunId(id.to_owned()),
+            started_us: 0,
+            perfkit_version: "1".to_owned(),
+            target: "t".to_owned(),
+            database: "d".to_owned(),
+            wanted,
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod bench;
 pub(crate) mod completions;
+pub(crate) mod counter;
 pub(crate) mod demo;
 pub(crate) mod explain;
 pub(crate) mod index;
@@ -40,6 +41,7 @@ pub(crate) async fn run(context: &Context, command: &Command) -> Result<ExitStat
         Command::Index(IndexCommand::Audit(args)) => index::audit::run(context, args).await,
         Command::Index(IndexCommand::Apply(args)) => index::apply::run(context, args).await,
         Command::Index(IndexCommand::Undo(args)) => index::undo::run(context, args).await,
+        Command::Counter(command) => Box::pin(counter::run(context, command)).await,
         Command::Seed(args) => seed::run(context, args).await,
         Command::Bench(args) => bench::run(context, args).await,
         Command::Completions(args) => completions::run(&context.ui, args),

@@ -129,7 +129,8 @@ fn feeds(below: &Site, above: &Site) -> bool {
     below.parent == above.child && !below.is_side() && below.counters.iter().any(is_read)
 }
 
-fn reads(counter: &Counter, column: &str) -> bool {
+/// Whether a counter goes by a column of what it counts.
+pub(crate) fn reads(counter: &Counter, column: &str) -> bool {
     let texts = [&counter.condition, &counter.sum];
     texts.into_iter().flatten().any(|text| condition::columns(text).iter().any(|it| it.name == column))
 }

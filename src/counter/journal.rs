@@ -10,23 +10,17 @@ use serde::{Deserialize, Serialize};
 use super::backfill::Key;
 use super::site::{QualifiedName, Site};
 use crate::index::change::journal::SessionName;
-use crate::run_id::RunId;
+use crate::run_id::{self, RunId};
 
 /// The form that this perfkit writes. One that reads a newer form refuses it.
 pub(crate) const FORMAT: u32 = 1;
 
-/// A run that counts.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Run {
-    pub(crate) format: u32,
-    pub(crate) id: RunId,
-    /// Microseconds since 1970.
-    pub(crate) started_us: i64,
-    pub(crate) perfkit_version: String,
-    /// Host, port and database, without secrets.
-    pub(crate) target: String,
-    /// Tells the database from all others.
-    pub(crate) database: String,
+/// A run that makes counters, counts, or takes counters away.
+pub(crate) type Run = run_id::Run<Wanted>;
+
+/// What a run is about.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Wanted {
     pub(crate) sites: Vec<Site>,
 }
 
@@ -157,7 +151,7 @@ impl Told {
     /// Where a count of a column that was there before its triggers goes on: after the last key that the newest run has looked at,
     /// if it has not come to an end. Keys that were skipped by then are counted first.
     pub(crate) fn resume(&self, site: &Site) -> Option<(&Key, &[Key])> {
-        let is_about = |history: &&History| history.run.sites.iter().any(|it| it == site);
+        let is_about = |history: &&History| history.run.wanted.sites.iter().any(|it| it == site);
         let newest = self.runs.iter().rev().find(is_about)?;
         let progress =
             newest.progress.as_ref().filter(|it| (&it.parent, &it.child) == (&site.parent, &site.child))?;
@@ -172,15 +166,7 @@ mod tests {
     use crate::counter::fixture;
 
     fn run(id: &str) -> Run {
-        Run {
-            format: FORMAT,
-            id: RunId(id.to_owned()),
-            started_us: 1,
-            perfkit_version: "1".to_owned(),
-            target: "t".to_owned(),
-            database: "d".to_owned(),
-            sites: vec![fixture::mentions()],
-        }
+        Run::of_test(id, FORMAT, Wanted { sites: vec![fixture::mentions()] })
     }
 
     fn progress(id: &str, cursor: &str) -> Entry {
@@ -225,7 +211,7 @@ mod tests {
         check(&[&begun[..], &[Entry::Run(run("b"))]].concat(), None);
         check(&begun[..1], None);
         let mut other = run("a");
-        other.sites = vec![fixture::composite()];
+        other.wanted.sites = vec![fixture::composite()];
         check(&[Entry::Run(other), progress("a", "5")], None);
     }
 

@@ -18,6 +18,7 @@ pub(crate) mod chain;
 pub(crate) mod check;
 pub(crate) mod drift;
 pub(crate) mod journal;
+pub(crate) mod keepers;
 pub(crate) mod name;
 pub(crate) mod plan;
 pub(crate) mod refusal;

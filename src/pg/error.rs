@@ -48,6 +48,8 @@ pub(crate) enum Error {
     },
     #[error("\"{text}\" is not one expression")]
     NoExpression { text: String },
+    #[error("query \"{query}\" says neither yes nor no")]
+    NoAnswer { query: String, answer: String },
     /// The server does not take a condition or a sum.
     #[error("a counter cannot go by \"{text}\"")]
     Expression {
@@ -78,6 +80,7 @@ pub(crate) enum Error {
     #[error("could not {doing}")]
     NoJournal {
         doing: String,
+        hint: &'static str,
         #[source]
         source: tokio_postgres::Error,
     },
@@ -188,13 +191,14 @@ impl From<Error> for RunError {
             Error::NoExpression { .. } => {
                 Self::usage(message).hint("Write what could stand in a WHERE clause, or one number.")
             }
+            Error::NoAnswer { answer, .. } => Self::usage(message)
+                .cause(format_args!("its first value is \"{answer}\""))
+                .hint("Let its first column be a boolean: true is to wait."),
             Error::Expression { source, .. } => match db_error(source) {
                 Some(db) => with_server_words(ExitStatus::Usage, &message, db).hint(EXPRESSION_HINT),
                 None => query_error(message, source, None),
             },
-            Error::NoJournal { source, .. } => {
-                query_error(message, source, None).hint("Or keep the journal in a file: `--journal FILE`.")
-            }
+            Error::NoJournal { source, hint, .. } => query_error(message, source, None).hint(*hint),
             Error::NoManifest { source } => query_error(message, source, None)
                 .hint("Have the database's owner `CREATE SCHEMA perfkit` and grant CREATE and USAGE on it to this role."),
             Error::MayNotSilence { source } => query_error(message, source, None).hint(

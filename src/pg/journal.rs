@@ -1,28 +1,55 @@
-//! Keeps the journal of index changes: a table of the database that they are made in, or a local file.
+//! Keeps the journals of changes: tables of the database that they are made in, or for those of indexes a local file.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use super::catalog::get;
 use super::connect::{Access, Connection, Target};
 use super::error::{Error, Result};
 use super::interrupt::Interrupt;
 use super::{ddl, sql};
-use crate::index::change::journal::{self, Entry, FORMAT, History, Run, SessionName, Step};
+use crate::counter;
+use crate::index::change::journal::{self, Entry, FORMAT, History, Run, SessionName, Step, Wanted};
 use crate::index::change::{Change, IndexName};
 use crate::random;
-use crate::run_id::RunId;
+use crate::run_id::{self, RunId};
 use crate::sources::now_us;
-
-/// The journal's table, in messages.
-const TABLE: &str = "perfkit.index_journal";
 
 /// A journal that can be added to. Each addition is durable when it returns.
 pub(crate) enum Journal {
-    Database(Box<Connection>),
+    Table(Box<Connection>, &'static JournalTable),
     File(JournalFile),
 }
+
+/// A table with one JSON object a row, with its statements.
+pub(crate) struct JournalTable {
+    name: &'static str,
+    create: &'static str,
+    append: &'static str,
+    entries: &'static str,
+    /// What to do where it may not be created or is not to be trusted.
+    hint: &'static str,
+}
+
+const OF_INDEXES: JournalTable = JournalTable {
+    name: "perfkit.index_journal",
+    create: sql::JOURNAL_TABLE,
+    append: sql::JOURNAL_APPEND,
+    entries: sql::JOURNAL_ENTRIES,
+    hint: "Or keep the journal in a file: `--journal FILE`.",
+};
+
+const OF_COUNTERS: JournalTable = JournalTable {
+    name: "perfkit.counter_journal",
+    create: sql::COUNTER_JOURNAL_TABLE,
+    append: sql::COUNTER_JOURNAL_APPEND,
+    entries: sql::COUNTER_JOURNAL_ENTRIES,
+    hint: "Have the database's owner `CREATE SCHEMA perfkit` and grant CREATE and USAGE on it to this role.",
+};
 
 /// What can be seen of a session that a journal names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,40 +69,42 @@ pub(crate) struct JournalFile {
 }
 
 impl Journal {
-    /// Opens the journal for a change, and makes it when there is none.
-    ///
+    /// Opens the journal of indexes for a change, and makes it when there is none.
+    pub(crate) async fn open(target: &Target, file: Option<&Path>, interrupt: &Interrupt) -> Result<Self> {
+        match file {
+            Some(path) => JournalFile::open(path).map(Self::File),
+            None => Self::open_table(&OF_INDEXES, target, interrupt).await,
+        }
+    }
+
+    /// Opens the journal of counters likewise.
+    pub(crate) async fn open_of_counters(target: &Target, interrupt: &Interrupt) -> Result<Self> {
+        Self::open_table(&OF_COUNTERS, target, interrupt).await
+    }
+
     /// In the database it has a session of its own, so that each entry is committed by itself, and Ctrl-C does not
     /// reach it: what was done must be written down.
-    pub(crate) async fn open(target: &Target, file: Option<&Path>, interrupt: &Interrupt) -> Result<Self> {
-        if let Some(path) = file {
-            return JournalFile::open(path).map(Self::File);
-        }
+    async fn open_table(
+        table: &'static JournalTable,
+        target: &Target,
+        interrupt: &Interrupt,
+    ) -> Result<Self> {
         let connection = target.connect(Access::ReadWrite, interrupt).await?;
         connection.shield();
         // It is idle for as long as an index is built.
         ddl::unbind_but_locks(&connection, target).await?;
-        create(&connection).await?;
+        create(&connection, table).await?;
         // An entry must survive a crash of the server, yet a standby that is away must not hold it up.
         connection
             .query(sql::SET_CONFIG, &[&"synchronous_commit", &"local"])
             .await
             .map_err(Error::query("set synchronous_commit"))?;
-        Ok(Self::Database(Box::new(connection)))
+        Ok(Self::Table(Box::new(connection), table))
     }
 
     /// Returns a run that starts now on this connection's database.
     pub(crate) async fn new_run(connection: &Connection, changes: Vec<Change>) -> Result<Run> {
-        let started_us = now_us();
-        let bits = random::mix(u64::from(std::process::id()) ^ started_us.unsigned_abs());
-        Ok(Run {
-            format: FORMAT,
-            id: RunId::new(started_us, bits),
-            started_us,
-            perfkit_version: env!("CARGO_PKG_VERSION").to_owned(),
-            target: connection.label.clone(),
-            database: database_identity(connection).await?,
-            changes,
-        })
+        new_run(connection, FORMAT, Wanted { changes }).await
     }
 
     /// Writes a run with its planned steps; before the first of them acts.
@@ -97,14 +126,23 @@ impl Journal {
         self.append(&steps.iter().map(entry).collect::<Vec<_>>()).await
     }
 
-    async fn append(&mut self, entries: &[Entry]) -> Result<()> {
+    /// Returns the process that serves the journal's session, if it has one.
+    pub(crate) async fn pid(&self) -> Result<Option<i32>> {
+        match self {
+            Self::Table(connection, _) => Ok(Some(own_session(connection).await?.pid)),
+            Self::File(_) => Ok(None),
+        }
+    }
+
+    /// Adds entries, all of them or nothing.
+    pub(crate) async fn append<E: Serialize>(&mut self, entries: &[E]) -> Result<()> {
         let lines: Vec<String> = entries
             .iter()
             .map(|entry| serde_json::to_string(entry).expect("plain values are JSON"))
             .collect();
         match self {
-            Self::Database(connection) => connection
-                .execute(sql::JOURNAL_APPEND, &[&lines])
+            Self::Table(connection, table) => connection
+                .execute(table.append, &[&lines])
                 .await
                 .map(drop)
                 .map_err(Error::query("write the journal")),
@@ -116,13 +154,35 @@ impl Journal {
 /// Returns the runs that the journal tells of, oldest first, and changes nothing; none when there is no journal.
 pub(crate) async fn histories(connection: &Connection, file: Option<&Path>) -> Result<Vec<History>> {
     let Some(path) = file else {
-        return if exists(connection).await?.0 { read_table(connection).await } else { Ok(Vec::new()) };
+        let entries = read_table::<Entry>(connection, &OF_INDEXES).await?;
+        return journal::replay(entries).map_err(|error| unreadable(OF_INDEXES.name, &error));
     };
     match std::fs::read(path) {
         Ok(bytes) => parse(path, &bytes),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
         Err(error) => Err(Error::file(format!("read journal {path:?}"))(error)),
     }
+}
+
+/// Returns a run that starts now on this connection's database.
+pub(crate) async fn new_run<W>(connection: &Connection, format: u32, wanted: W) -> Result<run_id::Run<W>> {
+    let started_us = now_us();
+    let bits = random::mix(u64::from(std::process::id()) ^ started_us.unsigned_abs());
+    Ok(run_id::Run {
+        format,
+        id: RunId::new(started_us, bits),
+        started_us,
+        perfkit_version: env!("CARGO_PKG_VERSION").to_owned(),
+        target: connection.label.clone(),
+        database: database_identity(connection).await?,
+        wanted,
+    })
+}
+
+/// Returns what the journal of counters tells; nothing when there is none.
+pub(crate) async fn told_of_counters(connection: &Connection) -> Result<counter::journal::Told> {
+    let entries = read_table::<counter::journal::Entry>(connection, &OF_COUNTERS).await?;
+    counter::journal::replay(entries).map_err(|error| unreadable(OF_COUNTERS.name, &error))
 }
 
 /// Returns how many bytes of an unfinished last line a journal file ends with, which a killed perfkit has left.
@@ -164,15 +224,17 @@ pub(crate) async fn life(connection: &Connection, session: &SessionName, index: 
     })
 }
 
-/// Whether there is the journal's table, and its schema. The SQL in it is run when a run is undone, so a table that somebody
+/// Whether there is a journal's table, and its schema. The SQL in it is run when a run is undone, so a table that somebody
 /// else may have put there is refused.
-async fn exists(connection: &Connection) -> Result<(bool, bool)> {
-    let row =
-        connection.query_one(sql::JOURNAL_EXISTS, &[]).await.map_err(Error::query("look for the journal"))?;
+async fn exists(connection: &Connection, table: &JournalTable) -> Result<(bool, bool)> {
+    let row = connection
+        .query_one(sql::JOURNAL_EXISTS, &[&table.name])
+        .await
+        .map_err(Error::query("look for the journal"))?;
     match get::<Option<String>>(&row, "strange_owner")? {
         None => Ok((get(&row, "has_table")?, get(&row, "has_schema")?)),
         Some(owner) => Err(Error::Journal {
-            place: TABLE.to_owned(),
+            place: table.name.to_owned(),
             reason: format!(
                 "it belongs to role \"{owner}\", which is neither this role nor a superuser nor the database's owner"
             ),
@@ -182,31 +244,36 @@ async fn exists(connection: &Connection) -> Result<(bool, bool)> {
 }
 
 /// Creates what is missing. IF NOT EXISTS alone asks for the privilege even where there is nothing to create.
-async fn create(connection: &Connection) -> Result<()> {
-    let (has_table, has_schema) = exists(connection).await?;
+async fn create(connection: &Connection, table: &JournalTable) -> Result<()> {
+    let (has_table, has_schema) = exists(connection, table).await?;
     if !has_schema {
         connection.batch_execute(sql::JOURNAL_SCHEMA).await.map_err(|source| Error::NoJournal {
             doing: "create schema \"perfkit\" for the journal".to_owned(),
+            hint: table.hint,
             source,
         })?;
     }
     if !has_table {
-        connection.batch_execute(sql::JOURNAL_TABLE).await.map_err(|source| Error::NoJournal {
+        connection.batch_execute(table.create).await.map_err(|source| Error::NoJournal {
             doing: "create the journal in schema \"perfkit\"".to_owned(),
+            hint: table.hint,
             source,
         })?;
     }
     Ok(())
 }
 
-async fn read_table(connection: &Connection) -> Result<Vec<History>> {
-    let rows = connection.query(sql::JOURNAL_ENTRIES, &[]).await.map_err(Error::query("read the journal"))?;
-    let mut entries = Vec::new();
-    for row in rows {
-        let entry: &str = get(&row, "entry")?;
-        entries.push(serde_json::from_str(entry).map_err(|error| unreadable(TABLE, &error))?);
+/// Returns the entries of a journal; none when it is not there.
+async fn read_table<E: DeserializeOwned>(connection: &Connection, table: &JournalTable) -> Result<Vec<E>> {
+    if !exists(connection, table).await?.0 {
+        return Ok(Vec::new());
     }
-    journal::replay(entries).map_err(|error| unreadable(TABLE, &error))
+    let rows = connection.query(table.entries, &[]).await.map_err(Error::query("read the journal"))?;
+    let entry = |row| {
+        let entry: &str = get(row, "entry")?;
+        serde_json::from_str(entry).map_err(|error| unreadable(table.name, &error))
+    };
+    rows.iter().map(entry).collect()
 }
 
 fn unreadable(place: impl Into<String>, reason: &dyn std::error::Error) -> Error {
@@ -302,16 +369,7 @@ mod tests {
     use super::*;
 
     fn run(id: &str) -> String {
-        let run = Run {
-            format: FORMAT,
-            id: RunId(id.to_owned()),
-            started_us: 0,
-            perfkit_version: String::new(),
-            target: String::new(),
-            database: String::new(),
-            changes: Vec::new(),
-        };
-        serde_json::to_string(&Entry::Run(run)).unwrap()
+        serde_json::to_string(&Entry::Run(Run::of_test(id, FORMAT, Wanted::default()))).unwrap()
     }
 
     #[test]

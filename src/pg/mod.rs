@@ -5,7 +5,6 @@ pub(crate) mod catalog;
 mod catalog_indexes;
 pub(crate) mod connect;
 pub(crate) mod conninfo;
-#[cfg_attr(not(test), expect(dead_code, reason = "`perfkit counter` is to call it"))]
 pub(crate) mod counter;
 pub(crate) mod ddl;
 mod error;

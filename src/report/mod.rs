@@ -3,6 +3,7 @@
 pub(crate) mod audit;
 pub(crate) mod bench;
 pub(crate) mod check;
+pub(crate) mod counter;
 pub(crate) mod diff;
 pub(crate) mod explain;
 mod html;

@@ -10,6 +10,8 @@ mod architecture;
 mod bench;
 mod connection;
 mod corpus;
+mod counter_add;
+mod counter_backfill;
 mod demo;
 mod explain;
 mod explain_formats;

@@ -15,7 +15,7 @@ use crate::index::change::plan::Goal;
 use crate::index::change::restore::{State, Statement};
 use crate::index::change::undo::{self, Remedy, Undoing};
 use crate::index::change::{IndexName, Seen};
-use crate::pg::ddl::{self, Patience, Worker};
+use crate::pg::ddl::{self, Patience, Subject, Worker};
 use crate::pg::journal::{self, Journal};
 use crate::pg::{self, Access, Connection, Target, index_record, sql};
 use crate::query::index_ddl::{IndexStatement, index_statement};
@@ -102,7 +102,7 @@ pub(crate) async fn run(context: &Context, args: &UndoArgs) -> Result<ExitStatus
         context.ui.status("nothing was changed");
         return Ok(ExitStatus::Success);
     }
-    let control = control(context, &target).await?;
+    let control = control(context, &target, Subject::Indexes).await?;
     if undo::undo(&history, &present(&control, &history).await?) != plan {
         return Err(Error::server("the indexes have changed since the plan was made")
             .hint("Run the command again for a new plan."));
@@ -111,7 +111,7 @@ pub(crate) async fn run(context: &Context, args: &UndoArgs) -> Result<ExitStatus
     let mut undoer = Undoer::start(context, &target, &control, options, &history).await?;
     let steps = undoer.undo(plan).await;
     let steps = steps.map_err(|error| error.hint("Run the command again: it goes on where it was."))?;
-    ddl::unlock(&control).await?;
+    ddl::unlock(&control, Subject::Indexes).await?;
 
     context.ui.publish(&report::index::undone(Some(&history.run), false, &steps))?;
     let stays = |step: &&Step| {
@@ -134,7 +134,7 @@ pub(super) async fn undo_only(
     run: &str,
     indexes: &[IndexName],
 ) -> Result<Vec<UndoneStep>> {
-    let control = control(context, target).await?;
+    let control = control(context, target, Subject::Indexes).await?;
     let histories = histories(&control, file).await?;
     let Some(history) = choose(&histories, Some(run))? else { return Ok(Vec::new()) };
     let history = undo::only(&undo::with_earlier_records(history, &histories), indexes);
@@ -142,7 +142,7 @@ pub(super) async fn undo_only(
     print_plan(context, &history, &plan);
     let mut undoer = Undoer::start(context, target, &control, (file, statement_timeout), &history).await?;
     let steps = undoer.undo(plan).await?;
-    ddl::unlock(&control).await?;
+    ddl::unlock(&control, Subject::Indexes).await?;
     Ok(steps)
 }
 

@@ -330,6 +330,11 @@ pub(crate) fn fold_orphans(site: &Site) -> String {
     )
 }
 
+/// Says whether anything is pending.
+pub(crate) fn has_pending(site: &Site) -> String {
+    format!("SELECT EXISTS (SELECT FROM {}) AS has_pending", name::pending(site))
+}
+
 fn is_due(site: &Site, due: Due) -> Option<String> {
     let nulls =
         site.counters.iter().map(|counter| format!("p.{} IS NULL", quote::identifier(&counter.column)));

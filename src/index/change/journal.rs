@@ -9,24 +9,17 @@ use serde::{Deserialize, Serialize};
 
 use super::record::Record;
 use super::{Change, IndexName};
-use crate::run_id::RunId;
+use crate::run_id::{self, RunId};
 
 /// The form that this perfkit writes. One that reads a newer form refuses it.
 pub(crate) const FORMAT: u32 = 1;
 
 /// One run of `perfkit index apply`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Run {
-    pub(crate) format: u32,
-    pub(crate) id: RunId,
-    /// Microseconds since 1970.
-    pub(crate) started_us: i64,
-    pub(crate) perfkit_version: String,
-    /// Host, port and database, without secrets.
-    pub(crate) target: String,
-    /// Tells the database from all others: the cluster's system identifier and the database's OID.
-    pub(crate) database: String,
-    /// What was wanted.
+pub(crate) type Run = run_id::Run<Wanted>;
+
+/// What a run wanted.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Wanted {
     pub(crate) changes: Vec<Change>,
 }
 
@@ -262,15 +255,7 @@ mod tests {
     use super::*;
 
     fn run(id: &str) -> Run {
-        Run {
-            format: FORMAT,
-            id: RunId(id.to_owned()),
-            started_us: 0,
-            perfkit_version: "1".to_owned(),
-            target: "t".to_owned(),
-            database: "d".to_owned(),
-            changes: Vec::new(),
-        }
+        Run::of_test(id, FORMAT, Wanted::default())
     }
 
     fn step(run: &str, ordinal: u32, state: StepState) -> Entry {

@@ -34,7 +34,7 @@ impl Progress {
         for (at, history) in histories.iter().enumerate() {
             let is_resumed = at >= n_before
                 && history.run.started_us >= oldest_us
-                && rebuilds(&history.run.changes).eq(rebuilds(changes));
+                && rebuilds(&history.run.wanted.changes).eq(rebuilds(changes));
             for step in history.steps.iter().filter(|step| step.state == StepState::Done) {
                 for sql in &step.sql {
                     progress.note(&step.index, sql, step.after.as_ref(), is_resumed);
@@ -78,9 +78,8 @@ fn rebuilds(changes: &[Change]) -> impl Iterator<Item = &IndexName> {
 #[cfg(test)]
 mod tests {
     use super::super::Seen;
-    use super::super::journal::{Action, FORMAT, Run, Step};
+    use super::super::journal::{Action, FORMAT, Run, Step, Wanted};
     use super::*;
-    use crate::run_id::RunId;
 
     const CREATE: &str = "CREATE INDEX CONCURRENTLY i ON s.t ((a BETWEEN 1 AND 2))";
     const HOUR_US: i64 = 3_600_000_000;
@@ -100,15 +99,7 @@ mod tests {
     }
 
     fn history(changes: Vec<Change>, steps: Vec<Step>) -> History {
-        let run = Run {
-            format: FORMAT,
-            id: RunId("r".to_owned()),
-            started_us: 0,
-            perfkit_version: "1".to_owned(),
-            target: "t".to_owned(),
-            database: "d".to_owned(),
-            changes,
-        };
+        let run = Run::of_test("r", FORMAT, Wanted { changes });
         History { run, steps }
     }
 

@@ -1,6 +1,6 @@
 //! Tests of [`super`]: whole runs, undone on paper.
 
-use super::super::journal::{FORMAT, Run};
+use super::super::journal::{FORMAT, Run, Wanted};
 use super::super::restore::{Table, TableName};
 use super::*;
 use crate::run_id::RunId;
@@ -59,15 +59,7 @@ fn created(index: &IndexName) -> Step {
 
 fn history(steps: Vec<Step>) -> History {
     let steps = steps.into_iter().zip(0..).map(|(step, ordinal)| Step { ordinal, ..step }).collect();
-    let run = Run {
-        format: FORMAT,
-        id: RunId("2".to_owned()),
-        started_us: 0,
-        perfkit_version: String::new(),
-        target: String::new(),
-        database: String::new(),
-        changes: Vec::new(),
-    };
+    let run = Run::of_test("2", FORMAT, Wanted::default());
     History { run, steps }
 }
 

@@ -22,6 +22,8 @@ pub(crate) struct Written<'a> {
     pub(crate) child: &'a QualifiedName,
     pub(crate) condition: Option<&'a str>,
     pub(crate) sum: Option<&'a str>,
+    /// Columns that the child will have by then, with their types.
+    pub(crate) planned: &'a [(String, String)],
 }
 
 /// Returns what the server makes of a condition and a sum. The session must not be read-only, yet nothing stays of it.
@@ -40,7 +42,7 @@ pub(crate) async fn canonical(connection: &mut Connection, written: Written<'_>)
 }
 
 async fn judge(transaction: &Transaction<'_>, written: Written<'_>) -> Result<Canonical> {
-    let Written { child, condition, sum } = written;
+    let Written { child, condition, sum, planned } = written;
     let row = transaction.query_one(sql::MAY_CREATE_TEMPORARY, &[]).await.map_err(Error::query(DOING))?;
     // A temporary table may have the name of the child, with which its columns may be qualified.
     let (kind, table) = if get(&row, "may_create")? {
@@ -50,6 +52,11 @@ async fn judge(transaction: &Transaction<'_>, written: Written<'_>) -> Result<Ca
     };
     let create = format!("CREATE {kind}TABLE {table} (LIKE {child})");
     transaction.batch_execute(&create).await.map_err(Error::query(DOING))?;
+    for (column, type_name) in planned {
+        let column = quote::identifier(column);
+        let add = format!("ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {column} {type_name}");
+        transaction.batch_execute(&add).await.map_err(Error::query(DOING))?;
+    }
     let type_name = match sum {
         Some(sum) => Some(type_of(transaction, &table, sum).await?),
         None => None,

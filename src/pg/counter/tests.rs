@@ -131,8 +131,12 @@ async fn the_server_judges_what_people_write() {
         child: &QualifiedName,
         (condition, sum): (Option<&str>, Option<&str>),
     ) -> Result<(Option<String>, Option<(String, String)>), RunError> {
-        let Canonical { condition, sum } =
-            canonical(connection, Written { child, condition, sum }).await.map_err(RunError::from)?;
+        let Canonical { condition, sum } = canonical(
+            connection,
+            Written { child, condition, sum, planned: &[("later".to_owned(), "bigint".to_owned())] },
+        )
+        .await
+        .map_err(RunError::from)?;
         Ok((condition, sum.map(|sum| (sum.sql, sum.type_name))))
     }
     let some = |text: &str| Some(text.to_owned());
@@ -147,6 +151,7 @@ async fn the_server_judges_what_people_write() {
                 Some(("(n * (2)::numeric)".to_owned(), "numeric".to_owned())),
             ),
         ),
+        ((None, Some("later")), (None, Some(("later".to_owned(), "bigint".to_owned())))),
         ((None, Some("ratio")), (None, Some(("ratio".to_owned(), "double precision".to_owned())))),
         ((None, Some("words")), (None, Some(("words".to_owned(), "text[]".to_owned())))),
     ] {
@@ -189,7 +194,7 @@ async fn a_role_without_temporary_tables_can_ask_as_well() {
         .await
         .unwrap();
     let child = QualifiedName::new("app", "mentions");
-    let written = Written { child: &child, condition: Some("day IS NULL"), sum: None };
+    let written = Written { child: &child, condition: Some("day IS NULL"), sum: None, planned: &[] };
     assert_eq!(
         canonical(&mut connection, written).await.unwrap().condition.as_deref(),
         Some("(day IS NULL)")

@@ -94,6 +94,16 @@ impl Worker {
         })
     }
 
+    /// Gives statements that come by other ways than [`Worker::run`] the limits of the session again.
+    pub(crate) async fn reset_limits(&self) -> Result<()> {
+        let values = ["0".to_owned(), self.statement_timeout.as_millis().to_string()];
+        self.connection
+            .query(sql::SET_KNOWN, &[&&["lock_timeout", "statement_timeout"][..], &&values[..]])
+            .await
+            .map(drop)
+            .map_err(Error::query("set the session's timeouts"))
+    }
+
     /// Lets what runs from now on end by itself when the user interrupts, after this time at the latest.
     pub(crate) async fn shield(&mut self, timeout: Duration) -> Result<()> {
         self.connection.shield();

@@ -56,7 +56,7 @@ pub(super) async fn drop_before<F: Future<Output = Result<()>>>(
     if changes.is_empty() {
         return Ok(0);
     }
-    if !ddl::lock(&worker.connection).await? {
+    if !ddl::lock(&worker.connection, ddl::Subject::Indexes).await? {
         (place.on)(Event::Warning(
             "another perfkit is changing indexes of this database; rows are loaded with the indexes in place"
                 .to_owned(),
@@ -110,7 +110,7 @@ pub(super) async fn drop_before<F: Future<Output = Result<()>>>(
         }
         journal.write(&run.id, step).await?;
     }
-    ddl::unlock(&worker.connection).await?;
+    ddl::unlock(&worker.connection, ddl::Subject::Indexes).await?;
     Ok(n_dropped)
 }
 
@@ -179,7 +179,7 @@ pub(super) async fn rebuild(place: Place<'_>, run: &RunId, n_sessions: usize) ->
         return Ok(0);
     }
     let mut tries = 0;
-    while !ddl::lock(&first.connection).await? {
+    while !ddl::lock(&first.connection, ddl::Subject::Indexes).await? {
         tries += 1;
         if tries > MAX_TRIES {
             return Err(Error::ChangingIndexes);
@@ -208,7 +208,7 @@ pub(super) async fn rebuild(place: Place<'_>, run: &RunId, n_sessions: usize) ->
         futures_util::future::try_join_all(sessions).await.map(drop)
     };
     tokio::try_join!(session(&first), others)?;
-    ddl::unlock(&first.connection).await?;
+    ddl::unlock(&first.connection, ddl::Subject::Indexes).await?;
     Ok(n)
 }
 

@@ -14,7 +14,7 @@ use crate::index::change::progress::Progress;
 use crate::index::change::state::State;
 use crate::index::change::steps::{Action, Step};
 use crate::index::drop_index;
-use crate::pg::ddl::{self, Patience, Worker};
+use crate::pg::ddl::{self, Patience, Subject, Worker};
 use crate::pg::journal::{self, Journal, Life};
 use crate::pg::{self, Access, Connection, Target, index_record};
 use crate::sources;
@@ -26,7 +26,7 @@ const LOCK_PATIENCE: Duration = Duration::from_secs(2);
 /// A server that restarts or fails over is back after this, or needs somebody.
 const RECONNECT_PATIENCE: Duration = Duration::from_mins(1);
 /// How often it is looked whether something has ended.
-pub(super) const POLL: Duration = Duration::from_millis(250);
+pub(crate) const POLL: Duration = Duration::from_millis(250);
 /// So long a session is waited for that may be an earlier run's or not, which waiting longer will not tell.
 const HIDDEN_PATIENCE: Duration = Duration::from_secs(5);
 /// How a plan is carried out.
@@ -95,14 +95,14 @@ pub(crate) async fn execute(
     options: &Options,
 ) -> Result<Outcome> {
     let goals = &input.goals;
-    let control = control(context, target).await?;
+    let control = control(context, target, Subject::Indexes).await?;
     let histories = histories(&control, options.journal.as_deref()).await?;
     await_orphans(context, &control, &histories).await?;
     let progress = Progress::of_journal(&histories, &input.changes, sources::now_us());
     let state = ddl::read_state(&control, goals).await?;
     let first = plan(goals, &state, &progress);
     if first.steps.is_empty() {
-        ddl::unlock(&control).await?;
+        ddl::unlock(&control, Subject::Indexes).await?;
         return Ok(Outcome { plan: first, state, ..Outcome::default() });
     }
     // Before the journal, which is a write as well.
@@ -154,24 +154,25 @@ pub(crate) async fn execute(
 }
 
 /// Connects for the lock, waiting a moment for it.
-pub(crate) async fn control(context: &Context, target: &Target) -> Result<Connection> {
+pub(crate) async fn control(context: &Context, target: &Target, subject: Subject) -> Result<Connection> {
     let control = target.connect(Access::ReadOnly, &context.interrupt).await?;
     control.require_primary()?;
     // Its queries are short, and the last ones tidy up.
     control.shield();
     ddl::unbind(&control).await?;
     let start = Instant::now();
-    while !ddl::lock(&control).await? {
+    while !ddl::lock(&control, subject).await? {
         if start.elapsed() > LOCK_PATIENCE {
-            let error = Error::server("another perfkit is changing indexes of this database");
-            let error = match ddl::lock_holder(&control).await? {
+            let name = subject.name();
+            let error = Error::server(format!("another perfkit is changing {name} of this database"));
+            let error = match ddl::lock_holder(&control, subject).await? {
                 Some((pid, query)) => {
                     error.cause(format_args!("process {pid} is at: {}", sources::one_line(&query)))
                 }
                 None => error,
             };
             return Err(
-                error.hint("Wait until it has ended, then run the command again: what is built is skipped.")
+                error.hint("Wait until it has ended, then run the command again: what is done is skipped.")
             );
         }
         pause(context, POLL).await?;
@@ -397,7 +398,7 @@ impl Executor<'_> {
         if self.control.is_closed() {
             let start = Instant::now();
             for attempt in 1.. {
-                match control(self.context, self.target).await {
+                match control(self.context, self.target, Subject::Indexes).await {
                     Ok(control) => {
                         self.control = control;
                         break;
@@ -555,7 +556,7 @@ impl Executor<'_> {
                 break;
             }
         }
-        _ = ddl::unlock(&self.control).await;
+        _ = ddl::unlock(&self.control, Subject::Indexes).await;
     }
 }
 
@@ -573,7 +574,7 @@ fn is_done(step: &Step, plan: &Plan, state: &State) -> bool {
 }
 
 /// Refuses a server that has become a standby, or was told to take no writes.
-async fn require_writes(control: &Connection) -> Result<()> {
+pub(crate) async fn require_writes(control: &Connection) -> Result<()> {
     match ddl::refuses_writes(control).await? {
         Some(reason) => Err(Error::server(format!("server at {} takes no writes: {reason}", control.label))
             .hint("Connect to the server that takes writes now.")),

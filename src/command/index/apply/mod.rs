@@ -30,9 +30,10 @@ use execute::{Options, Outcome};
 use input::Input;
 use prove::{ProveArgs, Prover};
 
-// Undoing is changing too.
-pub(super) use execute::{await_orphans, control, histories, pause};
-pub(super) use wait::Watcher;
+// Undoing is changing too, and so is making counters.
+pub(crate) use execute::{POLL, control, pause, require_writes};
+pub(super) use execute::{await_orphans, histories};
+pub(crate) use wait::{Watcher, describe};
 
 /// The waits between so many tries are ten minutes in all, then a lock is better looked at by a person.
 const DEFAULT_LOCK_TRIES: u32 = 30;

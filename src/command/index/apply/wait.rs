@@ -71,7 +71,7 @@ impl<'a> Watcher<'a> {
     }
 
     /// Says why no step begins.
-    pub(super) fn holds_back(&mut self, reason: &str) {
+    pub(crate) fn holds_back(&mut self, reason: &str) {
         self.tell(&format!("waits: {reason}"));
     }
 
@@ -96,7 +96,7 @@ impl<'a> Watcher<'a> {
 }
 
 /// Returns ` for process 7 (psql, idle in transaction), whose transaction is 61 s old: SELECT …`.
-pub(super) fn describe(blocker: &Blocker) -> String {
+pub(crate) fn describe(blocker: &Blocker) -> String {
     let Blocker { pid, application, state, query, age } = blocker;
     let about: Vec<&str> =
         [application.as_str(), state.as_str()].into_iter().filter(|it| !it.is_empty()).collect();

@@ -27,7 +27,7 @@ pub(super) async fn verify(
     }
     let mut connection = target.connect(Access::ReadWrite, &context.interrupt).await?;
     connection.require_primary()?;
-    if !ddl::lock(&connection).await? {
+    if !ddl::lock(&connection, ddl::Subject::Indexes).await? {
         return Err(Error::server("another perfkit is changing indexes of this database")
             .hint("Wait until it has ended, then run the command again."));
     }
@@ -61,7 +61,7 @@ pub(super) async fn verify(
         return Err(result.err().unwrap_or_else(|| error.into()).hint(LEFT));
     }
     let (measured, built) = result?;
-    ddl::unlock(&connection).await?;
+    ddl::unlock(&connection, ddl::Subject::Indexes).await?;
     (verification.statements, verification.indexes) = verification::judge(&measured, built, |_| false);
     Ok(Some(verification))
 }
