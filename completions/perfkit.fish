@@ -38,6 +38,7 @@ complete -c perfkit -n "__fish_perfkit_needs_command" -f -a "init" -d 'Write a s
 complete -c perfkit -n "__fish_perfkit_needs_command" -f -a "sandbox" -d 'Manage a local PostgreSQL server to try things on'
 complete -c perfkit -n "__fish_perfkit_needs_command" -f -a "explain" -d 'Show where a statement\'s time goes, and what is slow about it'
 complete -c perfkit -n "__fish_perfkit_needs_command" -f -a "index" -d 'Design and build index sets'
+complete -c perfkit -n "__fish_perfkit_needs_command" -f -a "counter" -d 'Keep columns that count rows of another table'
 complete -c perfkit -n "__fish_perfkit_needs_command" -f -a "seed" -d 'Fill the tables of any schema with large, realistic, deterministic data'
 complete -c perfkit -n "__fish_perfkit_needs_command" -f -a "bench" -d 'Measure the workload\'s latencies under load'
 complete -c perfkit -n "__fish_perfkit_needs_command" -f -a "completions" -d 'Print a completion script for a shell'
@@ -299,6 +300,176 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_s
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from help" -f -a "apply" -d 'Change the set of indexes without blocking writers'
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from help" -f -a "undo" -d 'Take back what `perfkit index apply` has changed'
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and not __fish_seen_subcommand_from add backfill status pause resume fold sync drop help" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and not __fish_seen_subcommand_from add backfill status pause resume fold sync drop help" -l color -d 'Use color' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and not __fish_seen_subcommand_from add backfill status pause resume fold sync drop help" -l config -d 'Read this configuration file instead of ./perfkit.yaml' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and not __fish_seen_subcommand_from add backfill status pause resume fold sync drop help" -l json -d 'Print the result as JSON'
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and not __fish_seen_subcommand_from add backfill status pause resume fold sync drop help" -s q -l quiet -d 'Print results, warnings and errors only'
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and not __fish_seen_subcommand_from add backfill status pause resume fold sync drop help" -s h -l help -d 'Print help'
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and not __fish_seen_subcommand_from add backfill status pause resume fold sync drop help" -f -a "add" -d 'Add columns that count rows of another table, and stay right'
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and not __fish_seen_subcommand_from add backfill status pause resume fold sync drop help" -f -a "backfill" -d 'Count for a column that a framework\'s migration has made'
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and not __fish_seen_subcommand_from add backfill status pause resume fold sync drop help" -f -a "status" -d 'Show how far runs are that count'
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and not __fish_seen_subcommand_from add backfill status pause resume fold sync drop help" -f -a "pause" -d 'Let a run that counts wait, or go on'
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and not __fish_seen_subcommand_from add backfill status pause resume fold sync drop help" -f -a "resume" -d 'Let a run that counts wait, or go on'
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and not __fish_seen_subcommand_from add backfill status pause resume fold sync drop help" -f -a "fold" -d 'Add what is pending to the counters of mode queue or slots'
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and not __fish_seen_subcommand_from add backfill status pause resume fold sync drop help" -f -a "sync" -d 'Put the triggers of all counters where they are missing, as on new partitions'
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and not __fish_seen_subcommand_from add backfill status pause resume fold sync drop help" -f -a "drop" -d 'Remove counters with their triggers, functions and tables'
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and not __fish_seen_subcommand_from add backfill status pause resume fold sync drop help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from add" -l counts -d 'Count the rows of this table' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from add" -l key -d 'The columns of CHILD that refer to TABLE' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from add" -l through -d 'The tables between, from CHILD on' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from add" -l where -d 'Count the rows for which this holds' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from add" -l sum -d 'Add this up, instead of counting rows' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from add" -l mode -d 'Write to the row itself, to a queue, or to one of a few slots [default: inline]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from add" -l storage -d 'Keep it in a column, or in a table of its own' -r -f -a "column\t''
+side\t''"
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from add" -l batch-time -d 'Let a batch take about this time [default: 25ms]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from add" -l duty -d 'Let batches run this part of the time where others work too, up to 1 [default: a third]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from add" -l max-lag -d 'Wait while a replica is further behind' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from add" -l max-slot-size -d 'Wait while a replication slot holds back more' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from add" -l max-active -d 'Wait while more sessions of others run a statement' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from add" -l pause-when -d 'Wait while this query says true' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from add" -l pause-file -d 'Wait while this file exists' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from add" -l lock-tries -d 'Try a step that others would queue up behind this often; each try waits for `--lock-timeout`' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from add" -s d -l database-url -d 'Connect to this database (URL or keyword/value string)' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from add" -l statement-timeout -d 'Cancel a statement after this time [default: 30s]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from add" -l lock-timeout -d 'Give up waiting for a lock after this time [default: 2s]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from add" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from add" -l color -d 'Use color' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from add" -l config -d 'Read this configuration file instead of ./perfkit.yaml' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from add" -l guard -d 'Take back writes of the column by anybody but triggers'
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from add" -s y -l yes -d 'Do not ask'
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from add" -l dry-run -d 'Print the plan and change nothing'
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from add" -l json -d 'Print the result as JSON'
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Print results, warnings and errors only'
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from backfill" -l counts -d 'Count the rows of this table' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from backfill" -l key -d 'The columns of CHILD that refer to TABLE' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from backfill" -l through -d 'The tables between, from CHILD on' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from backfill" -l where -d 'Count the rows for which this holds' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from backfill" -l sum -d 'Add this up, instead of counting rows' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from backfill" -l batch-time -d 'Let a batch take about this time [default: 25ms]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from backfill" -l duty -d 'Let batches run this part of the time where others work too, up to 1 [default: a third]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from backfill" -l max-lag -d 'Wait while a replica is further behind' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from backfill" -l max-slot-size -d 'Wait while a replication slot holds back more' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from backfill" -l max-active -d 'Wait while more sessions of others run a statement' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from backfill" -l pause-when -d 'Wait while this query says true' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from backfill" -l pause-file -d 'Wait while this file exists' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from backfill" -l lock-tries -d 'Try a step that others would queue up behind this often; each try waits for `--lock-timeout`' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from backfill" -s d -l database-url -d 'Connect to this database (URL or keyword/value string)' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from backfill" -l statement-timeout -d 'Cancel a statement after this time [default: 30s]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from backfill" -l lock-timeout -d 'Give up waiting for a lock after this time [default: 2s]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from backfill" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from backfill" -l color -d 'Use color' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from backfill" -l config -d 'Read this configuration file instead of ./perfkit.yaml' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from backfill" -s y -l yes -d 'Do not ask'
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from backfill" -l dry-run -d 'Print the plan and change nothing'
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from backfill" -l json -d 'Print the result as JSON'
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from backfill" -s q -l quiet -d 'Print results, warnings and errors only'
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from backfill" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from status" -s d -l database-url -d 'Connect to this database (URL or keyword/value string)' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from status" -l statement-timeout -d 'Cancel a statement after this time [default: 30s]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from status" -l lock-timeout -d 'Give up waiting for a lock after this time [default: 2s]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from status" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from status" -l color -d 'Use color' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from status" -l config -d 'Read this configuration file instead of ./perfkit.yaml' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from status" -l json -d 'Print the result as JSON'
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from status" -s q -l quiet -d 'Print results, warnings and errors only'
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from status" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from pause" -s d -l database-url -d 'Connect to this database (URL or keyword/value string)' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from pause" -l statement-timeout -d 'Cancel a statement after this time [default: 30s]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from pause" -l lock-timeout -d 'Give up waiting for a lock after this time [default: 2s]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from pause" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from pause" -l color -d 'Use color' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from pause" -l config -d 'Read this configuration file instead of ./perfkit.yaml' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from pause" -l json -d 'Print the result as JSON'
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from pause" -s q -l quiet -d 'Print results, warnings and errors only'
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from pause" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from resume" -s d -l database-url -d 'Connect to this database (URL or keyword/value string)' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from resume" -l statement-timeout -d 'Cancel a statement after this time [default: 30s]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from resume" -l lock-timeout -d 'Give up waiting for a lock after this time [default: 2s]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from resume" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from resume" -l color -d 'Use color' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from resume" -l config -d 'Read this configuration file instead of ./perfkit.yaml' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from resume" -l json -d 'Print the result as JSON'
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from resume" -s q -l quiet -d 'Print results, warnings and errors only'
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from resume" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from fold" -l every -d 'Fold again and again, after this time, until Ctrl-C' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from fold" -s d -l database-url -d 'Connect to this database (URL or keyword/value string)' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from fold" -l statement-timeout -d 'Cancel a statement after this time [default: 30s]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from fold" -l lock-timeout -d 'Give up waiting for a lock after this time [default: 2s]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from fold" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from fold" -l color -d 'Use color' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from fold" -l config -d 'Read this configuration file instead of ./perfkit.yaml' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from fold" -l json -d 'Print the result as JSON'
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from fold" -s q -l quiet -d 'Print results, warnings and errors only'
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from fold" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from sync" -l batch-time -d 'Let a batch take about this time [default: 25ms]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from sync" -l duty -d 'Let batches run this part of the time where others work too, up to 1 [default: a third]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from sync" -l max-lag -d 'Wait while a replica is further behind' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from sync" -l max-slot-size -d 'Wait while a replication slot holds back more' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from sync" -l max-active -d 'Wait while more sessions of others run a statement' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from sync" -l pause-when -d 'Wait while this query says true' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from sync" -l pause-file -d 'Wait while this file exists' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from sync" -l lock-tries -d 'Try a step that others would queue up behind this often; each try waits for `--lock-timeout`' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from sync" -s d -l database-url -d 'Connect to this database (URL or keyword/value string)' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from sync" -l statement-timeout -d 'Cancel a statement after this time [default: 30s]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from sync" -l lock-timeout -d 'Give up waiting for a lock after this time [default: 2s]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from sync" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from sync" -l color -d 'Use color' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from sync" -l config -d 'Read this configuration file instead of ./perfkit.yaml' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from sync" -s y -l yes -d 'Do not ask'
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from sync" -l dry-run -d 'Print the plan and change nothing'
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from sync" -l json -d 'Print the result as JSON'
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from sync" -s q -l quiet -d 'Print results, warnings and errors only'
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from sync" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from drop" -l batch-time -d 'Let a batch take about this time [default: 25ms]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from drop" -l duty -d 'Let batches run this part of the time where others work too, up to 1 [default: a third]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from drop" -l max-lag -d 'Wait while a replica is further behind' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from drop" -l max-slot-size -d 'Wait while a replication slot holds back more' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from drop" -l max-active -d 'Wait while more sessions of others run a statement' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from drop" -l pause-when -d 'Wait while this query says true' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from drop" -l pause-file -d 'Wait while this file exists' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from drop" -l lock-tries -d 'Try a step that others would queue up behind this often; each try waits for `--lock-timeout`' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from drop" -s d -l database-url -d 'Connect to this database (URL or keyword/value string)' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from drop" -l statement-timeout -d 'Cancel a statement after this time [default: 30s]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from drop" -l lock-timeout -d 'Give up waiting for a lock after this time [default: 2s]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from drop" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from drop" -l color -d 'Use color' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from drop" -l config -d 'Read this configuration file instead of ./perfkit.yaml' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from drop" -l keep-columns -d 'Leave the columns as they are'
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from drop" -s y -l yes -d 'Do not ask'
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from drop" -l dry-run -d 'Print the plan and change nothing'
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from drop" -l json -d 'Print the result as JSON'
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from drop" -s q -l quiet -d 'Print results, warnings and errors only'
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from drop" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from help" -f -a "add" -d 'Add columns that count rows of another table, and stay right'
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from help" -f -a "backfill" -d 'Count for a column that a framework\'s migration has made'
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from help" -f -a "status" -d 'Show how far runs are that count'
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from help" -f -a "pause" -d 'Let a run that counts wait, or go on'
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from help" -f -a "resume" -d 'Let a run that counts wait, or go on'
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from help" -f -a "fold" -d 'Add what is pending to the counters of mode queue or slots'
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from help" -f -a "sync" -d 'Put the triggers of all counters where they are missing, as on new partitions'
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from help" -f -a "drop" -d 'Remove counters with their triggers, functions and tables'
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and not __fish_seen_subcommand_from clean help" -l rows -d 'Rows of a table; `--TABLE N` is short for it (can be repeated)' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and not __fish_seen_subcommand_from clean help" -l scale -d 'Multiply the rows of tables that were not asked for' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and not __fish_seen_subcommand_from clean help" -l size -d 'Fill up to this size on disk with indexes, as in 500MB or 10GB' -r
@@ -388,16 +559,17 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand man" -l config -d 'Read 
 complete -c perfkit -n "__fish_perfkit_using_subcommand man" -l json -d 'Print the result as JSON'
 complete -c perfkit -n "__fish_perfkit_using_subcommand man" -s q -l quiet -d 'Print results, warnings and errors only'
 complete -c perfkit -n "__fish_perfkit_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index seed bench completions man help" -f -a "demo" -d 'Show the whole loop on a throw-away local server'
-complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index seed bench completions man help" -f -a "init" -d 'Write a starter perfkit.yaml from the connected database'
-complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index seed bench completions man help" -f -a "sandbox" -d 'Manage a local PostgreSQL server to try things on'
-complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index seed bench completions man help" -f -a "explain" -d 'Show where a statement\'s time goes, and what is slow about it'
-complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index seed bench completions man help" -f -a "index" -d 'Design and build index sets'
-complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index seed bench completions man help" -f -a "seed" -d 'Fill the tables of any schema with large, realistic, deterministic data'
-complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index seed bench completions man help" -f -a "bench" -d 'Measure the workload\'s latencies under load'
-complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index seed bench completions man help" -f -a "completions" -d 'Print a completion script for a shell'
-complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index seed bench completions man help" -f -a "man" -d 'Print the manual page'
-complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index seed bench completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index counter seed bench completions man help" -f -a "demo" -d 'Show the whole loop on a throw-away local server'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index counter seed bench completions man help" -f -a "init" -d 'Write a starter perfkit.yaml from the connected database'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index counter seed bench completions man help" -f -a "sandbox" -d 'Manage a local PostgreSQL server to try things on'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index counter seed bench completions man help" -f -a "explain" -d 'Show where a statement\'s time goes, and what is slow about it'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index counter seed bench completions man help" -f -a "index" -d 'Design and build index sets'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index counter seed bench completions man help" -f -a "counter" -d 'Keep columns that count rows of another table'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index counter seed bench completions man help" -f -a "seed" -d 'Fill the tables of any schema with large, realistic, deterministic data'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index counter seed bench completions man help" -f -a "bench" -d 'Measure the workload\'s latencies under load'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index counter seed bench completions man help" -f -a "completions" -d 'Print a completion script for a shell'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index counter seed bench completions man help" -f -a "man" -d 'Print the manual page'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index counter seed bench completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from sandbox" -f -a "start" -d 'Start the server, and create it the first time'
 complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from sandbox" -f -a "url" -d 'Print the connection URL'
 complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from sandbox" -f -a "psql" -d 'Open psql; further arguments are psql\'s'
@@ -409,4 +581,12 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_su
 complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from index" -f -a "audit" -d 'Find indexes that cost without need, and keys and indexes that are missing'
 complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from index" -f -a "apply" -d 'Change the set of indexes without blocking writers'
 complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from index" -f -a "undo" -d 'Take back what `perfkit index apply` has changed'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from counter" -f -a "add" -d 'Add columns that count rows of another table, and stay right'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from counter" -f -a "backfill" -d 'Count for a column that a framework\'s migration has made'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from counter" -f -a "status" -d 'Show how far runs are that count'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from counter" -f -a "pause" -d 'Let a run that counts wait, or go on'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from counter" -f -a "resume" -d 'Let a run that counts wait, or go on'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from counter" -f -a "fold" -d 'Add what is pending to the counters of mode queue or slots'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from counter" -f -a "sync" -d 'Put the triggers of all counters where they are missing, as on new partitions'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from counter" -f -a "drop" -d 'Remove counters with their triggers, functions and tables'
 complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from seed" -f -a "clean" -d 'Delete exactly the rows of a run, children first'

@@ -504,6 +504,283 @@ esac
     ;;
 esac
 ;;
+(counter)
+_arguments "${_arguments_options[@]}" : \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'--color=[Use color]:WHEN:(auto always never)' \
+'--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
+'--json[Print the result as JSON]' \
+'-q[Print results, warnings and errors only]' \
+'--quiet[Print results, warnings and errors only]' \
+'-h[Print help]' \
+'--help[Print help]' \
+":: :_perfkit__subcmd__counter_commands" \
+"*::: :->counter" \
+&& ret=0
+
+    case $state in
+    (counter)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:perfkit-counter-command-$line[1]:"
+        case $line[1] in
+            (add)
+_arguments "${_arguments_options[@]}" : \
+'--counts=[Count the rows of this table]:CHILD:_default' \
+'*--key=[The columns of CHILD that refer to TABLE]:COLUMN:_default' \
+'*--through=[The tables between, from CHILD on]:TABLE:_default' \
+'--where=[Count the rows for which this holds]:CONDITION:_default' \
+'--sum=[Add this up, instead of counting rows]:EXPRESSION:_default' \
+'--mode=[Write to the row itself, to a queue, or to one of a few slots \[default\: inline\]]:MODE:_default' \
+'--storage=[Keep it in a column, or in a table of its own]:WHERE:(column side)' \
+'--batch-time=[Let a batch take about this time \[default\: 25ms\]]:TIME:_default' \
+'--duty=[Let batches run this part of the time where others work too, up to 1 \[default\: a third\]]:SHARE:_default' \
+'--max-lag=[Wait while a replica is further behind]:TIME:_default' \
+'--max-slot-size=[Wait while a replication slot holds back more]:SIZE:_default' \
+'--max-active=[Wait while more sessions of others run a statement]:N:_default' \
+'--pause-when=[Wait while this query says true]:SQL:_default' \
+'--pause-file=[Wait while this file exists]:FILE:_files' \
+'--lock-tries=[Try a step that others would queue up behind this often; each try waits for \`--lock-timeout\`]:N:_default' \
+'-d+[Connect to this database (URL or keyword/value string)]:URL:_default' \
+'--database-url=[Connect to this database (URL or keyword/value string)]:URL:_default' \
+'--statement-timeout=[Cancel a statement after this time \[default\: 30s\]]:TIME:_default' \
+'--lock-timeout=[Give up waiting for a lock after this time \[default\: 2s\]]:TIME:_default' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'--color=[Use color]:WHEN:(auto always never)' \
+'--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
+'--guard[Take back writes of the column by anybody but triggers]' \
+'-y[Do not ask]' \
+'--yes[Do not ask]' \
+'(-y --yes)--dry-run[Print the plan and change nothing]' \
+'--json[Print the result as JSON]' \
+'-q[Print results, warnings and errors only]' \
+'--quiet[Print results, warnings and errors only]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+'::counter -- The counter, as TABLE.COLUMN; without it, all of `counters` in perfkit.yaml:_default' \
+&& ret=0
+;;
+(backfill)
+_arguments "${_arguments_options[@]}" : \
+'--counts=[Count the rows of this table]:CHILD:_default' \
+'*--key=[The columns of CHILD that refer to TABLE]:COLUMN:_default' \
+'*--through=[The tables between, from CHILD on]:TABLE:_default' \
+'--where=[Count the rows for which this holds]:CONDITION:_default' \
+'--sum=[Add this up, instead of counting rows]:EXPRESSION:_default' \
+'--batch-time=[Let a batch take about this time \[default\: 25ms\]]:TIME:_default' \
+'--duty=[Let batches run this part of the time where others work too, up to 1 \[default\: a third\]]:SHARE:_default' \
+'--max-lag=[Wait while a replica is further behind]:TIME:_default' \
+'--max-slot-size=[Wait while a replication slot holds back more]:SIZE:_default' \
+'--max-active=[Wait while more sessions of others run a statement]:N:_default' \
+'--pause-when=[Wait while this query says true]:SQL:_default' \
+'--pause-file=[Wait while this file exists]:FILE:_files' \
+'--lock-tries=[Try a step that others would queue up behind this often; each try waits for \`--lock-timeout\`]:N:_default' \
+'-d+[Connect to this database (URL or keyword/value string)]:URL:_default' \
+'--database-url=[Connect to this database (URL or keyword/value string)]:URL:_default' \
+'--statement-timeout=[Cancel a statement after this time \[default\: 30s\]]:TIME:_default' \
+'--lock-timeout=[Give up waiting for a lock after this time \[default\: 2s\]]:TIME:_default' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'--color=[Use color]:WHEN:(auto always never)' \
+'--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
+'-y[Do not ask]' \
+'--yes[Do not ask]' \
+'(-y --yes)--dry-run[Print the plan and change nothing]' \
+'--json[Print the result as JSON]' \
+'-q[Print results, warnings and errors only]' \
+'--quiet[Print results, warnings and errors only]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+'::counter -- The counter, as TABLE.COLUMN; without it, all of `counters` in perfkit.yaml:_default' \
+&& ret=0
+;;
+(status)
+_arguments "${_arguments_options[@]}" : \
+'-d+[Connect to this database (URL or keyword/value string)]:URL:_default' \
+'--database-url=[Connect to this database (URL or keyword/value string)]:URL:_default' \
+'--statement-timeout=[Cancel a statement after this time \[default\: 30s\]]:TIME:_default' \
+'--lock-timeout=[Give up waiting for a lock after this time \[default\: 2s\]]:TIME:_default' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'--color=[Use color]:WHEN:(auto always never)' \
+'--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
+'--json[Print the result as JSON]' \
+'-q[Print results, warnings and errors only]' \
+'--quiet[Print results, warnings and errors only]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+&& ret=0
+;;
+(pause)
+_arguments "${_arguments_options[@]}" : \
+'-d+[Connect to this database (URL or keyword/value string)]:URL:_default' \
+'--database-url=[Connect to this database (URL or keyword/value string)]:URL:_default' \
+'--statement-timeout=[Cancel a statement after this time \[default\: 30s\]]:TIME:_default' \
+'--lock-timeout=[Give up waiting for a lock after this time \[default\: 2s\]]:TIME:_default' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'--color=[Use color]:WHEN:(auto always never)' \
+'--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
+'--json[Print the result as JSON]' \
+'-q[Print results, warnings and errors only]' \
+'--quiet[Print results, warnings and errors only]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+'::run -- The run; without it, the one that is under way:_default' \
+&& ret=0
+;;
+(resume)
+_arguments "${_arguments_options[@]}" : \
+'-d+[Connect to this database (URL or keyword/value string)]:URL:_default' \
+'--database-url=[Connect to this database (URL or keyword/value string)]:URL:_default' \
+'--statement-timeout=[Cancel a statement after this time \[default\: 30s\]]:TIME:_default' \
+'--lock-timeout=[Give up waiting for a lock after this time \[default\: 2s\]]:TIME:_default' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'--color=[Use color]:WHEN:(auto always never)' \
+'--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
+'--json[Print the result as JSON]' \
+'-q[Print results, warnings and errors only]' \
+'--quiet[Print results, warnings and errors only]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+'::run -- The run; without it, the one that is under way:_default' \
+&& ret=0
+;;
+(fold)
+_arguments "${_arguments_options[@]}" : \
+'--every=[Fold again and again, after this time, until Ctrl-C]:TIME:_default' \
+'-d+[Connect to this database (URL or keyword/value string)]:URL:_default' \
+'--database-url=[Connect to this database (URL or keyword/value string)]:URL:_default' \
+'--statement-timeout=[Cancel a statement after this time \[default\: 30s\]]:TIME:_default' \
+'--lock-timeout=[Give up waiting for a lock after this time \[default\: 2s\]]:TIME:_default' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'--color=[Use color]:WHEN:(auto always never)' \
+'--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
+'--json[Print the result as JSON]' \
+'-q[Print results, warnings and errors only]' \
+'--quiet[Print results, warnings and errors only]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+&& ret=0
+;;
+(sync)
+_arguments "${_arguments_options[@]}" : \
+'--batch-time=[Let a batch take about this time \[default\: 25ms\]]:TIME:_default' \
+'--duty=[Let batches run this part of the time where others work too, up to 1 \[default\: a third\]]:SHARE:_default' \
+'--max-lag=[Wait while a replica is further behind]:TIME:_default' \
+'--max-slot-size=[Wait while a replication slot holds back more]:SIZE:_default' \
+'--max-active=[Wait while more sessions of others run a statement]:N:_default' \
+'--pause-when=[Wait while this query says true]:SQL:_default' \
+'--pause-file=[Wait while this file exists]:FILE:_files' \
+'--lock-tries=[Try a step that others would queue up behind this often; each try waits for \`--lock-timeout\`]:N:_default' \
+'-d+[Connect to this database (URL or keyword/value string)]:URL:_default' \
+'--database-url=[Connect to this database (URL or keyword/value string)]:URL:_default' \
+'--statement-timeout=[Cancel a statement after this time \[default\: 30s\]]:TIME:_default' \
+'--lock-timeout=[Give up waiting for a lock after this time \[default\: 2s\]]:TIME:_default' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'--color=[Use color]:WHEN:(auto always never)' \
+'--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
+'-y[Do not ask]' \
+'--yes[Do not ask]' \
+'(-y --yes)--dry-run[Print the plan and change nothing]' \
+'--json[Print the result as JSON]' \
+'-q[Print results, warnings and errors only]' \
+'--quiet[Print results, warnings and errors only]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+&& ret=0
+;;
+(drop)
+_arguments "${_arguments_options[@]}" : \
+'--batch-time=[Let a batch take about this time \[default\: 25ms\]]:TIME:_default' \
+'--duty=[Let batches run this part of the time where others work too, up to 1 \[default\: a third\]]:SHARE:_default' \
+'--max-lag=[Wait while a replica is further behind]:TIME:_default' \
+'--max-slot-size=[Wait while a replication slot holds back more]:SIZE:_default' \
+'--max-active=[Wait while more sessions of others run a statement]:N:_default' \
+'--pause-when=[Wait while this query says true]:SQL:_default' \
+'--pause-file=[Wait while this file exists]:FILE:_files' \
+'--lock-tries=[Try a step that others would queue up behind this often; each try waits for \`--lock-timeout\`]:N:_default' \
+'-d+[Connect to this database (URL or keyword/value string)]:URL:_default' \
+'--database-url=[Connect to this database (URL or keyword/value string)]:URL:_default' \
+'--statement-timeout=[Cancel a statement after this time \[default\: 30s\]]:TIME:_default' \
+'--lock-timeout=[Give up waiting for a lock after this time \[default\: 2s\]]:TIME:_default' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'--color=[Use color]:WHEN:(auto always never)' \
+'--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
+'--keep-columns[Leave the columns as they are]' \
+'-y[Do not ask]' \
+'--yes[Do not ask]' \
+'(-y --yes)--dry-run[Print the plan and change nothing]' \
+'--json[Print the result as JSON]' \
+'-q[Print results, warnings and errors only]' \
+'--quiet[Print results, warnings and errors only]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+'*::counters -- The counters, as TABLE.COLUMN:_default' \
+&& ret=0
+;;
+(help)
+_arguments "${_arguments_options[@]}" : \
+":: :_perfkit__subcmd__counter__subcmd__help_commands" \
+"*::: :->help" \
+&& ret=0
+
+    case $state in
+    (help)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:perfkit-counter-help-command-$line[1]:"
+        case $line[1] in
+            (add)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(backfill)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(status)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(pause)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(resume)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(fold)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(sync)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(drop)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(help)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+        esac
+    ;;
+esac
+;;
+        esac
+    ;;
+esac
+;;
 (seed)
 _arguments "${_arguments_options[@]}" : \
 '*--rows=[Rows of a table; \`--TABLE N\` is short for it (can be repeated)]:TABLE=N:_default' \
@@ -771,6 +1048,54 @@ _arguments "${_arguments_options[@]}" : \
     ;;
 esac
 ;;
+(counter)
+_arguments "${_arguments_options[@]}" : \
+":: :_perfkit__subcmd__help__subcmd__counter_commands" \
+"*::: :->counter" \
+&& ret=0
+
+    case $state in
+    (counter)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:perfkit-help-counter-command-$line[1]:"
+        case $line[1] in
+            (add)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(backfill)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(status)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(pause)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(resume)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(fold)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(sync)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(drop)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+        esac
+    ;;
+esac
+;;
 (seed)
 _arguments "${_arguments_options[@]}" : \
 ":: :_perfkit__subcmd__help__subcmd__seed_commands" \
@@ -824,6 +1149,7 @@ _perfkit_commands() {
 'sandbox:Manage a local PostgreSQL server to try things on' \
 'explain:Show where a statement'\''s time goes, and what is slow about it' \
 'index:Design and build index sets' \
+'counter:Keep columns that count rows of another table' \
 'seed:Fill the tables of any schema with large, realistic, deterministic data' \
 'bench:Measure the workload'\''s latencies under load' \
 'completions:Print a completion script for a shell' \
@@ -841,6 +1167,121 @@ _perfkit__subcmd__bench_commands() {
 _perfkit__subcmd__completions_commands() {
     local commands; commands=()
     _describe -t commands 'perfkit completions commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__counter_commands] )) ||
+_perfkit__subcmd__counter_commands() {
+    local commands; commands=(
+'add:Add columns that count rows of another table, and stay right' \
+'backfill:Count for a column that a framework'\''s migration has made' \
+'status:Show how far runs are that count' \
+'pause:Let a run that counts wait, or go on' \
+'resume:Let a run that counts wait, or go on' \
+'fold:Add what is pending to the counters of mode queue or slots' \
+'sync:Put the triggers of all counters where they are missing, as on new partitions' \
+'drop:Remove counters with their triggers, functions and tables' \
+'help:Print this message or the help of the given subcommand(s)' \
+    )
+    _describe -t commands 'perfkit counter commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__counter__subcmd__add_commands] )) ||
+_perfkit__subcmd__counter__subcmd__add_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit counter add commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__counter__subcmd__backfill_commands] )) ||
+_perfkit__subcmd__counter__subcmd__backfill_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit counter backfill commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__counter__subcmd__drop_commands] )) ||
+_perfkit__subcmd__counter__subcmd__drop_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit counter drop commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__counter__subcmd__fold_commands] )) ||
+_perfkit__subcmd__counter__subcmd__fold_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit counter fold commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__counter__subcmd__help_commands] )) ||
+_perfkit__subcmd__counter__subcmd__help_commands() {
+    local commands; commands=(
+'add:Add columns that count rows of another table, and stay right' \
+'backfill:Count for a column that a framework'\''s migration has made' \
+'status:Show how far runs are that count' \
+'pause:Let a run that counts wait, or go on' \
+'resume:Let a run that counts wait, or go on' \
+'fold:Add what is pending to the counters of mode queue or slots' \
+'sync:Put the triggers of all counters where they are missing, as on new partitions' \
+'drop:Remove counters with their triggers, functions and tables' \
+'help:Print this message or the help of the given subcommand(s)' \
+    )
+    _describe -t commands 'perfkit counter help commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__counter__subcmd__help__subcmd__add_commands] )) ||
+_perfkit__subcmd__counter__subcmd__help__subcmd__add_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit counter help add commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__counter__subcmd__help__subcmd__backfill_commands] )) ||
+_perfkit__subcmd__counter__subcmd__help__subcmd__backfill_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit counter help backfill commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__counter__subcmd__help__subcmd__drop_commands] )) ||
+_perfkit__subcmd__counter__subcmd__help__subcmd__drop_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit counter help drop commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__counter__subcmd__help__subcmd__fold_commands] )) ||
+_perfkit__subcmd__counter__subcmd__help__subcmd__fold_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit counter help fold commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__counter__subcmd__help__subcmd__help_commands] )) ||
+_perfkit__subcmd__counter__subcmd__help__subcmd__help_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit counter help help commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__counter__subcmd__help__subcmd__pause_commands] )) ||
+_perfkit__subcmd__counter__subcmd__help__subcmd__pause_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit counter help pause commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__counter__subcmd__help__subcmd__resume_commands] )) ||
+_perfkit__subcmd__counter__subcmd__help__subcmd__resume_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit counter help resume commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__counter__subcmd__help__subcmd__status_commands] )) ||
+_perfkit__subcmd__counter__subcmd__help__subcmd__status_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit counter help status commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__counter__subcmd__help__subcmd__sync_commands] )) ||
+_perfkit__subcmd__counter__subcmd__help__subcmd__sync_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit counter help sync commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__counter__subcmd__pause_commands] )) ||
+_perfkit__subcmd__counter__subcmd__pause_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit counter pause commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__counter__subcmd__resume_commands] )) ||
+_perfkit__subcmd__counter__subcmd__resume_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit counter resume commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__counter__subcmd__status_commands] )) ||
+_perfkit__subcmd__counter__subcmd__status_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit counter status commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__counter__subcmd__sync_commands] )) ||
+_perfkit__subcmd__counter__subcmd__sync_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit counter sync commands' commands "$@"
 }
 (( $+functions[_perfkit__subcmd__demo_commands] )) ||
 _perfkit__subcmd__demo_commands() {
@@ -898,6 +1339,7 @@ _perfkit__subcmd__help_commands() {
 'sandbox:Manage a local PostgreSQL server to try things on' \
 'explain:Show where a statement'\''s time goes, and what is slow about it' \
 'index:Design and build index sets' \
+'counter:Keep columns that count rows of another table' \
 'seed:Fill the tables of any schema with large, realistic, deterministic data' \
 'bench:Measure the workload'\''s latencies under load' \
 'completions:Print a completion script for a shell' \
@@ -915,6 +1357,60 @@ _perfkit__subcmd__help__subcmd__bench_commands() {
 _perfkit__subcmd__help__subcmd__completions_commands() {
     local commands; commands=()
     _describe -t commands 'perfkit help completions commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__help__subcmd__counter_commands] )) ||
+_perfkit__subcmd__help__subcmd__counter_commands() {
+    local commands; commands=(
+'add:Add columns that count rows of another table, and stay right' \
+'backfill:Count for a column that a framework'\''s migration has made' \
+'status:Show how far runs are that count' \
+'pause:Let a run that counts wait, or go on' \
+'resume:Let a run that counts wait, or go on' \
+'fold:Add what is pending to the counters of mode queue or slots' \
+'sync:Put the triggers of all counters where they are missing, as on new partitions' \
+'drop:Remove counters with their triggers, functions and tables' \
+    )
+    _describe -t commands 'perfkit help counter commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__help__subcmd__counter__subcmd__add_commands] )) ||
+_perfkit__subcmd__help__subcmd__counter__subcmd__add_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit help counter add commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__help__subcmd__counter__subcmd__backfill_commands] )) ||
+_perfkit__subcmd__help__subcmd__counter__subcmd__backfill_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit help counter backfill commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__help__subcmd__counter__subcmd__drop_commands] )) ||
+_perfkit__subcmd__help__subcmd__counter__subcmd__drop_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit help counter drop commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__help__subcmd__counter__subcmd__fold_commands] )) ||
+_perfkit__subcmd__help__subcmd__counter__subcmd__fold_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit help counter fold commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__help__subcmd__counter__subcmd__pause_commands] )) ||
+_perfkit__subcmd__help__subcmd__counter__subcmd__pause_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit help counter pause commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__help__subcmd__counter__subcmd__resume_commands] )) ||
+_perfkit__subcmd__help__subcmd__counter__subcmd__resume_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit help counter resume commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__help__subcmd__counter__subcmd__status_commands] )) ||
+_perfkit__subcmd__help__subcmd__counter__subcmd__status_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit help counter status commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__help__subcmd__counter__subcmd__sync_commands] )) ||
+_perfkit__subcmd__help__subcmd__counter__subcmd__sync_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit help counter sync commands' commands "$@"
 }
 (( $+functions[_perfkit__subcmd__help__subcmd__demo_commands] )) ||
 _perfkit__subcmd__help__subcmd__demo_commands() {

@@ -56,9 +56,11 @@
 //!
 //! # Counters
 //!
-//! The core of `perfkit counter`, whose commands and sessions are not built yet: `counter::spec` is what a person asks for, `check`
-//! what refuses it, `site` what the triggers of one table keep, `triggers` their SQL, `plan` the steps that are left, `backfill` the
-//! batches that count while others write, `verify` and `drift` what went wrong and why.
+//! `counter::spec` is what a person asks for, `check` what refuses it, `site` what the triggers of one table keep, `triggers` their
+//! SQL, `plan` the steps that are left, `backfill` the batches that count while others write, `verify` and `drift` what went wrong
+//! and why. `pg::counter::facts` reads the `counter::state::State` that a plan goes by, `pg::counter::expression` has the server
+//! judge conditions and sums, `pg::counter::batch` runs single batches; `command::counter::execute` carries a plan out, one step a
+//! transaction, and `pg::journal` keeps how far it is, by which another terminal sees it and lets it wait.
 //!
 //! # Plans
 //!

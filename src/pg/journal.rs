@@ -31,8 +31,12 @@ pub(crate) struct JournalTable {
     create: &'static str,
     append: &'static str,
     entries: &'static str,
-    /// What to do where it may not be created or is not to be trusted.
+    /// What to do where it may not be created …
     hint: &'static str,
+    /// … where it is not to be trusted …
+    strange_hint: &'static str,
+    /// … and where it cannot be read.
+    unreadable_hint: &'static str,
 }
 
 const OF_INDEXES: JournalTable = JournalTable {
@@ -41,6 +45,8 @@ const OF_INDEXES: JournalTable = JournalTable {
     append: sql::JOURNAL_APPEND,
     entries: sql::JOURNAL_ENTRIES,
     hint: "Or keep the journal in a file: `--journal FILE`.",
+    strange_hint: "Keep the journal in a file, `--journal FILE`, or have a superuser check the table and change its owner.",
+    unreadable_hint: "Use the perfkit that wrote it, or another journal with `--journal FILE`.",
 };
 
 const OF_COUNTERS: JournalTable = JournalTable {
@@ -49,6 +55,8 @@ const OF_COUNTERS: JournalTable = JournalTable {
     append: sql::COUNTER_JOURNAL_APPEND,
     entries: sql::COUNTER_JOURNAL_ENTRIES,
     hint: "Have the database's owner `CREATE SCHEMA perfkit` and grant CREATE and USAGE on it to this role.",
+    strange_hint: "Have a superuser check the table and change its owner.",
+    unreadable_hint: "Use the perfkit that wrote it.",
 };
 
 /// What can be seen of a session that a journal names.
@@ -155,7 +163,8 @@ impl Journal {
 pub(crate) async fn histories(connection: &Connection, file: Option<&Path>) -> Result<Vec<History>> {
     let Some(path) = file else {
         let entries = read_table::<Entry>(connection, &OF_INDEXES).await?;
-        return journal::replay(entries).map_err(|error| unreadable(OF_INDEXES.name, &error));
+        return journal::replay(entries)
+            .map_err(|error| unreadable(OF_INDEXES.name, &error, OF_INDEXES.unreadable_hint));
     };
     match std::fs::read(path) {
         Ok(bytes) => parse(path, &bytes),
@@ -182,7 +191,8 @@ pub(crate) async fn new_run<W>(connection: &Connection, format: u32, wanted: W) 
 /// Returns what the journal of counters tells; nothing when there is none.
 pub(crate) async fn told_of_counters(connection: &Connection) -> Result<counter::journal::Told> {
     let entries = read_table::<counter::journal::Entry>(connection, &OF_COUNTERS).await?;
-    counter::journal::replay(entries).map_err(|error| unreadable(OF_COUNTERS.name, &error))
+    counter::journal::replay(entries)
+        .map_err(|error| unreadable(OF_COUNTERS.name, &error, OF_COUNTERS.unreadable_hint))
 }
 
 /// Returns how many bytes of an unfinished last line a journal file ends with, which a killed perfkit has left.
@@ -238,7 +248,7 @@ async fn exists(connection: &Connection, table: &JournalTable) -> Result<(bool, 
             reason: format!(
                 "it belongs to role \"{owner}\", which is neither this role nor a superuser nor the database's owner"
             ),
-            hint: "Keep the journal in a file, `--journal FILE`, or have a superuser check the table and change its owner.",
+            hint: table.strange_hint,
         }),
     }
 }
@@ -271,13 +281,12 @@ async fn read_table<E: DeserializeOwned>(connection: &Connection, table: &Journa
     let rows = connection.query(table.entries, &[]).await.map_err(Error::query("read the journal"))?;
     let entry = |row| {
         let entry: &str = get(row, "entry")?;
-        serde_json::from_str(entry).map_err(|error| unreadable(table.name, &error))
+        serde_json::from_str(entry).map_err(|error| unreadable(table.name, &error, table.unreadable_hint))
     };
     rows.iter().map(entry).collect()
 }
 
-fn unreadable(place: impl Into<String>, reason: &dyn std::error::Error) -> Error {
-    let hint = "Use the perfkit that wrote it, or another journal with `--journal FILE`.";
+fn unreadable(place: impl Into<String>, reason: &dyn std::error::Error, hint: &'static str) -> Error {
     Error::Journal { place: place.into(), reason: reason.to_string(), hint }
 }
 
@@ -359,9 +368,10 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<Vec<History>> {
     let mut entries = Vec::new();
     for (i, line) in whole_lines(bytes).split_inclusive(|byte| *byte == b'\n').enumerate() {
         let entry = serde_json::from_slice(line);
-        entries.push(entry.map_err(|error| unreadable(format!("{}, line {}", place(), i + 1), &error))?);
+        let place = || format!("{}, line {}", place(), i + 1);
+        entries.push(entry.map_err(|error| unreadable(place(), &error, OF_INDEXES.unreadable_hint))?);
     }
-    journal::replay(entries).map_err(|error| unreadable(place(), &error))
+    journal::replay(entries).map_err(|error| unreadable(place(), &error, OF_INDEXES.unreadable_hint))
 }
 
 #[cfg(test)]

@@ -50,7 +50,8 @@ pub(crate) fn plan_lines(steps: &[Step], notes: &[Note]) -> Vec<String> {
             Some(lock) => format!("; {} lock: {} wait", lock.name(), lock.blocks()),
             None => String::new(),
         };
-        lines.push(format!("{}. -- {} on {}{lock}", number + 1, step.action.verb(), step.on));
+        let batches = if step.sql.is_empty() { ", in batches of a moment each" } else { "" };
+        lines.push(format!("{}. -- {} on {}{batches}{lock}", number + 1, step.action.verb(), step.on));
         lines.extend(statements(step).iter().map(|sql| format!("{sql};")));
     }
     lines.extend(notes.iter().map(|note| format!("note: {note}")));
@@ -96,7 +97,7 @@ pub(crate) fn done(run: Option<&str>, sites: &[Site], steps: &[DoneStep]) -> Doc
         ("step", Align::Left),
         ("on", Align::Left),
         ("rows", Align::Right),
-        ("took", Align::Right),
+        ("ms", Align::Right),
     ]);
     for it in steps {
         let n_rows = if it.step.sql.is_empty() { unit::count(it.n_rows) } else { String::new() };
@@ -233,4 +234,69 @@ pub(crate) fn folded(sites: &[FoldedSite]) -> Document<'static> {
         .map(|it| format!("{}: {} rows brought up to date\n", it.site.parent, unit::count(it.n_parents)))
         .collect();
     Document::new(json).text(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::counter::fixture;
+    use crate::counter::journal::{Run, Wanted};
+    use crate::counter::steps::Step;
+    use crate::report::Style;
+
+    #[test]
+    fn a_run_is_told_by_its_end_and_its_session() {
+        let check = |end: Option<(i64, Option<String>)>, is_paused: bool, is_alive: bool, expected: &str| {
+            let run = Run::of_test("r", 1, Wanted::default());
+            let history = History { run, progress: None, is_paused, end };
+            assert_eq!(Seen { history: &history, is_alive }.state(), expected);
+        };
+        check(None, false, true, "running");
+        check(None, true, true, "paused");
+        check(None, true, false, "cut short");
+        check(Some((1, None)), true, false, "done");
+        check(Some((1, Some("no".to_owned()))), false, false, "failed");
+    }
+
+    #[test]
+    fn a_plan_says_what_waits_and_how_a_batch_counts() {
+        let site = fixture::mentions();
+        let column = Step {
+            action: Action::AddColumns,
+            on: site.parent.clone(),
+            sql: vec!["ALTER TABLE t ADD COLUMN n bigint".to_owned()],
+            lock: Some(Lock::AccessExclusive),
+        };
+        let action = Action::Backfill {
+            site: Box::new(site.clone()),
+            due: Due::Uncounted,
+            protocol: Protocol::LockThenCount,
+        };
+        let batches = Step { action, on: site.parent, sql: Vec::new(), lock: None };
+        let lines = plan_lines(&[column, batches], &[Note::Fold]);
+        assert_eq!(
+            lines[0],
+            "1. -- add column on app.keywords; ACCESS EXCLUSIVE lock: reads and writes wait"
+        );
+        assert_eq!(lines[1], "ALTER TABLE t ADD COLUMN n bigint;");
+        assert_eq!(lines[2], "2. -- count on app.keywords, in batches of a moment each");
+        assert_eq!(lines[lines.len() - 2], "COMMIT;");
+        assert_eq!(lines.last().unwrap(), "note: somebody has to fold what is pending: perfkit counter fold");
+    }
+
+    #[test]
+    fn times_are_in_a_column_of_their_own() {
+        let site = fixture::mentions();
+        let step = Step {
+            action: Action::SetDefault,
+            on: site.parent.clone(),
+            sql: vec![String::new()],
+            lock: None,
+        };
+        let took = DoneStep { step, elapsed: Duration::from_millis(3), n_rows: 0 };
+        let document = done(Some("r"), &[site], &[took]);
+        let text = document.render(Format::Text, &Style::PLAIN).unwrap();
+        assert!(text.contains("set default  app.keywords"), "{text}");
+        assert!(document.render(Format::Json, &Style::PLAIN).unwrap().contains("\"mode\": \"inline\""));
+    }
 }

@@ -35,7 +35,8 @@ fn add(args: &[&str]) -> crate::support::cli::Perfkit {
 /// What a changed database would show: columns, functions and triggers.
 fn made(database: &Database) -> Vec<String> {
     database.query(
-        "SELECT attrelid::regclass || '.' || attname FROM pg_attribute WHERE attname LIKE '%\\_count' AND NOT attisdropped
+        "SELECT attrelid::regclass || '.' || attname FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
+         WHERE relnamespace = 'public'::regnamespace AND attname LIKE '%\\_count' AND NOT attisdropped
          UNION ALL SELECT proname FROM pg_proc WHERE proname LIKE 'perfkit%'
          UNION ALL SELECT tgname FROM pg_trigger WHERE tgname LIKE 'perfkit%'
          UNION ALL SELECT relname FROM pg_class WHERE relname LIKE '%\\_pending' OR relname LIKE '%\\_counts'",
@@ -81,7 +82,10 @@ fn a_counter_is_made_and_stays_right() {
 #[test]
 fn it_asks_first_and_a_dry_run_touches_nothing() {
     let database = mentions(10, 50);
-    add(&[]).on(&database).fails(2, &["cannot ask", "--yes", "ADD COLUMN"]);
+    let run = add(&[]).on(&database).exits(2);
+    for part in ["cannot ask", "--yes", "ADD COLUMN"] {
+        assert!(run.stderr.contains(part), "{part}: {}", run.stderr);
+    }
     let run = add(&["--dry-run", "--json"]).on(&database).succeeds().json();
     assert_eq!(run["dry_run"], true);
     assert_eq!(run["steps"][0]["action"], "add column");

@@ -125,7 +125,8 @@ fn another_terminal_sees_a_run_and_lets_it_wait() {
     let status = || perfkit(&["counter", "status", "--json"]).on(&database).succeeds().json();
     assert_eq!(status()["runs"][0]["state"], "paused");
     assert_eq!(status()["runs"][0]["progress"]["waits_for"], "the pause file is there");
-    add(&["--yes"]).on(&database).fails(3, &["another perfkit is changing counters"]);
+    let run = add(&["--yes"]).on(&database).exits(3);
+    assert!(run.stderr.contains("another perfkit is changing counters"), "{}", run.stderr);
     std::fs::remove_file(file).expect("it is there");
     std::thread::sleep(Duration::from_millis(1500));
     assert_eq!(database.value(COUNTED), "0");
@@ -217,4 +218,24 @@ fn a_column_that_was_there_is_counted_once_and_stays_when_it_is_dropped() {
     perfkit(&["counter", "drop", "keywords.mentions_count", "--yes"]).on(&database).succeeds();
     assert_eq!(database.value(DRIFT), "0");
     assert_eq!(database.value("SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'perfkit%'"), "0");
+}
+
+#[test]
+fn a_count_of_a_column_that_was_there_goes_on_after_its_last_row() {
+    let database = mentions(2000, 4000);
+    database.execute(
+        "ALTER TABLE keywords ADD COLUMN mentions_count int; UPDATE keywords SET mentions_count = -id",
+    );
+    database.while_session("BEGIN", || {
+        let (mut child, _folder) = add(&SLOWLY).on(&database).spawn();
+        let has_cursor = "SELECT entry #>> '{progress,cursor}' IS NOT NULL FROM perfkit.counter_journal
+                          WHERE entry ->> 'entry' = 'progress' ORDER BY id DESC LIMIT 1";
+        await_true(&database, has_cursor);
+        child.kill().expect("it runs");
+        child.wait().expect("it ends");
+        assert_ne!(database.value("SELECT count(*) FROM keywords WHERE mentions_count < 0"), "0");
+    });
+    let run = add(&["--yes"]).on(&database).succeeds();
+    assert!(run.stderr.contains("goes on where it was"), "{}", run.stderr);
+    assert_eq!(database.value(DRIFT), "0");
 }
