@@ -1,10 +1,11 @@
--- one row an enabled trigger of table $1 in schema $2 whose function or arguments name column $3: name, and the events that it fires for
-SELECT t.tgname AS name,
-       -- TRIGGER_TYPE_INSERT, _UPDATE, _DELETE and _TRUNCATE of catalog/pg_trigger.h
-       t.tgtype & 4 <> 0 AS on_insert,
-       t.tgtype & 16 <> 0 AS on_update,
-       t.tgtype & 8 <> 0 AS on_delete,
-       t.tgtype & 32 <> 0 AS on_truncate
+-- one row an enabled trigger of table $1 in schema $2 whose function or arguments name column $3: the events that it fires for
+-- TRIGGER_TYPE_INSERT, _UPDATE, _DELETE and _TRUNCATE of catalog/pg_trigger.h
+SELECT ARRAY(
+           SELECT e.name
+           FROM (VALUES (4, 'INSERT'), (16, 'UPDATE'), (8, 'DELETE'), (32, 'TRUNCATE')) AS e (bit, name)
+           WHERE t.tgtype & e.bit <> 0
+           ORDER BY e.name
+       ) AS events
 FROM pg_catalog.pg_trigger AS t
 JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid
 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace

@@ -58,6 +58,11 @@ pub(crate) fn plan_lines(steps: &[Step], notes: &[Note]) -> Vec<String> {
     lines
 }
 
+/// Ends each line.
+fn joined(lines: impl IntoIterator<Item = String>) -> String {
+    lines.into_iter().flat_map(|line| [line, "\n".to_owned()]).collect()
+}
+
 /// Returns the statements of a step; of a count, those of one of its batches.
 fn statements(step: &Step) -> Vec<String> {
     let Action::Backfill { site, due, protocol } = &step.action else { return step.sql.clone() };
@@ -72,9 +77,8 @@ fn statements(step: &Step) -> Vec<String> {
 
 /// Returns the plan as the result of a dry run.
 pub(crate) fn planned(steps: &[Step], notes: &[Note]) -> Document<'static> {
-    let text: String = plan_lines(steps, notes).iter().map(|line| format!("{line}\n")).collect();
-    let ddl: String =
-        steps.iter().flat_map(|step| &step.sql).map(|statement| format!("{statement};\n")).collect();
+    let text = joined(plan_lines(steps, notes));
+    let ddl = joined(steps.iter().flat_map(|step| &step.sql).map(|statement| format!("{statement};")));
     let json = json!({
         "schema_version": SCHEMA_VERSION,
         "dry_run": true,
@@ -229,10 +233,10 @@ pub(crate) fn folded(sites: &[FoldedSite]) -> Document<'static> {
         "schema_version": SCHEMA_VERSION,
         "folded": sites.iter().map(each).collect::<Vec<_>>(),
     });
-    let text: String = sites
-        .iter()
-        .map(|it| format!("{}: {} rows brought up to date\n", it.site.parent, unit::count(it.n_parents)))
-        .collect();
+    let line = |it: &FoldedSite| {
+        format!("{}: {} rows brought up to date", it.site.parent, unit::count(it.n_parents))
+    };
+    let text = joined(sites.iter().map(line));
     Document::new(json).text(text)
 }
 

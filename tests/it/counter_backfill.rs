@@ -59,7 +59,7 @@ fn write(database: &Database, stop: &AtomicBool, seed: u64) {
         match database.try_query(&sql) {
             Ok(_) => {}
             Err(error) => {
-                assert!(error.code().is_some_and(|code| code.code() == "40P01"), "{sql}: {error:?}")
+                assert!(error.code().is_some_and(|code| code.code() == "40P01"), "{sql}: {error:?}");
             }
         }
     }
@@ -92,7 +92,7 @@ fn a_killed_run_goes_on_while_others_write_and_nothing_drifts() {
                 assert_ne!(database.value(COUNTED), "2000");
                 add(&[&["--yes"], &more[..]].concat()).on(&database).succeeds();
                 stop.store(true, Ordering::Relaxed);
-            })
+            });
         });
         perfkit(&["counter", "fold"]).on(&database).succeeds();
         assert_eq!(database.value(DRIFT), "0", "{index} {more:?}");

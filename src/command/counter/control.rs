@@ -20,7 +20,7 @@ pub(crate) struct StatusArgs {
     connect: ConnectArgs,
 }
 
-/// Let a run that counts wait, or go on
+/// Which run is to wait, or to go on.
 ///
 /// It is heard after at most a second, between two batches; triggers keep everything right meanwhile.
 #[derive(Args, Debug)]

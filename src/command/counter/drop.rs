@@ -9,7 +9,7 @@ use crate::counter::chain;
 use crate::counter::name;
 use crate::counter::plan::{Goal, plan};
 use crate::counter::site::{QualifiedName, Site};
-use crate::counter::state::State;
+use crate::counter::state::{ColumnState, State};
 use crate::error::{Error, ExitStatus, Result};
 use crate::pg::counter::facts;
 use crate::pg::{Access, journal};
@@ -65,7 +65,7 @@ pub(super) async fn run(context: &Context, args: &DropArgs) -> Result<ExitStatus
 
     let job = Job {
         work: Work::Goals(goals),
-        names: names,
+        names,
         steps,
         notes: Vec::new(),
         sites: Vec::new(),
@@ -90,7 +90,7 @@ fn place(state: &State, (table, column): &(String, String)) -> Result<(Qualified
     };
     let mut sites = state.sites().filter_map(|(_, site)| site.ok());
     let is_kept = sites.any(|site| site.parent == there.name && site.counter(column).is_some());
-    let is_ours = there.column(column).is_some_and(|column| column.is_ours());
+    let is_ours = there.column(column).is_some_and(ColumnState::is_ours);
     // An add that was cut short has left guards.
     let is_begun = state.half_made().iter().any(|site| site.parent == there.name);
     if is_kept || is_ours || is_begun {

@@ -31,7 +31,9 @@ pub(crate) enum CounterCommand {
     Add(Box<add::AddArgs>),
     Backfill(Box<backfill::BackfillArgs>),
     Status(control::StatusArgs),
+    /// Let a run that counts wait, from another terminal
     Pause(control::OrderArgs),
+    /// Let a run that was paused go on
     Resume(control::OrderArgs),
     Fold(fold::FoldArgs),
     Sync(sync::SyncArgs),

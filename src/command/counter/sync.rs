@@ -31,7 +31,7 @@ pub(super) async fn run(context: &Context, args: &SyncArgs) -> Result<ExitStatus
         match site {
             Ok(site) => sites.push(site),
             Err(reason) => {
-                context.ui.warn(format_args!("function {} cannot be read: {reason}", function.name))
+                context.ui.warn(format_args!("function {} cannot be read: {reason}", function.name));
             }
         }
     }
@@ -43,7 +43,7 @@ pub(super) async fn run(context: &Context, args: &SyncArgs) -> Result<ExitStatus
         names: Vec::new(),
         steps,
         notes: Vec::new(),
-        sites: sites,
+        sites,
         nothing: "all triggers are where they should be",
     };
     carry_out(context, &target, job, &args.change).await

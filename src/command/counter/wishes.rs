@@ -124,7 +124,7 @@ pub(super) async fn decide(connection: &mut Connection, asked: &Asked<'_>) -> Re
         let canonical = expression::canonical(connection, written).await.map_err(|error| {
             let error = Error::from(error);
             match asked.file {
-                Some(file) => located(file, &wish.counts, error),
+                Some(file) => located(file, &wish.counts, &error),
                 None => error,
             }
         })?;
@@ -173,7 +173,7 @@ fn refused(refusal: &Refusal, wish: &Wish, file: Option<&ConfigFile>) -> Error {
                 Refusal::NoColumn { column, .. } => column,
                 _ => wish.column.as_ref().unwrap_or(&wish.counts),
             };
-            located(file, word, error)
+            located(file, word, &error)
         }
         _ => error,
     };
@@ -184,7 +184,7 @@ fn refused(refusal: &Refusal, wish: &Wish, file: Option<&ConfigFile>) -> Error {
 }
 
 /// Puts the place of a word in a file before an error.
-fn located(file: &ConfigFile, word: &str, error: Error) -> Error {
+fn located(file: &ConfigFile, word: &str, error: &Error) -> Error {
     let place = file.error_at(word, error.message().to_owned());
     let placed = error.causes().iter().fold(Error::new(error.status(), place.message()), Error::cause);
     error.hints().iter().fold(placed, |placed, hint| placed.hint(hint.clone()))

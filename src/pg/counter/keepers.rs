@@ -12,14 +12,6 @@ pub(crate) async fn keepers(
     column: &str,
 ) -> Result<Vec<Keeper>> {
     let rows = connection.query(sql::COUNTER_KEEPERS, &[&child.name, &child.schema, &column]).await;
-    let keeper = |row| {
-        Ok(Keeper {
-            name: get(row, "name")?,
-            on_insert: get(row, "on_insert")?,
-            on_update: get(row, "on_update")?,
-            on_delete: get(row, "on_delete")?,
-            on_truncate: get(row, "on_truncate")?,
-        })
-    };
+    let keeper = |row| Ok(Keeper { events: get(row, "events")? });
     rows.map_err(Error::query("look for triggers"))?.iter().map(keeper).collect()
 }

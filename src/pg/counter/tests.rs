@@ -119,26 +119,28 @@ async fn a_planned_counter_is_there_once_its_steps_have_run() {
     assert!(state.named("keywords").unwrap().column("mentions_count").unwrap().is_ours());
 }
 
+type Judged = (Option<String>, Option<(String, String)>);
+
+async fn judged(
+    connection: &mut Connection,
+    child: &QualifiedName,
+    (condition, sum): (Option<&str>, Option<&str>),
+) -> Result<Judged, RunError> {
+    let Canonical { condition, sum } = canonical(
+        connection,
+        Written { child, condition, sum, planned: &[("later".to_owned(), "bigint".to_owned())] },
+    )
+    .await
+    .map_err(RunError::from)?;
+    Ok((condition, sum.map(|sum| (sum.sql, sum.type_name))))
+}
+
 #[tokio::test]
 async fn the_server_judges_what_people_write() {
     let cluster = test_server::start().await;
     let mut connection = test_server::connect(&cluster, "postgres").await;
     connection.batch_execute(SCHEMA).await.unwrap();
     let child = QualifiedName::new("app", "mentions");
-
-    async fn judged(
-        connection: &mut Connection,
-        child: &QualifiedName,
-        (condition, sum): (Option<&str>, Option<&str>),
-    ) -> Result<(Option<String>, Option<(String, String)>), RunError> {
-        let Canonical { condition, sum } = canonical(
-            connection,
-            Written { child, condition, sum, planned: &[("later".to_owned(), "bigint".to_owned())] },
-        )
-        .await
-        .map_err(RunError::from)?;
-        Ok((condition, sum.map(|sum| (sum.sql, sum.type_name))))
-    }
     let some = |text: &str| Some(text.to_owned());
     for (written, expected) in [
         ((Some("mood = 'wild'"), None), (some("(mood = 'wild'::app.mood)"), None)),
