@@ -1174,8 +1174,8 @@ _perfkit__subcmd__counter_commands() {
 'add:Add columns that count rows of another table, and stay right' \
 'backfill:Count for a column that a framework'\''s migration has made' \
 'status:Show how far runs are that count' \
-'pause:Let a run that counts wait, or go on' \
-'resume:Let a run that counts wait, or go on' \
+'pause:Let a run that counts wait, from another terminal' \
+'resume:Let a run that was paused go on' \
 'fold:Add what is pending to the counters of mode queue or slots' \
 'sync:Put the triggers of all counters where they are missing, as on new partitions' \
 'drop:Remove counters with their triggers, functions and tables' \
@@ -1209,8 +1209,8 @@ _perfkit__subcmd__counter__subcmd__help_commands() {
 'add:Add columns that count rows of another table, and stay right' \
 'backfill:Count for a column that a framework'\''s migration has made' \
 'status:Show how far runs are that count' \
-'pause:Let a run that counts wait, or go on' \
-'resume:Let a run that counts wait, or go on' \
+'pause:Let a run that counts wait, from another terminal' \
+'resume:Let a run that was paused go on' \
 'fold:Add what is pending to the counters of mode queue or slots' \
 'sync:Put the triggers of all counters where they are missing, as on new partitions' \
 'drop:Remove counters with their triggers, functions and tables' \
@@ -1364,8 +1364,8 @@ _perfkit__subcmd__help__subcmd__counter_commands() {
 'add:Add columns that count rows of another table, and stay right' \
 'backfill:Count for a column that a framework'\''s migration has made' \
 'status:Show how far runs are that count' \
-'pause:Let a run that counts wait, or go on' \
-'resume:Let a run that counts wait, or go on' \
+'pause:Let a run that counts wait, from another terminal' \
+'resume:Let a run that was paused go on' \
 'fold:Add what is pending to the counters of mode queue or slots' \
 'sync:Put the triggers of all counters where they are missing, as on new partitions' \
 'drop:Remove counters with their triggers, functions and tables' \

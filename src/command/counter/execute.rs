@@ -70,7 +70,7 @@ pub(super) struct Executor<'a> {
     pub(super) session: SessionName,
     journal: Journal,
     pub(super) run: Run,
-    /// What the journal said before this run.
+    /// What the journal said before this run, or before it lost a session.
     pub(super) told: Told,
     pub(super) throttle: Throttle,
     done: Vec<DoneStep>,
@@ -182,8 +182,12 @@ impl Work {
 
 impl Executor<'_> {
     async fn run_all(&mut self) -> Result<()> {
-        for _ in 0..MAX_PASSES + MAX_LOSSES {
+        for pass in 0..MAX_PASSES + MAX_LOSSES {
             self.keep_control().await?;
+            if pass > 0 {
+                // How far this run has come by now.
+                self.told = journal::told_of_counters(&self.control).await?;
+            }
             let state = facts::load(&mut self.control, &self.names).await?;
             let steps = self.work.left(&state, &self.told);
             if steps.is_empty() {
