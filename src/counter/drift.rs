@@ -64,6 +64,20 @@ pub(crate) enum Cause {
     Unknown,
 }
 
+impl Cause {
+    /// Whether changes go on to be missed until the triggers are made right.
+    pub(crate) fn lasts(&self) -> bool {
+        matches!(
+            self,
+            Self::NoTrigger(_)
+                | Self::TriggerDisabled(_)
+                | Self::FunctionChanged(_)
+                | Self::KeyUpdate
+                | Self::NoDefault(_)
+        )
+    }
+}
+
 /// Returns the likely causes with how many of the counters found each explains, the surest first. What the catalog shows may
 /// explain any of them; of the rest each has one cause.
 pub(crate) fn causes(

@@ -16,9 +16,11 @@
 pub(crate) mod backfill;
 pub(crate) mod chain;
 pub(crate) mod check;
+pub(crate) mod chosen;
 pub(crate) mod drift;
 pub(crate) mod journal;
 pub(crate) mod keepers;
+pub(crate) mod migration;
 pub(crate) mod name;
 pub(crate) mod plan;
 pub(crate) mod refusal;
@@ -26,6 +28,7 @@ pub(crate) mod site;
 pub(crate) mod spec;
 pub(crate) mod state;
 pub(crate) mod steps;
+pub(crate) mod suggest;
 pub(crate) mod triggers;
 pub(crate) mod verify;
 

@@ -4,10 +4,49 @@
 //! The child must have been locked in ACCESS SHARE before the snapshot, for TRUNCATE is not MVCC-safe.
 
 use super::backfill::sql::{counted, has_key};
+use super::drift::{Cause, Drifted};
 use super::name;
-use super::site::Site;
+use super::site::{Counter, Site};
 use super::triggers::each;
 use crate::query::quote;
+
+/// What a comparison has found of a site.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Verdict {
+    /// With the counters that were looked at.
+    pub(crate) site: Site,
+    pub(crate) n_checked: u64,
+    /// Of each counter.
+    pub(crate) totals: Vec<Total>,
+    /// The worst of those that are wrong.
+    pub(crate) drifted: Vec<Drifted>,
+    /// With how many of these each explains.
+    pub(crate) causes: Vec<(Cause, usize)>,
+}
+
+/// How wrong a counter is.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Total {
+    pub(crate) n_drifted: u64,
+    /// The sum of the differences, as the server writes it.
+    pub(crate) absolute_error: String,
+}
+
+impl Verdict {
+    pub(crate) fn is_right(&self) -> bool {
+        self.totals.iter().all(|total| total.n_drifted == 0)
+    }
+
+    /// Each counter with its total.
+    pub(crate) fn counters(&self) -> impl Iterator<Item = (&Counter, &Total)> {
+        self.site.counters.iter().zip(&self.totals)
+    }
+
+    /// The worst of one counter.
+    pub(crate) fn drifted_of<'v>(&'v self, counter: &'v Counter) -> impl Iterator<Item = &'v Drifted> {
+        self.drifted.iter().filter(move |drifted| drifted.column == counter.column)
+    }
+}
 
 /// Counts the rows that have counters: column `n_checked`.
 pub(crate) fn checked(site: &Site) -> String {
@@ -15,8 +54,8 @@ pub(crate) fn checked(site: &Site) -> String {
 }
 
 /// Selects the keys whose counters are wrong, those that are wrong by most first, and those that were never counted before all:
-/// `k1` …, and of each counter `kept1` … and `counted1` …, all as text; then of all such keys, however few are asked for (the
-/// parameter), `n_drifted`, and as text `error`, the sum of the differences.
+/// `k1` …, and of each counter `kept1` … and `counted1` …, all as text, and `is_wrong1` …; then of all such keys, however few are asked for (the
+/// parameter), for each counter how many are wrong, `n1` …, and as text the sum of the differences, `error1` ….
 pub(crate) fn drifted(site: &Site) -> String {
     let keys = each(site.key.len(), |i| {
         if site.is_side() { format!("coalesce(p.k{i}, c.k{i}) AS k{i}") } else { format!("p.k{i}") }
@@ -44,6 +83,14 @@ pub(crate) fn drifted(site: &Site) -> String {
     let error: Vec<String> = (1..=site.counters.len())
         .map(|i| format!("pg_catalog.abs(coalesce(kept{i}, 0) - counted{i})"))
         .collect();
+    let totals = (1..=site.counters.len()).map(|i| {
+        let (differs, error) = (&differs[i - 1], &error[i - 1]);
+        format!(
+            "pg_catalog.count(*) FILTER (WHERE {differs}) OVER () AS n{i}, \
+             (pg_catalog.sum({error}) OVER ())::pg_catalog.text AS error{i}"
+        )
+    });
+    let totals = totals.collect::<Vec<_>>().join(", ");
     let is_null: Vec<String> = (1..=site.counters.len()).map(|i| format!("kept{i} IS NULL")).collect();
     let texts = |prefix: &str, n: usize| -> Vec<String> {
         (1..=n).map(|i| format!("{prefix}{i}::pg_catalog.text AS {prefix}{i}")).collect()
@@ -51,12 +98,13 @@ pub(crate) fn drifted(site: &Site) -> String {
     let mut columns = texts("k", site.key.len());
     columns.extend(texts("kept", site.counters.len()));
     columns.extend(texts("counted", site.counters.len()));
+    columns.extend(differs.iter().zip(1..).map(|(differs, i)| format!("{differs} AS is_wrong{i}")));
     format!(
         "WITH compared AS (
   SELECT {keys}, {kept}, {} FROM ({}) AS p
   {kind} JOIN ({}) AS c ON {}{pending}),
 drifted AS MATERIALIZED (SELECT *, {} AS error FROM compared WHERE {})
-SELECT {}, pg_catalog.count(*) OVER () AS n_drifted, (pg_catalog.sum(error) OVER ())::pg_catalog.text AS error
+SELECT {}, {totals}
 FROM drifted ORDER BY ({}) DESC, drifted.error DESC, {} LIMIT $1",
         each(site.counters.len(), |i| format!("coalesce(c.d{i}, 0) AS counted{i}")),
         numbered(site, &site.parent.sql(), false),

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use tokio_postgres::error::{DbError, ErrorPosition, SqlState};
 
+use crate::counter::chosen::Unknown;
+use crate::counter::refusal::Refusal;
 use crate::error::{Error as RunError, ExitStatus};
 use crate::index::change::failure::Failure;
 use crate::pg::conninfo;
@@ -57,6 +59,13 @@ pub(crate) enum Error {
         #[source]
         source: tokio_postgres::Error,
     },
+    /// A counter cannot be kept, or looked at.
+    #[error(transparent)]
+    Counter(Refusal),
+    #[error(transparent)]
+    UnknownCounter(Unknown),
+    #[error("counters were added, changed or dropped while they were looked at")]
+    CountersChange,
     #[error("server at {target} is PostgreSQL {version}, older than 14")]
     TooOld { target: String, version: String },
     #[error("interrupted")]
@@ -188,6 +197,12 @@ impl From<Error> for RunError {
     fn from(error: Error) -> Self {
         let message = error.to_string();
         match &error {
+            Error::Counter(refusal) => {
+                let status = if refusal.is_about_rights() { ExitStatus::Server } else { ExitStatus::Usage };
+                refusal.hint().into_iter().fold(Self::new(status, message), Self::hint)
+            }
+            Error::UnknownCounter(unknown) => Self::usage(message).hint(unknown.hint()),
+            Error::CountersChange => Self::server(message).hint("Run the command again."),
             Error::NoExpression { .. } => {
                 Self::usage(message).hint("Write what could stand in a WHERE clause, or one number.")
             }

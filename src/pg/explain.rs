@@ -145,6 +145,12 @@ pub(crate) async fn generic_cost(connection: &Connection, statement: &str) -> Re
     total_cost(&generic(connection, statement, n_parameters).await?)
 }
 
+/// Returns the planner's total cost of a statement for any values, and the rows that it expects.
+pub(crate) async fn generic_estimate(connection: &Connection, statement: &str) -> Result<(f64, f64)> {
+    let plan = generic(connection, statement, query::placeholder_count(statement)).await?;
+    Ok((total_cost(&plan)?, plan_rows(&plan)?))
+}
+
 /// Returns the cost at the root of a plan as EXPLAIN (FORMAT JSON) writes it.
 pub(super) fn total_cost(plan: &str) -> Result<f64> {
     top_number(plan, "Total Cost")

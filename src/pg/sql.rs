@@ -61,6 +61,7 @@ statements! {
     COUNTER_SESSION = "counter_session",
     COUNTER_TABLES = "counter_tables",
     COUNTER_TRIGGERS = "counter_triggers",
+    COUNTER_WAITS = "counter_waits",
     MAY_CREATE_TEMPORARY = "may_create_temporary",
     TYPE_NAME = "type_name",
     CURRENT_SETTING = "current_setting",

@@ -6,6 +6,7 @@ mod balance;
 pub(crate) mod check;
 pub(crate) mod condition;
 mod constants;
+mod counts;
 mod effect;
 mod fingerprint;
 mod grammar;
@@ -26,6 +27,7 @@ use sqlparser::tokenizer::{Location, Token, Tokenizer};
 use crate::workload::StatementKind;
 
 pub(crate) use constants::{constants, with_constants};
+pub(crate) use counts::{Aggregate, Counting, Filter, Place};
 pub(crate) use effect::{called, outside_effects};
 pub(crate) use grammar::plannable;
 pub(crate) use literals::literals_for;
@@ -67,6 +69,11 @@ impl Parsed {
     /// Returns the tables whose rows the statement changes.
     pub(crate) fn writes(&self) -> Vec<Write> {
         shape::writes(&self.statement)
+    }
+
+    /// Returns the aggregates that the statement computes by some column; see [`counts`].
+    pub(crate) fn countings(&self, relations: &dyn Relations) -> Vec<Counting> {
+        counts::countings(&self.statement, relations)
     }
 
     /// Returns the relation of a statement that names one relation once and reads it directly; see [`only_table`].

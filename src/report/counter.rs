@@ -1,5 +1,8 @@
 //! What `perfkit counter` is about to do, and what it has done.
 
+mod suggest;
+mod verify;
+
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -13,6 +16,9 @@ use crate::counter::steps::{Action, Step};
 use crate::index::change::lock::Lock;
 use crate::report::{Align, Document, Format, SCHEMA_VERSION, Table};
 use crate::unit;
+
+pub(crate) use suggest::{Advice, suggestions};
+pub(crate) use verify::{repair_plan, repairs, verdicts};
 
 /// What a batch waits for a lock, where nothing else is known.
 const LOCK_TIMEOUT: Duration = Duration::from_millis(50);

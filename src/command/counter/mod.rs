@@ -7,8 +7,11 @@ mod control;
 mod drop;
 mod execute;
 mod fold;
+mod repair;
+mod suggest;
 mod sync;
 mod throttle;
+mod verify;
 mod wishes;
 
 use std::time::Duration;
@@ -28,6 +31,7 @@ use execute::{Options, Work};
 /// Keep columns that count rows of another table
 #[derive(Subcommand, Debug)]
 pub(crate) enum CounterCommand {
+    Suggest(suggest::SuggestArgs),
     Add(Box<add::AddArgs>),
     Backfill(Box<backfill::BackfillArgs>),
     Status(control::StatusArgs),
@@ -36,18 +40,23 @@ pub(crate) enum CounterCommand {
     /// Let a run that was paused go on
     Resume(control::OrderArgs),
     Fold(fold::FoldArgs),
+    Verify(verify::VerifyArgs),
+    Repair(repair::RepairArgs),
     Sync(sync::SyncArgs),
     Drop(drop::DropArgs),
 }
 
 pub(crate) async fn run(context: &Context, command: &CounterCommand) -> Result<ExitStatus> {
     match command {
+        CounterCommand::Suggest(args) => suggest::run(context, args).await,
         CounterCommand::Add(args) => add::run(context, args).await,
         CounterCommand::Backfill(args) => backfill::run(context, args).await,
         CounterCommand::Status(args) => control::status(context, args).await,
         CounterCommand::Pause(args) => control::pause(context, args).await,
         CounterCommand::Resume(args) => control::resume(context, args).await,
         CounterCommand::Fold(args) => fold::run(context, args).await,
+        CounterCommand::Verify(args) => verify::run(context, args).await,
+        CounterCommand::Repair(args) => repair::run(context, args).await,
         CounterCommand::Sync(args) => sync::run(context, args).await,
         CounterCommand::Drop(args) => drop::run(context, args).await,
     }

@@ -148,7 +148,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS {body
 }
 
 /// Quotes a text by dollars and a tag that does not occur in it; this holds whatever `standard_conforming_strings` is.
-fn dollar_quoted(text: &str, tag: &str) -> String {
+pub(super) fn dollar_quoted(text: &str, tag: &str) -> String {
     let mut n = 1;
     let mut quote = format!("${tag}$");
     // The end of the text and the first dollar of the quote could make a quote too early.

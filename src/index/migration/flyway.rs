@@ -19,14 +19,16 @@ pub(super) fn files(steps: &[Step], place: &Place) -> Vec<MigrationFile> {
     let mut files = Vec::new();
     for (prefix, text) in texts {
         let name = format!("{prefix}{}__{NAME}.sql", number.concat());
-        let configuration = MigrationFile { name: format!("{name}.conf"), text: configuration(&text) };
+        let configuration =
+            MigrationFile { name: format!("{name}.conf"), text: configuration(&text, NO_TRANSACTION) };
         files.extend([MigrationFile { name, text }, configuration]);
     }
     files
 }
 
-fn configuration(script: &str) -> String {
-    let mut text = format!("# {NO_TRANSACTION}\nexecuteInTransaction=false\n");
+/// Returns the configuration of a script, with the reason for it.
+pub(super) fn configuration(script: &str, why: &str) -> String {
+    let mut text = format!("# {why}\nexecuteInTransaction=false\n");
     // Flyway puts values in the place of these, inside literals too.
     if script.contains("${") {
         text.push_str("placeholderReplacement=false\n");

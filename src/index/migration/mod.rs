@@ -11,6 +11,7 @@ mod numbering;
 mod plain;
 mod rails;
 mod sqlx;
+mod transactions;
 
 use std::fmt::Write as _;
 use std::str::FromStr;
@@ -19,6 +20,8 @@ use super::change::script::analysis;
 use super::{Definition, DropAdvice};
 use crate::query::index_ddl::index_ddl;
 use crate::query::quote;
+
+pub(crate) use transactions::{Change as TransactionChange, transactions};
 
 /// Who runs the migrations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

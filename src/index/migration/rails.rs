@@ -7,7 +7,7 @@ use super::{AFTER_INTERRUPTION, Change, MigrationFile, NAME, NO_TRANSACTION, Pla
 use crate::index::{Definition, Key, Method};
 
 /// The first version of Active Record that knows `include`; later ones run its migrations unchanged.
-const VERSION: &str = "7.1";
+pub(super) const VERSION: &str = "7.1";
 /// The schema that names without one are in.
 const DEFAULT_SCHEMA: &str = "public";
 
@@ -157,7 +157,7 @@ fn is_word(name: &str) -> bool {
         && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
 }
 
-fn string(text: &str) -> String {
+pub(super) fn string(text: &str) -> String {
     // `#{…}` is evaluated between double quotes.
     super::double_quoted(text).replace('#', "\\#")
 }

@@ -5,5 +5,10 @@ pub(crate) mod expression;
 pub(crate) mod facts;
 pub(crate) mod keepers;
 pub(crate) mod load;
+pub(crate) mod repair;
+pub(crate) mod suggest;
 #[cfg(test)]
 mod tests;
+pub(crate) mod verify;
+#[cfg(test)]
+mod verify_tests;

@@ -1,0 +1,93 @@
+//! Counts the children of some keys again while everybody writes.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use tokio_postgres::types::ToSql;
+
+use super::batch::{self, Counting};
+use crate::counter::backfill::pace::{DEFAULT_DUTY, DEFAULT_TARGET, Pace};
+use crate::counter::backfill::{Backfill, Due, Key, protocol, sql as batch_sql};
+use crate::counter::site::Site;
+use crate::counter::state::State;
+use crate::index::change::failure::{self, Failure};
+use crate::pg::{Connection, Error, Interrupt, Result};
+
+const DOING: &str = "repair counters";
+/// A wait for locked rows grows up to the delay of this try.
+const MAX_DELAY_ATTEMPT: u32 = 5;
+/// Rows that nobody gives free in so many rounds, some half a minute, are left to the user.
+const MAX_VAIN_ROUNDS: u32 = 20;
+/// Keys that rows are made for at once.
+const ROWS_AT_ONCE: usize = 1_000;
+
+/// Sets all counters of a site right for these keys, and returns how many keys stay as they are because somebody has locked their
+/// rows. `done` is told how many more are right.
+pub(crate) async fn repair(
+    connection: &Connection,
+    (site, state): (&Site, &State),
+    keys: Vec<Key>,
+    interrupt: &Interrupt,
+    mut done: impl FnMut(u64),
+) -> Result<usize> {
+    if site.is_side() {
+        make_rows(connection, site, &keys).await?;
+    }
+    let deadlock_timeout = batch::estimate(connection, &[]).await?.deadlock_timeout;
+    let protocol = protocol(site.mode, state.has_key_index(site));
+    let counting = Counting::start(connection, site, Due::All, protocol, deadlock_timeout).await?;
+    let mut backfill = Backfill::of_keys(keys);
+    let mut pace = Pace::new(DEFAULT_TARGET, DEFAULT_DUTY);
+    let mut n_busy = 0;
+    while let Some(batch) = backfill.next(pace.rows()) {
+        let n_vain = backfill.n_vain_rounds();
+        if n_vain >= MAX_VAIN_ROUNDS {
+            return Ok(backfill.skipped().len());
+        }
+        let start = Instant::now();
+        let rest = match counting.run(connection, &batch).await {
+            Ok(seen) => {
+                n_busy = 0;
+                backfill.took(&batch, &seen);
+                done(seen.iter().filter(|(_, is_taken)| *is_taken).count() as u64);
+                pace.took(seen.len(), start.elapsed(), false)
+            }
+            Err(error) if error.failure() == Failure::Busy && n_busy < MAX_VAIN_ROUNDS => {
+                n_busy += 1;
+                pace.gave_way();
+                failure::delay(n_busy.min(MAX_DELAY_ATTEMPT), 0)
+            }
+            Err(error) => return Err(error),
+        };
+        let rest = if backfill.n_vain_rounds() > n_vain {
+            failure::delay(backfill.n_vain_rounds().min(MAX_DELAY_ATTEMPT), 0)
+        } else {
+            rest
+        };
+        pause(interrupt, rest).await?;
+    }
+    Ok(0)
+}
+
+async fn pause(interrupt: &Interrupt, rest: Duration) -> Result<()> {
+    tokio::select! {
+        () = tokio::time::sleep(rest) => Ok(()),
+        () = interrupt.raised() => Err(Error::Interrupted),
+    }
+}
+
+/// Makes rows for keys of which a table of counters' own may have none.
+async fn make_rows(connection: &Connection, site: &Site, keys: &[Key]) -> Result<()> {
+    for keys in keys.chunks(ROWS_AT_ONCE) {
+        let columns: Vec<Vec<&str>> =
+            (0..site.key.len()).map(|i| keys.iter().map(|key| key[i].as_str()).collect()).collect();
+        let parameters: Vec<&(dyn ToSql + Sync)> = columns.iter().map(|column| column as _).collect();
+        connection.execute(&batch_sql::make_rows(site), &parameters).await.map_err(Error::query(DOING))?;
+    }
+    Ok(())
+}
+
+/// Returns each key once.
+pub(crate) fn distinct(keys: impl Iterator<Item = Key>) -> Vec<Key> {
+    keys.collect::<BTreeSet<Key>>().into_iter().collect()
+}
