@@ -57,10 +57,12 @@
 //! # Counters
 //!
 //! `counter::spec` is what a person asks for, `check` what refuses it, `site` what the triggers of one table keep, `triggers` their
-//! SQL, `plan` the steps that are left, `backfill` the batches that count while others write, `verify` and `drift` what went wrong
-//! and why. `pg::counter::facts` reads the `counter::state::State` that a plan goes by, `pg::counter::expression` has the server
-//! judge conditions and sums, `pg::counter::batch` runs single batches; `command::counter::execute` carries a plan out, one step a
-//! transaction, and `pg::journal` keeps how far it is, by which another terminal sees it and lets it wait.
+//! SQL, `plan` the steps that are left, `migration` the same as files, `backfill` the batches that count while others write, `verify`
+//! and `drift` what went wrong and why, `suggest` which counters would spare what `query::counts` finds in statements.
+//! `pg::counter::facts` reads the `counter::state::State` that a plan goes by, `pg::counter::expression` has the server
+//! judge conditions and sums, `pg::counter::batch` runs single batches, `pg::counter::verify` compares in one snapshot;
+//! `command::counter::execute` carries a plan out, one step a transaction, and `pg::journal` keeps how far it is, by which another
+//! terminal sees it and lets it wait.
 //!
 //! # Plans
 //!

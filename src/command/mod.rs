@@ -8,6 +8,7 @@ pub(crate) mod explain;
 pub(crate) mod index;
 pub(crate) mod init;
 pub(crate) mod man;
+pub(crate) mod migration;
 pub(crate) mod sandbox;
 pub(crate) mod seed;
 

@@ -12,6 +12,8 @@ mod connection;
 mod corpus;
 mod counter_add;
 mod counter_backfill;
+mod counter_suggest;
+mod counter_verify;
 mod demo;
 mod explain;
 mod explain_formats;

@@ -4,7 +4,6 @@ mod answer;
 mod engine;
 mod inputs;
 mod measure;
-mod migration;
 mod problem;
 mod statements;
 
@@ -17,10 +16,11 @@ use clap::Args;
 use super::verify::{self, VerifyArgs};
 use crate::catalog::{Catalog, TableKind};
 use crate::cli::{ConnectArgs, ProgramsArgs, WorkloadArgs, parse_size};
+use crate::command::migration;
 use crate::config::Timeouts;
 use crate::context::Context;
 use crate::error::{Error, ExitStatus, Result};
-use crate::index::{self, Advice, Circumstances, Limits, Proposal, Touched, candidates};
+use crate::index::{self, Advice, Circumstances, Definition, Limits, Proposal, Touched, candidates};
 use crate::pg::catalog::Surroundings;
 use crate::pg::shadow::Shadow;
 use crate::pg::{Access, Connection, Target};
@@ -159,7 +159,11 @@ pub(crate) async fn run(context: &Context, args: &SuggestArgs) -> Result<ExitSta
     if let Some(verification) = &advice.verification {
         verify::report(context, verification);
     }
-    let written = migration::write(&args.migration, &advice)?;
+    let written = migration::write(&args.migration, |framework, place| {
+        let creates: Vec<(&Definition, &[String])> =
+            advice.suggestions.iter().map(|it| (&it.definition, it.ddl.as_slice())).collect();
+        Ok(index::migration::files(framework, &creates, &advice.drops, place))
+    })?;
     context.ui.publish(&report::index::advice(&advice, context.ui.style()))?;
     for path in written {
         context.ui.status(format_args!("migration: {}", path.display()));

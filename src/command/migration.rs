@@ -1,4 +1,4 @@
-//! Writes the advice as migration files of a framework.
+//! Writes changes as migration files of a framework.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use crate::error::{Error, Result};
-use crate::index::migration::{self, Framework, Place};
-use crate::index::{Advice, Definition};
+use crate::index::migration::{Framework, MigrationFile, Place};
 use crate::sources;
 
 #[derive(Args, Debug, Clone)]
@@ -21,8 +20,18 @@ pub(crate) struct MigrationArgs {
     migration_dir: Option<PathBuf>,
 }
 
+impl MigrationArgs {
+    /// Whether files are wanted.
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.migration.is_some()
+    }
+}
+
 /// Writes the files and returns their paths; none without a framework, or when there is nothing to change.
-pub(super) fn write(args: &MigrationArgs, advice: &Advice) -> Result<Vec<PathBuf>> {
+pub(crate) fn write(
+    args: &MigrationArgs,
+    files: impl FnOnce(Framework, &Place<'_>) -> Result<Vec<MigrationFile>>,
+) -> Result<Vec<PathBuf>> {
     let Some(framework) = args.migration else { return Ok(Vec::new()) };
     let folder = match (&args.migration_dir, framework.folder()) {
         (Some(folder), _) => folder.clone(),
@@ -47,10 +56,8 @@ pub(super) fn write(args: &MigrationArgs, advice: &Advice) -> Result<Vec<PathBuf
         existing: &existing,
         app: app.as_deref().unwrap_or_default(),
     };
-    let creates: Vec<(&Definition, &[String])> =
-        advice.suggestions.iter().map(|it| (&it.definition, it.ddl.as_slice())).collect();
     let mut written = Vec::new();
-    for file in migration::files(framework, &creates, &advice.drops, &place) {
+    for file in files(framework, &place)? {
         let path = folder.join(&file.name);
         if path.exists() {
             return Err(Error::usage(format!("{:?} exists", path.display()))
