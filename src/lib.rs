@@ -91,7 +91,6 @@ mod cli;
 mod command;
 mod config;
 mod context;
-#[expect(dead_code, reason = "`counter verify`, `repair` and `suggest` are to call the rest")]
 mod counter;
 mod error;
 mod index;

@@ -137,9 +137,12 @@ fn backfill(site: &Site, due: Due, protocol: Protocol) -> Result<String, Migrati
 fn count_in_batches(site: &Site) -> String {
     let n = site.key.len();
     let (due, protocol) = (Due::Uncounted, Protocol::LockThenCount);
-    let begun: Vec<String> = begin(site, protocol, LOCK_TIMEOUT)
+    // The count must see what was committed before it had its locks, whatever isolation the session has.
+    let isolation = ["COMMIT", "SET TRANSACTION ISOLATION LEVEL READ COMMITTED"];
+    let begun: Vec<String> = isolation
         .into_iter()
-        .skip(1)
+        .map(str::to_owned)
+        .chain(begin(site, protocol, LOCK_TIMEOUT).into_iter().skip(1))
         .chain(["SET LOCAL search_path = pg_catalog, pg_temp".to_owned()])
         .map(|sql| format!("    {sql};\n"))
         .collect();
@@ -160,12 +163,13 @@ fn count_in_batches(site: &Site) -> String {
     let keys = each(n, |i| format!("taken_{i}"));
     let mut counted: Vec<String> = put_aside(site, protocol);
     counted.push(count(site, protocol));
-    let counted: String = counted
+    let counted: Vec<String> = counted
         .iter()
         .map(|sql| format!("      EXECUTE {} USING {keys};\n", triggers::dollar_quoted(sql, "count")))
         .collect();
-    let declared: String = (1..=n).map(|i| format!("  taken_{i} text[];\n  last_{i} text;\n")).collect();
-    let forget: String = (1..=n).map(|i| format!("      last_{i} := NULL;\n")).collect();
+    let each_line = |line: fn(usize) -> String| (1..=n).map(line).collect::<Vec<_>>().concat();
+    let declared = each_line(|i| format!("  taken_{i} text[];\n  last_{i} text;\n"));
+    let forget = each_line(|i| format!("      last_{i} := NULL;\n"));
     let block = format!(
         "DECLARE
 {declared}  n_rows bigint;
@@ -192,6 +196,7 @@ BEGIN
   END LOOP;
 END",
         begun = begun.concat(),
+        counted = counted.concat(),
         first = select(false),
         next = select(true),
         last_keys = each(n, |i| format!("last_{i}")),
@@ -274,7 +279,7 @@ mod tests {
         let site = fixture::mentions();
         let steps = plan(&[Goal::Have(site.clone())], &state, &Counted::new());
         let place = Place { timestamp: 1, existing: &[], app: "" };
-        let refused = super::files(Framework::Plain, (&steps, &[site.clone()]), &state, &place);
+        let refused = super::files(Framework::Plain, (&steps, std::slice::from_ref(&site)), &state, &place);
         assert_eq!(refused, Err(MigrationError::Scan(site.child)));
     }
 }

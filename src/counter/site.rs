@@ -91,6 +91,7 @@ pub(crate) enum Storage {
 }
 
 impl QualifiedName {
+    #[cfg(test)]
     pub(crate) fn new(schema: &str, name: &str) -> Self {
         Self { schema: schema.to_owned(), name: name.to_owned() }
     }

@@ -139,7 +139,7 @@ fn anchors(counting: &Counting, catalog: &Catalog, tables: &[&Table]) -> Vec<Anc
         .filter_map(|filter| Some(Place { table: filter.table, column: filter.equal.clone()? }));
     let fixed: Vec<Place> = counting.fixed.iter().cloned().chain(by_constant).collect();
     let (form, places) =
-        if !counting.groups.is_empty() { (Form::Grouped, &counting.groups) } else { (Form::Single, &fixed) };
+        if counting.groups.is_empty() { (Form::Single, &fixed) } else { (Form::Grouped, &counting.groups) };
     let mut anchors = Vec::new();
     for (at, table) in tables.iter().enumerate() {
         for hop in foreign_keys(table) {
@@ -255,13 +255,13 @@ fn condition(
                 .as_ref()
                 .is_some_and(|(at, key)| *at == table && key.columns.iter().any(|it| it == column))
     };
-    for place in counting.fixed.iter().filter(|it| !is_of_anchor(it.table, &it.column)) {
+    if let Some(place) = counting.fixed.iter().find(|it| !is_of_anchor(it.table, &it.column)) {
         return Err(format!("{} is another from call to call", place.column));
     }
-    for place in counting.groups.iter().filter(|it| !is_of_anchor(it.table, &it.column)) {
+    if let Some(place) = counting.groups.iter().find(|it| !is_of_anchor(it.table, &it.column)) {
         return Err(format!("it groups by {} as well", place.column));
     }
-    for (place, ..) in counting.outer.iter().filter(|(it, ..)| !is_of_anchor(it.table, &it.column)) {
+    if let Some((place, ..)) = counting.outer.iter().find(|(it, ..)| !is_of_anchor(it.table, &it.column)) {
         return Err(format!("{} depends on the row around it", place.column));
     }
     let mut parts = Vec::new();
@@ -536,14 +536,15 @@ pub(crate) fn has_key_index(wanted: &Wanted, catalog: &Catalog) -> bool {
 pub(crate) fn probes(wanted: &Wanted, catalog: &Catalog) -> Option<[String; 3]> {
     let name = |oid: u32| catalog.table_by_oid(oid).map(|table| quote::qualified(&table.schema, &table.name));
     let top = wanted.hops.last()?;
-    let mut from = format!("{} AS t0", name(wanted.hops.first()?.table)?);
+    let mut from = vec![format!("{} AS t0", name(wanted.hops.first()?.table)?)];
     for (i, pair) in wanted.hops.windows(2).enumerate() {
         let tests = pair[0].columns.iter().zip(&pair[0].parent_columns).map(|(own, theirs)| {
             format!("t{i}.{} = t{}.{}", quote::identifier(own), i + 1, quote::identifier(theirs))
         });
         let tests = tests.collect::<Vec<_>>().join(" AND ");
-        from += &format!(" JOIN {} AS t{} ON {tests}", name(pair[1].table)?, i + 1);
+        from.push(format!("JOIN {} AS t{} ON {tests}", name(pair[1].table)?, i + 1));
     }
+    let from = from.join(" ");
     let at = wanted.hops.len() - 1;
     let keys = |prefix: &str, columns: &[String]| {
         let tests = columns

@@ -61,7 +61,7 @@ pub(crate) enum Error {
     },
     /// A counter cannot be kept, or looked at.
     #[error(transparent)]
-    Counter(Refusal),
+    Counter(Box<Refusal>),
     #[error(transparent)]
     UnknownCounter(Unknown),
     #[error("counters were added, changed or dropped while they were looked at")]

@@ -101,7 +101,7 @@ impl Visitor for Finder<'_> {
         if let SetExpr::Select(select) = &*query.body {
             let from = From::read(select, &self.ctes);
             entries.clone_from(&from.entries);
-            self.select(select, from);
+            self.select(select, &from);
         }
         self.scopes.push(entries);
         ControlFlow::Continue(())
@@ -186,7 +186,7 @@ enum Owner {
 }
 
 impl Finder<'_> {
-    fn select(&mut self, select: &Select, from: From) {
+    fn select(&mut self, select: &Select, from: &From) {
         let mut aggregates = Vec::new();
         for item in &select.projection {
             if let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item {
@@ -406,11 +406,9 @@ impl Finder<'_> {
         if let Some(table) = find(own) {
             return Some(Owner::Own(Place { table, column }));
         }
-        let around = self.scopes.iter().rev();
-        around
-            .filter_map(|entries| find(entries).map(|at| entries[at].name.clone()))
-            .next()
-            .map(|table| Owner::Outer(table, column))
+        let mut around = self.scopes.iter().rev();
+        let table = around.find_map(|entries| find(entries).map(|at| entries[at].name.clone()))?;
+        Some(Owner::Outer(table, column))
     }
 }
 

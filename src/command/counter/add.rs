@@ -5,12 +5,15 @@ use clap::Args;
 use super::execute::Work;
 use super::wishes::{self, Decided, ModeArgs, WishArgs};
 use super::{ChangeArgs, Job, carry_out};
+use crate::command::migration::{self, MigrationArgs};
 use crate::context::Context;
 use crate::counter::check::{Note, notes};
+use crate::counter::migration as migrated;
 use crate::counter::plan::{Goal, plan};
-use crate::error::{ExitStatus, Result};
+use crate::error::{Error, ExitStatus, Result};
 use crate::pg::counter::load;
 use crate::pg::{Access, journal};
+use crate::report;
 
 /// Add columns that count rows of another table, and stay right
 ///
@@ -25,6 +28,8 @@ pub(crate) struct AddArgs {
     mode: ModeArgs,
     #[command(flatten)]
     change: ChangeArgs,
+    #[command(flatten)]
+    migration: MigrationArgs,
 }
 
 pub(crate) async fn run(context: &Context, args: &AddArgs) -> Result<ExitStatus> {
@@ -47,6 +52,17 @@ pub(crate) async fn run(context: &Context, args: &AddArgs) -> Result<ExitStatus>
         }
     }
 
+    if args.migration.is_wanted() {
+        let written = migration::write(&args.migration, |framework, place| {
+            migrated::files(framework, (&steps, &sites), &state, place)
+                .map_err(|error| Error::usage(error.to_string()).hint(error.hint()))
+        })?;
+        context.ui.publish(&report::counter::planned(&steps, &said))?;
+        for path in written {
+            context.ui.status(format_args!("migration: {}", path.display()));
+        }
+        return Ok(ExitStatus::Success);
+    }
     let nothing = "everything is as it is wanted to be";
     let job = Job { work: Work::Goals(goals), names, steps, notes: said, sites, nothing };
     carry_out(context, &target, job, &args.change).await

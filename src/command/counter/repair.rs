@@ -4,6 +4,7 @@ use clap::Args;
 
 use super::verify::{patient_target, warn_of_unreadable};
 use crate::cli::ConnectArgs;
+use crate::command::index::apply;
 use crate::context::Context;
 use crate::counter::chain;
 use crate::counter::site::Site;
@@ -12,6 +13,7 @@ use crate::counter::verify::Verdict;
 use crate::error::{Error, ExitStatus, Result};
 use crate::pg::counter::repair::{self, distinct};
 use crate::pg::counter::verify::verify;
+use crate::pg::ddl::{self, Subject};
 use crate::pg::{Access, Connection};
 use crate::report;
 use crate::ui::Unit;
@@ -64,6 +66,8 @@ pub(crate) async fn run(context: &Context, args: &RepairArgs) -> Result<ExitStat
         context.ui.status("nothing was changed");
         return Ok(ExitStatus::Success);
     }
+    // Nobody must fold meanwhile: what a scan has not seen would be added before the scan's number is written.
+    let control = apply::control(context, &target, Subject::Counters).await?;
     let writer = target.connect(Access::ReadWrite, &context.interrupt).await?;
     let (mut state, mut left) = (state, found.clone());
     for _ in 0..MAX_ROUNDS {
@@ -79,6 +83,7 @@ pub(crate) async fn run(context: &Context, args: &RepairArgs) -> Result<ExitStat
             break;
         }
     }
+    ddl::unlock(&control, Subject::Counters).await?;
 
     context.ui.publish(&report::counter::repairs(&found, Some(&left), args.examples))?;
     Ok(if left.iter().all(Verdict::is_right) { ExitStatus::Success } else { ExitStatus::Findings })

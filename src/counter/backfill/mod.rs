@@ -107,10 +107,6 @@ impl Backfill {
         Self { due, cursor, skipped, phase, n_vain_rounds: 0, has_progress: false, next_skipped: 0 }
     }
 
-    pub(crate) fn due(&self) -> Due {
-        self.due
-    }
-
     /// How far a run has come; all before it is counted, the skipped keys aside.
     pub(crate) fn cursor(&self) -> Option<&Key> {
         self.cursor.as_ref()

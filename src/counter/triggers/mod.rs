@@ -118,22 +118,6 @@ pub(crate) fn side_table(site: &Site) -> String {
     format!("CREATE TABLE {} ({}, PRIMARY KEY ({}))", site.parent, columns.join(", "), key.join(", "))
 }
 
-/// Returns the exact value of a counter as an expression over the parent's row `p`.
-pub(crate) fn exact_value(site: &Site, column: &str) -> String {
-    let column = quote::identifier(column);
-    if !site.has_pending() {
-        return format!("p.{column}");
-    }
-    let matches = equal(&site.key, |pair| {
-        let key = quote::identifier(&pair.parent);
-        (format!("d.{key}"), format!("p.{key}"))
-    });
-    format!(
-        "p.{column} + (SELECT coalesce(pg_catalog.sum(d.{column}), 0) FROM {} AS d WHERE {matches})",
-        name::pending(site),
-    )
-}
-
 /// A function acts with its owner's rights, because who writes to the child may lack those on the parent; so nobody but its owner
 /// may make triggers of it. With the search path of a session, whoever may create in one of its schemas would have these rights.
 fn create_function(name: &QualifiedName, body: &str) -> Vec<String> {

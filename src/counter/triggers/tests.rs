@@ -90,16 +90,6 @@ fn batch_statements() {
 }
 
 #[test]
-fn exact_values_count_what_is_pending() {
-    assert_eq!(exact_value(&fixture::mentions(), "mentions_count"), "p.mentions_count");
-    assert_eq!(
-        exact_value(&in_mode(fixture::composite(), Mode::Queue), "open_amount"),
-        "p.open_amount + (SELECT coalesce(pg_catalog.sum(d.open_amount), 0) FROM app.orders_lines_tenant_order_pending AS d \
-         WHERE d.tenant_id = p.tenant_id AND d.id = p.id)"
-    );
-}
-
-#[test]
 fn quotes_by_dollars_hold_any_text() {
     for (text, expected) in [
         ("a", "$t$a$t$"),

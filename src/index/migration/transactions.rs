@@ -47,8 +47,9 @@ pub(crate) fn transactions(
 fn of_rails((name, why): (&str, &str), changes: &[Change], place: &Place) -> Vec<MigrationFile> {
     let timestamp = place.timestamp;
     let body = |statements: &[String]| {
-        let lines = |indent: &str| -> String {
-            statements.iter().map(|sql| format!("{indent}execute {}\n", rails::string(sql))).collect()
+        let lines = |indent: &str| {
+            let line = |sql: &String| format!("{indent}execute {}\n", rails::string(sql));
+            statements.iter().map(line).collect::<Vec<_>>().concat()
         };
         match statements {
             [] | [_] => lines("    "),

@@ -104,7 +104,7 @@ async fn verdicts(
     for site in sites {
         for table in [&site.child, &site.parent] {
             if state.table(table).is_some_and(|table| table.rights.hides_rows) {
-                return Err(Error::Counter(Refusal::HiddenRows(table.clone())));
+                return Err(Error::Counter(Box::new(Refusal::HiddenRows(table.clone()))));
             }
         }
         let verdict = verdict(transaction, site, n_keys).await?;
