@@ -67,14 +67,23 @@ _perfkit() {
             perfkit__subcmd__counter,pause)
                 cmd="perfkit__subcmd__counter__subcmd__pause"
                 ;;
+            perfkit__subcmd__counter,repair)
+                cmd="perfkit__subcmd__counter__subcmd__repair"
+                ;;
             perfkit__subcmd__counter,resume)
                 cmd="perfkit__subcmd__counter__subcmd__resume"
                 ;;
             perfkit__subcmd__counter,status)
                 cmd="perfkit__subcmd__counter__subcmd__status"
                 ;;
+            perfkit__subcmd__counter,suggest)
+                cmd="perfkit__subcmd__counter__subcmd__suggest"
+                ;;
             perfkit__subcmd__counter,sync)
                 cmd="perfkit__subcmd__counter__subcmd__sync"
+                ;;
+            perfkit__subcmd__counter,verify)
+                cmd="perfkit__subcmd__counter__subcmd__verify"
                 ;;
             perfkit__subcmd__counter__subcmd__help,add)
                 cmd="perfkit__subcmd__counter__subcmd__help__subcmd__add"
@@ -94,14 +103,23 @@ _perfkit() {
             perfkit__subcmd__counter__subcmd__help,pause)
                 cmd="perfkit__subcmd__counter__subcmd__help__subcmd__pause"
                 ;;
+            perfkit__subcmd__counter__subcmd__help,repair)
+                cmd="perfkit__subcmd__counter__subcmd__help__subcmd__repair"
+                ;;
             perfkit__subcmd__counter__subcmd__help,resume)
                 cmd="perfkit__subcmd__counter__subcmd__help__subcmd__resume"
                 ;;
             perfkit__subcmd__counter__subcmd__help,status)
                 cmd="perfkit__subcmd__counter__subcmd__help__subcmd__status"
                 ;;
+            perfkit__subcmd__counter__subcmd__help,suggest)
+                cmd="perfkit__subcmd__counter__subcmd__help__subcmd__suggest"
+                ;;
             perfkit__subcmd__counter__subcmd__help,sync)
                 cmd="perfkit__subcmd__counter__subcmd__help__subcmd__sync"
+                ;;
+            perfkit__subcmd__counter__subcmd__help,verify)
+                cmd="perfkit__subcmd__counter__subcmd__help__subcmd__verify"
                 ;;
             perfkit__subcmd__explain,check)
                 cmd="perfkit__subcmd__explain__subcmd__check"
@@ -169,14 +187,23 @@ _perfkit() {
             perfkit__subcmd__help__subcmd__counter,pause)
                 cmd="perfkit__subcmd__help__subcmd__counter__subcmd__pause"
                 ;;
+            perfkit__subcmd__help__subcmd__counter,repair)
+                cmd="perfkit__subcmd__help__subcmd__counter__subcmd__repair"
+                ;;
             perfkit__subcmd__help__subcmd__counter,resume)
                 cmd="perfkit__subcmd__help__subcmd__counter__subcmd__resume"
                 ;;
             perfkit__subcmd__help__subcmd__counter,status)
                 cmd="perfkit__subcmd__help__subcmd__counter__subcmd__status"
                 ;;
+            perfkit__subcmd__help__subcmd__counter,suggest)
+                cmd="perfkit__subcmd__help__subcmd__counter__subcmd__suggest"
+                ;;
             perfkit__subcmd__help__subcmd__counter,sync)
                 cmd="perfkit__subcmd__help__subcmd__counter__subcmd__sync"
+                ;;
+            perfkit__subcmd__help__subcmd__counter,verify)
+                cmd="perfkit__subcmd__help__subcmd__counter__subcmd__verify"
                 ;;
             perfkit__subcmd__help__subcmd__explain,check)
                 cmd="perfkit__subcmd__help__subcmd__explain__subcmd__check"
@@ -437,7 +464,7 @@ _perfkit() {
             return 0
             ;;
         perfkit__subcmd__counter)
-            opts="-o -q -h --json --output --quiet --color --config --help add backfill status pause resume fold sync drop help"
+            opts="-o -q -h --json --output --quiet --color --config --help suggest add backfill status pause resume fold verify repair sync drop help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -467,7 +494,7 @@ _perfkit() {
             return 0
             ;;
         perfkit__subcmd__counter__subcmd__add)
-            opts="-y -d -o -q -h --counts --key --through --where --sum --mode --storage --guard --yes --dry-run --batch-time --duty --max-lag --max-slot-size --max-active --pause-when --pause-file --lock-tries --database-url --statement-timeout --lock-timeout --json --output --quiet --color --config --help"
+            opts="-y -d -o -q -h --counts --key --through --where --sum --mode --storage --guard --yes --dry-run --batch-time --duty --max-lag --max-slot-size --max-active --pause-when --pause-file --lock-tries --database-url --statement-timeout --lock-timeout --migration --migration-dir --json --output --quiet --color --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -546,6 +573,14 @@ _perfkit() {
                     return 0
                     ;;
                 --lock-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --migration)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --migration-dir)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -799,7 +834,7 @@ _perfkit() {
             return 0
             ;;
         perfkit__subcmd__counter__subcmd__help)
-            opts="add backfill status pause resume fold sync drop help"
+            opts="suggest add backfill status pause resume fold verify repair sync drop help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -896,6 +931,20 @@ _perfkit() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        perfkit__subcmd__counter__subcmd__help__subcmd__repair)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         perfkit__subcmd__counter__subcmd__help__subcmd__resume)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
@@ -924,7 +973,35 @@ _perfkit() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        perfkit__subcmd__counter__subcmd__help__subcmd__suggest)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         perfkit__subcmd__counter__subcmd__help__subcmd__sync)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        perfkit__subcmd__counter__subcmd__help__subcmd__verify)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -945,6 +1022,56 @@ _perfkit() {
                 return 0
             fi
             case "${prev}" in
+                --database-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -d)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --statement-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --lock-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        perfkit__subcmd__counter__subcmd__repair)
+            opts="-y -d -o -q -h --examples --yes --dry-run --database-url --statement-timeout --lock-timeout --json --output --quiet --color --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --examples)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --database-url)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1076,6 +1203,60 @@ _perfkit() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        perfkit__subcmd__counter__subcmd__suggest)
+            opts="-d -w -o -q -h --database-url --statement-timeout --lock-timeout --workload --json --output --quiet --color --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --database-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -d)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --statement-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --lock-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --workload)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -w)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         perfkit__subcmd__counter__subcmd__sync)
             opts="-y -d -o -q -h --yes --dry-run --batch-time --duty --max-lag --max-slot-size --max-active --pause-when --pause-file --lock-tries --database-url --statement-timeout --lock-timeout --json --output --quiet --color --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -1112,6 +1293,56 @@ _perfkit() {
                     return 0
                     ;;
                 --lock-tries)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --database-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -d)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --statement-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --lock-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        perfkit__subcmd__counter__subcmd__verify)
+            opts="-d -o -q -h --examples --database-url --statement-timeout --lock-timeout --json --output --quiet --color --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --examples)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1461,7 +1692,7 @@ _perfkit() {
             return 0
             ;;
         perfkit__subcmd__help__subcmd__counter)
-            opts="add backfill status pause resume fold sync drop"
+            opts="suggest add backfill status pause resume fold verify repair sync drop"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1544,6 +1775,20 @@ _perfkit() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        perfkit__subcmd__help__subcmd__counter__subcmd__repair)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         perfkit__subcmd__help__subcmd__counter__subcmd__resume)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
@@ -1572,7 +1817,35 @@ _perfkit() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        perfkit__subcmd__help__subcmd__counter__subcmd__suggest)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         perfkit__subcmd__help__subcmd__counter__subcmd__sync)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        perfkit__subcmd__help__subcmd__counter__subcmd__verify)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

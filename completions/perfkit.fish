@@ -300,23 +300,38 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_s
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from help" -f -a "apply" -d 'Change the set of indexes without blocking writers'
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from help" -f -a "undo" -d 'Take back what `perfkit index apply` has changed'
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and not __fish_seen_subcommand_from add backfill status pause resume fold sync drop help" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
-complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and not __fish_seen_subcommand_from add backfill status pause resume fold sync drop help" -l color -d 'Use color' -r -f -a "auto\t''
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and not __fish_seen_subcommand_from suggest add backfill status pause resume fold verify repair sync drop help" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and not __fish_seen_subcommand_from suggest add backfill status pause resume fold verify repair sync drop help" -l color -d 'Use color' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and not __fish_seen_subcommand_from add backfill status pause resume fold sync drop help" -l config -d 'Read this configuration file instead of ./perfkit.yaml' -r -F
-complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and not __fish_seen_subcommand_from add backfill status pause resume fold sync drop help" -l json -d 'Print the result as JSON'
-complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and not __fish_seen_subcommand_from add backfill status pause resume fold sync drop help" -s q -l quiet -d 'Print results, warnings and errors only'
-complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and not __fish_seen_subcommand_from add backfill status pause resume fold sync drop help" -s h -l help -d 'Print help'
-complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and not __fish_seen_subcommand_from add backfill status pause resume fold sync drop help" -f -a "add" -d 'Add columns that count rows of another table, and stay right'
-complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and not __fish_seen_subcommand_from add backfill status pause resume fold sync drop help" -f -a "backfill" -d 'Count for a column that a framework\'s migration has made'
-complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and not __fish_seen_subcommand_from add backfill status pause resume fold sync drop help" -f -a "status" -d 'Show how far runs are that count'
-complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and not __fish_seen_subcommand_from add backfill status pause resume fold sync drop help" -f -a "pause" -d 'Let a run that counts wait, from another terminal'
-complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and not __fish_seen_subcommand_from add backfill status pause resume fold sync drop help" -f -a "resume" -d 'Let a run that was paused go on'
-complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and not __fish_seen_subcommand_from add backfill status pause resume fold sync drop help" -f -a "fold" -d 'Add what is pending to the counters of mode queue or slots'
-complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and not __fish_seen_subcommand_from add backfill status pause resume fold sync drop help" -f -a "sync" -d 'Put the triggers of all counters where they are missing, as on new partitions'
-complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and not __fish_seen_subcommand_from add backfill status pause resume fold sync drop help" -f -a "drop" -d 'Remove counters with their triggers, functions and tables'
-complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and not __fish_seen_subcommand_from add backfill status pause resume fold sync drop help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and not __fish_seen_subcommand_from suggest add backfill status pause resume fold verify repair sync drop help" -l config -d 'Read this configuration file instead of ./perfkit.yaml' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and not __fish_seen_subcommand_from suggest add backfill status pause resume fold verify repair sync drop help" -l json -d 'Print the result as JSON'
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and not __fish_seen_subcommand_from suggest add backfill status pause resume fold verify repair sync drop help" -s q -l quiet -d 'Print results, warnings and errors only'
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and not __fish_seen_subcommand_from suggest add backfill status pause resume fold verify repair sync drop help" -s h -l help -d 'Print help'
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and not __fish_seen_subcommand_from suggest add backfill status pause resume fold verify repair sync drop help" -f -a "suggest" -d 'Suggest counters for what the workload counts'
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and not __fish_seen_subcommand_from suggest add backfill status pause resume fold verify repair sync drop help" -f -a "add" -d 'Add columns that count rows of another table, and stay right'
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and not __fish_seen_subcommand_from suggest add backfill status pause resume fold verify repair sync drop help" -f -a "backfill" -d 'Count for a column that a framework\'s migration has made'
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and not __fish_seen_subcommand_from suggest add backfill status pause resume fold verify repair sync drop help" -f -a "status" -d 'Show how far runs are that count'
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and not __fish_seen_subcommand_from suggest add backfill status pause resume fold verify repair sync drop help" -f -a "pause" -d 'Let a run that counts wait, from another terminal'
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and not __fish_seen_subcommand_from suggest add backfill status pause resume fold verify repair sync drop help" -f -a "resume" -d 'Let a run that was paused go on'
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and not __fish_seen_subcommand_from suggest add backfill status pause resume fold verify repair sync drop help" -f -a "fold" -d 'Add what is pending to the counters of mode queue or slots'
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and not __fish_seen_subcommand_from suggest add backfill status pause resume fold verify repair sync drop help" -f -a "verify" -d 'Compare counters with what they count'
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and not __fish_seen_subcommand_from suggest add backfill status pause resume fold verify repair sync drop help" -f -a "repair" -d 'Set wrong counters right'
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and not __fish_seen_subcommand_from suggest add backfill status pause resume fold verify repair sync drop help" -f -a "sync" -d 'Put the triggers of all counters where they are missing, as on new partitions'
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and not __fish_seen_subcommand_from suggest add backfill status pause resume fold verify repair sync drop help" -f -a "drop" -d 'Remove counters with their triggers, functions and tables'
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and not __fish_seen_subcommand_from suggest add backfill status pause resume fold verify repair sync drop help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from suggest" -s d -l database-url -d 'Connect to this database (URL or keyword/value string)' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from suggest" -l statement-timeout -d 'Cancel a statement after this time [default: 30s]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from suggest" -l lock-timeout -d 'Give up waiting for a lock after this time [default: 2s]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from suggest" -s w -l workload -d 'Take the statements from here (can be repeated)' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from suggest" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from suggest" -l color -d 'Use color' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from suggest" -l config -d 'Read this configuration file instead of ./perfkit.yaml' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from suggest" -l json -d 'Print the result as JSON'
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from suggest" -s q -l quiet -d 'Print results, warnings and errors only'
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from suggest" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from add" -l counts -d 'Count the rows of this table' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from add" -l key -d 'The columns of CHILD that refer to TABLE' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from add" -l through -d 'The tables between, from CHILD on' -r
@@ -336,6 +351,8 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen
 complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from add" -s d -l database-url -d 'Connect to this database (URL or keyword/value string)' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from add" -l statement-timeout -d 'Cancel a statement after this time [default: 30s]' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from add" -l lock-timeout -d 'Give up waiting for a lock after this time [default: 2s]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from add" -l migration -d 'Write the changes as a migration of rails, django, flyway, sqlx, golang-migrate or plain (up.sql and down.sql)' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from add" -l migration-dir -d 'Write it to this folder, not to the framework\'s usual one' -r -F
 complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from add" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
 complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from add" -l color -d 'Use color' -r -f -a "auto\t''
 always\t''
@@ -418,6 +435,32 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen
 complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from fold" -l json -d 'Print the result as JSON'
 complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from fold" -s q -l quiet -d 'Print results, warnings and errors only'
 complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from fold" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from verify" -l examples -d 'Show so many wrong rows of each counter' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from verify" -s d -l database-url -d 'Connect to this database (URL or keyword/value string)' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from verify" -l statement-timeout -d 'Cancel a statement after this time [default: 30s]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from verify" -l lock-timeout -d 'Give up waiting for a lock after this time [default: 2s]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from verify" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from verify" -l color -d 'Use color' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from verify" -l config -d 'Read this configuration file instead of ./perfkit.yaml' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from verify" -l json -d 'Print the result as JSON'
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from verify" -s q -l quiet -d 'Print results, warnings and errors only'
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from repair" -l examples -d 'Show so many wrong rows of each counter' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from repair" -s d -l database-url -d 'Connect to this database (URL or keyword/value string)' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from repair" -l statement-timeout -d 'Cancel a statement after this time [default: 30s]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from repair" -l lock-timeout -d 'Give up waiting for a lock after this time [default: 2s]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from repair" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from repair" -l color -d 'Use color' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from repair" -l config -d 'Read this configuration file instead of ./perfkit.yaml' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from repair" -s y -l yes -d 'Do not ask'
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from repair" -l dry-run -d 'Print what would be set and change nothing'
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from repair" -l json -d 'Print the result as JSON'
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from repair" -s q -l quiet -d 'Print results, warnings and errors only'
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from repair" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from sync" -l batch-time -d 'Let a batch take about this time [default: 25ms]' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from sync" -l duty -d 'Let batches run this part of the time where others work too, up to 1 [default: a third]' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from sync" -l max-lag -d 'Wait while a replica is further behind' -r
@@ -461,12 +504,15 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen
 complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from drop" -l json -d 'Print the result as JSON'
 complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from drop" -s q -l quiet -d 'Print results, warnings and errors only'
 complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from drop" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from help" -f -a "suggest" -d 'Suggest counters for what the workload counts'
 complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from help" -f -a "add" -d 'Add columns that count rows of another table, and stay right'
 complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from help" -f -a "backfill" -d 'Count for a column that a framework\'s migration has made'
 complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from help" -f -a "status" -d 'Show how far runs are that count'
 complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from help" -f -a "pause" -d 'Let a run that counts wait, from another terminal'
 complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from help" -f -a "resume" -d 'Let a run that was paused go on'
 complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from help" -f -a "fold" -d 'Add what is pending to the counters of mode queue or slots'
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from help" -f -a "verify" -d 'Compare counters with what they count'
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from help" -f -a "repair" -d 'Set wrong counters right'
 complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from help" -f -a "sync" -d 'Put the triggers of all counters where they are missing, as on new partitions'
 complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from help" -f -a "drop" -d 'Remove counters with their triggers, functions and tables'
 complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
@@ -581,12 +627,15 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_su
 complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from index" -f -a "audit" -d 'Find indexes that cost without need, and keys and indexes that are missing'
 complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from index" -f -a "apply" -d 'Change the set of indexes without blocking writers'
 complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from index" -f -a "undo" -d 'Take back what `perfkit index apply` has changed'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from counter" -f -a "suggest" -d 'Suggest counters for what the workload counts'
 complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from counter" -f -a "add" -d 'Add columns that count rows of another table, and stay right'
 complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from counter" -f -a "backfill" -d 'Count for a column that a framework\'s migration has made'
 complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from counter" -f -a "status" -d 'Show how far runs are that count'
 complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from counter" -f -a "pause" -d 'Let a run that counts wait, from another terminal'
 complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from counter" -f -a "resume" -d 'Let a run that was paused go on'
 complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from counter" -f -a "fold" -d 'Add what is pending to the counters of mode queue or slots'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from counter" -f -a "verify" -d 'Compare counters with what they count'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from counter" -f -a "repair" -d 'Set wrong counters right'
 complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from counter" -f -a "sync" -d 'Put the triggers of all counters where they are missing, as on new partitions'
 complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from counter" -f -a "drop" -d 'Remove counters with their triggers, functions and tables'
 complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from seed" -f -a "clean" -d 'Delete exactly the rows of a run, children first'

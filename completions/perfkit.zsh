@@ -525,7 +525,26 @@ _arguments "${_arguments_options[@]}" : \
         (( CURRENT += 1 ))
         curcontext="${curcontext%:*:*}:perfkit-counter-command-$line[1]:"
         case $line[1] in
-            (add)
+            (suggest)
+_arguments "${_arguments_options[@]}" : \
+'-d+[Connect to this database (URL or keyword/value string)]:URL:_default' \
+'--database-url=[Connect to this database (URL or keyword/value string)]:URL:_default' \
+'--statement-timeout=[Cancel a statement after this time \[default\: 30s\]]:TIME:_default' \
+'--lock-timeout=[Give up waiting for a lock after this time \[default\: 2s\]]:TIME:_default' \
+'*-w+[Take the statements from here (can be repeated)]:SOURCE:_default' \
+'*--workload=[Take the statements from here (can be repeated)]:SOURCE:_default' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'--color=[Use color]:WHEN:(auto always never)' \
+'--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
+'--json[Print the result as JSON]' \
+'-q[Print results, warnings and errors only]' \
+'--quiet[Print results, warnings and errors only]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+&& ret=0
+;;
+(add)
 _arguments "${_arguments_options[@]}" : \
 '--counts=[Count the rows of this table]:CHILD:_default' \
 '*--key=[The columns of CHILD that refer to TABLE]:COLUMN:_default' \
@@ -546,6 +565,8 @@ _arguments "${_arguments_options[@]}" : \
 '--database-url=[Connect to this database (URL or keyword/value string)]:URL:_default' \
 '--statement-timeout=[Cancel a statement after this time \[default\: 30s\]]:TIME:_default' \
 '--lock-timeout=[Give up waiting for a lock after this time \[default\: 2s\]]:TIME:_default' \
+'--migration=[Write the changes as a migration of rails, django, flyway, sqlx, golang-migrate or plain (up.sql and down.sql)]:FRAMEWORK:_default' \
+'--migration-dir=[Write it to this folder, not to the framework'\''s usual one]:FOLDER:_files' \
 '-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
 '--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
 '--color=[Use color]:WHEN:(auto always never)' \
@@ -667,6 +688,47 @@ _arguments "${_arguments_options[@]}" : \
 '--help[Print help (see more with '\''--help'\'')]' \
 && ret=0
 ;;
+(verify)
+_arguments "${_arguments_options[@]}" : \
+'--examples=[Show so many wrong rows of each counter]:N:_default' \
+'-d+[Connect to this database (URL or keyword/value string)]:URL:_default' \
+'--database-url=[Connect to this database (URL or keyword/value string)]:URL:_default' \
+'--statement-timeout=[Cancel a statement after this time \[default\: 30s\]]:TIME:_default' \
+'--lock-timeout=[Give up waiting for a lock after this time \[default\: 2s\]]:TIME:_default' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'--color=[Use color]:WHEN:(auto always never)' \
+'--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
+'--json[Print the result as JSON]' \
+'-q[Print results, warnings and errors only]' \
+'--quiet[Print results, warnings and errors only]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+'*::counters -- Compare these counters only \[default\: all that the database has\]:_default' \
+&& ret=0
+;;
+(repair)
+_arguments "${_arguments_options[@]}" : \
+'--examples=[Show so many wrong rows of each counter]:N:_default' \
+'-d+[Connect to this database (URL or keyword/value string)]:URL:_default' \
+'--database-url=[Connect to this database (URL or keyword/value string)]:URL:_default' \
+'--statement-timeout=[Cancel a statement after this time \[default\: 30s\]]:TIME:_default' \
+'--lock-timeout=[Give up waiting for a lock after this time \[default\: 2s\]]:TIME:_default' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'--color=[Use color]:WHEN:(auto always never)' \
+'--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
+'-y[Do not ask]' \
+'--yes[Do not ask]' \
+'(-y --yes)--dry-run[Print what would be set and change nothing]' \
+'--json[Print the result as JSON]' \
+'-q[Print results, warnings and errors only]' \
+'--quiet[Print results, warnings and errors only]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+'*::counters -- Repair these counters, with those that the same triggers keep \[default\: all that the database has\]:_default' \
+&& ret=0
+;;
 (sync)
 _arguments "${_arguments_options[@]}" : \
 '--batch-time=[Let a batch take about this time \[default\: 25ms\]]:TIME:_default' \
@@ -737,7 +799,11 @@ _arguments "${_arguments_options[@]}" : \
         (( CURRENT += 1 ))
         curcontext="${curcontext%:*:*}:perfkit-counter-help-command-$line[1]:"
         case $line[1] in
-            (add)
+            (suggest)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(add)
 _arguments "${_arguments_options[@]}" : \
 && ret=0
 ;;
@@ -758,6 +824,14 @@ _arguments "${_arguments_options[@]}" : \
 && ret=0
 ;;
 (fold)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(verify)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(repair)
 _arguments "${_arguments_options[@]}" : \
 && ret=0
 ;;
@@ -1060,7 +1134,11 @@ _arguments "${_arguments_options[@]}" : \
         (( CURRENT += 1 ))
         curcontext="${curcontext%:*:*}:perfkit-help-counter-command-$line[1]:"
         case $line[1] in
-            (add)
+            (suggest)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(add)
 _arguments "${_arguments_options[@]}" : \
 && ret=0
 ;;
@@ -1081,6 +1159,14 @@ _arguments "${_arguments_options[@]}" : \
 && ret=0
 ;;
 (fold)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(verify)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(repair)
 _arguments "${_arguments_options[@]}" : \
 && ret=0
 ;;
@@ -1171,12 +1257,15 @@ _perfkit__subcmd__completions_commands() {
 (( $+functions[_perfkit__subcmd__counter_commands] )) ||
 _perfkit__subcmd__counter_commands() {
     local commands; commands=(
+'suggest:Suggest counters for what the workload counts' \
 'add:Add columns that count rows of another table, and stay right' \
 'backfill:Count for a column that a framework'\''s migration has made' \
 'status:Show how far runs are that count' \
 'pause:Let a run that counts wait, from another terminal' \
 'resume:Let a run that was paused go on' \
 'fold:Add what is pending to the counters of mode queue or slots' \
+'verify:Compare counters with what they count' \
+'repair:Set wrong counters right' \
 'sync:Put the triggers of all counters where they are missing, as on new partitions' \
 'drop:Remove counters with their triggers, functions and tables' \
 'help:Print this message or the help of the given subcommand(s)' \
@@ -1206,12 +1295,15 @@ _perfkit__subcmd__counter__subcmd__fold_commands() {
 (( $+functions[_perfkit__subcmd__counter__subcmd__help_commands] )) ||
 _perfkit__subcmd__counter__subcmd__help_commands() {
     local commands; commands=(
+'suggest:Suggest counters for what the workload counts' \
 'add:Add columns that count rows of another table, and stay right' \
 'backfill:Count for a column that a framework'\''s migration has made' \
 'status:Show how far runs are that count' \
 'pause:Let a run that counts wait, from another terminal' \
 'resume:Let a run that was paused go on' \
 'fold:Add what is pending to the counters of mode queue or slots' \
+'verify:Compare counters with what they count' \
+'repair:Set wrong counters right' \
 'sync:Put the triggers of all counters where they are missing, as on new partitions' \
 'drop:Remove counters with their triggers, functions and tables' \
 'help:Print this message or the help of the given subcommand(s)' \
@@ -1248,6 +1340,11 @@ _perfkit__subcmd__counter__subcmd__help__subcmd__pause_commands() {
     local commands; commands=()
     _describe -t commands 'perfkit counter help pause commands' commands "$@"
 }
+(( $+functions[_perfkit__subcmd__counter__subcmd__help__subcmd__repair_commands] )) ||
+_perfkit__subcmd__counter__subcmd__help__subcmd__repair_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit counter help repair commands' commands "$@"
+}
 (( $+functions[_perfkit__subcmd__counter__subcmd__help__subcmd__resume_commands] )) ||
 _perfkit__subcmd__counter__subcmd__help__subcmd__resume_commands() {
     local commands; commands=()
@@ -1258,15 +1355,30 @@ _perfkit__subcmd__counter__subcmd__help__subcmd__status_commands() {
     local commands; commands=()
     _describe -t commands 'perfkit counter help status commands' commands "$@"
 }
+(( $+functions[_perfkit__subcmd__counter__subcmd__help__subcmd__suggest_commands] )) ||
+_perfkit__subcmd__counter__subcmd__help__subcmd__suggest_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit counter help suggest commands' commands "$@"
+}
 (( $+functions[_perfkit__subcmd__counter__subcmd__help__subcmd__sync_commands] )) ||
 _perfkit__subcmd__counter__subcmd__help__subcmd__sync_commands() {
     local commands; commands=()
     _describe -t commands 'perfkit counter help sync commands' commands "$@"
 }
+(( $+functions[_perfkit__subcmd__counter__subcmd__help__subcmd__verify_commands] )) ||
+_perfkit__subcmd__counter__subcmd__help__subcmd__verify_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit counter help verify commands' commands "$@"
+}
 (( $+functions[_perfkit__subcmd__counter__subcmd__pause_commands] )) ||
 _perfkit__subcmd__counter__subcmd__pause_commands() {
     local commands; commands=()
     _describe -t commands 'perfkit counter pause commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__counter__subcmd__repair_commands] )) ||
+_perfkit__subcmd__counter__subcmd__repair_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit counter repair commands' commands "$@"
 }
 (( $+functions[_perfkit__subcmd__counter__subcmd__resume_commands] )) ||
 _perfkit__subcmd__counter__subcmd__resume_commands() {
@@ -1278,10 +1390,20 @@ _perfkit__subcmd__counter__subcmd__status_commands() {
     local commands; commands=()
     _describe -t commands 'perfkit counter status commands' commands "$@"
 }
+(( $+functions[_perfkit__subcmd__counter__subcmd__suggest_commands] )) ||
+_perfkit__subcmd__counter__subcmd__suggest_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit counter suggest commands' commands "$@"
+}
 (( $+functions[_perfkit__subcmd__counter__subcmd__sync_commands] )) ||
 _perfkit__subcmd__counter__subcmd__sync_commands() {
     local commands; commands=()
     _describe -t commands 'perfkit counter sync commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__counter__subcmd__verify_commands] )) ||
+_perfkit__subcmd__counter__subcmd__verify_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit counter verify commands' commands "$@"
 }
 (( $+functions[_perfkit__subcmd__demo_commands] )) ||
 _perfkit__subcmd__demo_commands() {
@@ -1361,12 +1483,15 @@ _perfkit__subcmd__help__subcmd__completions_commands() {
 (( $+functions[_perfkit__subcmd__help__subcmd__counter_commands] )) ||
 _perfkit__subcmd__help__subcmd__counter_commands() {
     local commands; commands=(
+'suggest:Suggest counters for what the workload counts' \
 'add:Add columns that count rows of another table, and stay right' \
 'backfill:Count for a column that a framework'\''s migration has made' \
 'status:Show how far runs are that count' \
 'pause:Let a run that counts wait, from another terminal' \
 'resume:Let a run that was paused go on' \
 'fold:Add what is pending to the counters of mode queue or slots' \
+'verify:Compare counters with what they count' \
+'repair:Set wrong counters right' \
 'sync:Put the triggers of all counters where they are missing, as on new partitions' \
 'drop:Remove counters with their triggers, functions and tables' \
     )
@@ -1397,6 +1522,11 @@ _perfkit__subcmd__help__subcmd__counter__subcmd__pause_commands() {
     local commands; commands=()
     _describe -t commands 'perfkit help counter pause commands' commands "$@"
 }
+(( $+functions[_perfkit__subcmd__help__subcmd__counter__subcmd__repair_commands] )) ||
+_perfkit__subcmd__help__subcmd__counter__subcmd__repair_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit help counter repair commands' commands "$@"
+}
 (( $+functions[_perfkit__subcmd__help__subcmd__counter__subcmd__resume_commands] )) ||
 _perfkit__subcmd__help__subcmd__counter__subcmd__resume_commands() {
     local commands; commands=()
@@ -1407,10 +1537,20 @@ _perfkit__subcmd__help__subcmd__counter__subcmd__status_commands() {
     local commands; commands=()
     _describe -t commands 'perfkit help counter status commands' commands "$@"
 }
+(( $+functions[_perfkit__subcmd__help__subcmd__counter__subcmd__suggest_commands] )) ||
+_perfkit__subcmd__help__subcmd__counter__subcmd__suggest_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit help counter suggest commands' commands "$@"
+}
 (( $+functions[_perfkit__subcmd__help__subcmd__counter__subcmd__sync_commands] )) ||
 _perfkit__subcmd__help__subcmd__counter__subcmd__sync_commands() {
     local commands; commands=()
     _describe -t commands 'perfkit help counter sync commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__help__subcmd__counter__subcmd__verify_commands] )) ||
+_perfkit__subcmd__help__subcmd__counter__subcmd__verify_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit help counter verify commands' commands "$@"
 }
 (( $+functions[_perfkit__subcmd__help__subcmd__demo_commands] )) ||
 _perfkit__subcmd__help__subcmd__demo_commands() {

@@ -94,6 +94,71 @@ fn drift_is_found_and_repaired() {
 }
 
 #[test]
+fn what_is_pending_counts_and_is_repaired_in_every_mode() {
+    for (mode, has_index) in [("queue", true), ("queue", false), ("slots", true)] {
+        let database = Database::create();
+        database.execute(SCHEMA);
+        if !has_index {
+            database.execute("DROP INDEX mentions_keyword_id_idx");
+        }
+        let add =
+            ["counter", "add", "keywords.mentions_count", "--counts", "mentions", "--mode", mode, "--yes"];
+        perfkit(&add).on(&database).succeeds();
+        database.execute("INSERT INTO mentions SELECT i, 3 FROM generate_series(5001, 5010) AS i");
+        assert_eq!(verify(&database, 0).counters[0].drifted, 0, "{mode}");
+        drift(&database);
+        assert_eq!(verify(&database, 1).counters[0].drifted, 31, "{mode}");
+        perfkit(&["counter", "repair", "--yes"]).on(&database).succeeds();
+        database.execute("DELETE FROM mentions WHERE id BETWEEN 5001 AND 5005");
+        assert_eq!(verify(&database, 0).counters[0].drifted, 0, "{mode}");
+        perfkit(&["counter", "fold"]).on(&database).succeeds();
+        assert_eq!(verify(&database, 0).counters[0].drifted, 0, "{mode}");
+    }
+}
+
+#[test]
+fn migration_files_make_the_counter() {
+    let database = Database::create();
+    database.execute(SCHEMA);
+    let add = [
+        "counter",
+        "add",
+        "keywords.mentions_count",
+        "--counts",
+        "mentions",
+        "--migration",
+        "golang-migrate",
+    ];
+    let command = perfkit(&add).on(&database);
+    let folder = command.folder().join("migrations");
+    std::fs::create_dir(&folder).unwrap();
+    let (child, _folder) = command.spawn();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let files = |direction: &str| {
+        let mut names: Vec<_> =
+            std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        names.retain(|path| path.to_string_lossy().ends_with(direction));
+        names.sort();
+        names.into_iter().map(|path| std::fs::read_to_string(path).unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!(database.value("SELECT count(*) FROM pg_proc WHERE proname LIKE 'perfkit%'"), "0");
+    for text in files(".up.sql") {
+        database.load(&text);
+    }
+    let made = verify(&database, 0);
+    assert_eq!((made.counters[0].rows_checked, made.counters[0].drifted), (50, 0));
+    for text in files(".down.sql").iter().rev() {
+        database.load(text);
+    }
+    assert_eq!(verify(&database, 0).counters.len(), 0);
+    assert_eq!(database.value("SELECT count(*) FROM pg_proc WHERE proname LIKE 'perfkit%'"), "0");
+    let columns = "SELECT string_agg(attname, ',') FROM pg_attribute WHERE attrelid = 'keywords'::regclass AND attnum > 0
+        AND NOT attisdropped";
+    assert_eq!(database.value(columns), "id");
+}
+
+#[test]
 fn names_and_databases_without_counters_are_told() {
     let database = with_counter();
     perfkit(&["counter", "verify", "keywords.mention_count"])
