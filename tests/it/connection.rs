@@ -141,6 +141,10 @@ fn a_standby_is_read_and_never_changed() {
     explain().on(&database).succeeds();
     perfkit(&["seed"]).on(&database).fails(3, &["standby", "primary"]);
     perfkit(&["index", "undo", "--yes"]).on(&database).fails(3, &["standby", "primary"]);
+    let add = ["counter", "add", "a.n", "--counts", "b", "--yes"];
+    perfkit(&add).on(&database).fails(3, &["standby", "primary"]);
+    perfkit(&["counter", "fold"]).on(&database).fails(3, &["standby", "primary"]);
+    perfkit(&["counter", "drop", "a.n", "--yes"]).on(&database).fails(3, &["standby", "primary"]);
     perfkit(&["index", "apply", "--yes", "-w", "w.sql"])
         .file("w.sql", "SELECT 1")
         .on(&database)
