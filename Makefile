@@ -1,7 +1,7 @@
 # The commands that people and CI type. `make help` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-newest corpus fuzz plan-fixtures seed-traces lint matrix completions prove-apply prove-seed prove-seed-kill prove-shadow bench-startup bench-explain bench-seed bench-audit bench-advisor
+.PHONY: help demo test test-newest corpus fuzz plan-fixtures seed-traces lint matrix completions prove-apply prove-counters prove-seed prove-seed-kill prove-shadow bench-startup bench-explain bench-seed bench-audit bench-advisor bench-counter
 
 MAJORS := 14 15 16 17 18
 CORPUS := ../shared/data/plans
@@ -53,6 +53,10 @@ prove-apply: ## Kill index apply fifty times while others write, and see that on
 	@scripts/ensure-postgres >/dev/null
 	cargo test --quiet --test it index_apply::fifty_kills -- --ignored
 
+prove-counters: ## Kill counter add at random points in RUNS random runs (default 100) while others write, and see that no counter is wrong
+	@scripts/ensure-postgres >/dev/null
+	PERFKIT_RUNS=$(or $(RUNS),100) cargo test --quiet --test it counter_harness::many -- --ignored --nocapture
+
 completions: ## Write the completion scripts anew
 	cargo build --quiet
 	@for shell in bash zsh fish; do target/debug/perfkit completions $$shell > completions/perfkit.$$shell; done
@@ -86,3 +90,7 @@ bench-audit: ## How long index audit takes on 10,000 tables and 50,000 indexes (
 bench-advisor: ## How good and fast index suggest is, on bedtime and TPC-H (files in TPCH, default ../shared/data/tpch)
 	@scripts/ensure-postgres >/dev/null
 	if [ -d $(TPCH) ]; then export PERFKIT_TPCH=$(abspath $(TPCH)); fi; cargo bench --quiet --bench advisor
+
+bench-counter: ## What counters cost: writers beside a count, its rate, verify, locks (PERFKIT_COUNTER_CHILDREN makes fewer rows)
+	@scripts/ensure-postgres >/dev/null
+	cargo bench --quiet --bench counter

@@ -11,11 +11,18 @@ pub(crate) struct Scenario {
 }
 
 /// Every built-in scenario; the first is the default.
-pub(crate) const SCENARIOS: [Scenario; 1] = [Scenario {
-    name: "bedtime",
-    schema_sql: include_str!("../fixtures/bedtime/schema.sql"),
-    config_yaml: include_str!("../fixtures/bedtime/perfkit.yaml"),
-}];
+pub(crate) const SCENARIOS: [Scenario; 2] = [
+    Scenario {
+        name: "bedtime",
+        schema_sql: include_str!("../fixtures/bedtime/schema.sql"),
+        config_yaml: include_str!("../fixtures/bedtime/perfkit.yaml"),
+    },
+    Scenario {
+        name: "leads",
+        schema_sql: include_str!("../fixtures/leads/schema.sql"),
+        config_yaml: include_str!("../fixtures/leads/perfkit.yaml"),
+    },
+];
 
 /// Returns the scenario of this name, or a message that lists the names.
 pub(crate) fn find(name: &str) -> Result<&'static Scenario, String> {

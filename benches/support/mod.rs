@@ -8,7 +8,8 @@ use tokio_postgres::{Client, NoTls};
 
 /// A sandbox that is destroyed at the end.
 pub(crate) struct Sandbox {
-    folder: PathBuf,
+    /// The server's log is `log` in it.
+    pub(crate) folder: PathBuf,
     pub(crate) url: String,
 }
 

@@ -14,6 +14,8 @@ mod counter_add;
 mod counter_backfill;
 mod counter_suggest;
 mod counter_verify;
+mod counter_harness;
+mod counter_leads;
 mod demo;
 mod explain;
 mod explain_formats;

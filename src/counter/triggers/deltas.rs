@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{dollar_quoted, each, equal};
+use crate::counter::name;
 use crate::counter::site::Site;
 use crate::query::quote;
 
@@ -12,17 +13,14 @@ use crate::query::quote;
 pub(super) fn branches(site: &Site) -> String {
     let new = part(site, "perfkit_new", Sign::Plus);
     let old = part(site, "perfkit_old", Sign::Minus);
-    // Exactly the table of the trigger: a leaf, or the root's own rows. Nobody else writes to it now.
-    let truncated = quoted_around_table(&collected(
-        site,
-        &part(site, &format!("ONLY {TABLE} AS perfkit_old"), Sign::Minus),
-        "",
-    ));
     let into = format!(" INTO {}", variables(site).join(", "));
+    let truncated = truncated(site);
+    let (skip, mark) =
+        if is_fed(site) { (skip_emptied(site), mark_emptied(site)) } else { Default::default() };
     let mut sql = String::new();
     _ = write!(
         sql,
-        "  IF tg_op = 'INSERT' THEN
+        "{skip}  IF tg_op = 'INSERT' THEN
     {};
   ELSIF tg_op = 'DELETE' THEN
     {};
@@ -30,7 +28,7 @@ pub(super) fn branches(site: &Site) -> String {
     {};
   ELSE
     EXECUTE {truncated}{into};
-  END IF;
+{mark}  END IF;
   IF perfkit_k1 IS NULL THEN
     RETURN NULL;
   END IF;
@@ -41,6 +39,74 @@ pub(super) fn branches(site: &Site) -> String {
         collected(site, &format!("{new}\n        UNION ALL\n        {old}"), &into),
     );
     sql
+}
+
+/// Whether what rows count may be a counter of theirs, which other triggers write.
+pub(super) fn is_fed(site: &Site) -> bool {
+    site.counters.iter().any(|counter| counter.condition.is_some() || counter.sum.is_some())
+}
+
+/// Returns the text of a statement that collects the rows of a truncated table, as an expression. It reads exactly the table of the
+/// trigger: a leaf, or the root's own rows. Nobody else writes to it now. A partition without triggers of its own, as a new one is, is
+/// read by those of the table above it.
+fn truncated(site: &Site) -> String {
+    let statement = collected(site, ROWS, "");
+    let (head, tail) = statement.split_once(ROWS).unwrap_or((&statement, ""));
+    let rows = quoted_around(
+        &part(site, &format!("ONLY {TABLE} AS perfkit_old"), Sign::Minus),
+        TABLE,
+        "perfkit_emptied.relid::regclass::text",
+    );
+    let tables = format!(
+        "(
+      SELECT string_agg({rows}, ' UNION ALL ')
+      FROM (
+        SELECT tg_relid::regclass AS relid
+        UNION
+        SELECT t.relid FROM pg_partition_tree(tg_relid) AS t
+        WHERE t.isleaf AND NOT EXISTS (
+          SELECT FROM pg_partition_ancestors(t.relid) AS a (relid)
+          JOIN pg_trigger AS other ON other.tgrelid = a.relid AND other.tgenabled IN ('O', 'A') AND other.tgtype & {BEFORE_TRUNCATE} = {BEFORE_TRUNCATE}
+          JOIN pg_trigger AS own ON own.tgfoid = other.tgfoid AND own.tgrelid = tg_relid AND own.tgname = tg_name
+          WHERE a.relid NOT IN (SELECT above.relid FROM pg_partition_ancestors(tg_relid) AS above (relid)))) AS perfkit_emptied)"
+    );
+    format!("{} || {tables} || {}", dollar_quoted(head, "counted"), dollar_quoted(tail, "counted"))
+}
+
+/// `TRIGGER_TYPE_BEFORE` and `TRIGGER_TYPE_TRUNCATE` of `catalog/pg_trigger.h`.
+const BEFORE_TRUNCATE: u32 = 2 + 32;
+
+/// Where the rows are put in that a statement collects.
+const ROWS: &str = "\0";
+
+/// The setting that holds, while a TRUNCATE is under way, which rows have been taken off already.
+const EMPTIED: &str = "perfkit.emptied";
+
+/// TRUNCATE of several tables of a chain fires all triggers before it removes any row. What the lower ones then take off from rows of
+/// the upper table has been taken off with these rows.
+fn skip_emptied(site: &Site) -> String {
+    let emptied = emptied(site);
+    format!(
+        "  IF tg_op = 'UPDATE' AND strpos(current_setting('{EMPTIED}', true), {emptied}) > 0 THEN
+    RETURN NULL;
+  ELSIF tg_op = 'TRUNCATE' AND tg_when = 'AFTER' THEN
+    PERFORM set_config('{EMPTIED}', replace(current_setting('{EMPTIED}', true), {emptied}, ''), true);
+    RETURN NULL;
+  END IF;
+"
+    )
+}
+
+fn mark_emptied(site: &Site) -> String {
+    let emptied = emptied(site);
+    format!(
+        "    PERFORM set_config('{EMPTIED}', concat(current_setting('{EMPTIED}', true), {emptied}), true);\n"
+    )
+}
+
+/// What says that the rows of the trigger's table have been taken off from what this function keeps.
+fn emptied(site: &Site) -> String {
+    format!("concat(' ', tg_relid, ' ', {}, ' ')", dollar_quoted(&name::function(site).sql(), "function"))
 }
 
 /// The variables of a function: an array for each column of the key and for each counter.
@@ -117,8 +183,8 @@ fn collected(site: &Site, rows: &str, into: &str) -> String {
     )
 }
 
-/// Writes a statement as an expression that puts the trigger's table in.
-fn quoted_around_table(statement: &str) -> String {
-    let parts: Vec<String> = statement.split(TABLE).map(|part| dollar_quoted(part, "counted")).collect();
-    parts.join(" || tg_relid::regclass::text || ")
+/// Writes a text as an expression that puts another one in at some places.
+fn quoted_around(text: &str, places: &str, expression: &str) -> String {
+    let parts: Vec<String> = text.split(places).map(|part| dollar_quoted(part, "counted")).collect();
+    parts.join(&format!(" || {expression} || "))
 }

@@ -44,12 +44,14 @@ pub(crate) fn function(site: &Site) -> Vec<String> {
 /// Returns the triggers of one table: the child, or a partition or heir of it. Triggers of statements fire for the table that
 /// a statement names, and those of TRUNCATE for each table that is emptied.
 pub(crate) fn triggers(site: &Site, table: &QualifiedName) -> Vec<Trigger> {
-    const EVENTS: [(&str, &str, &str); 4] = [
+    const EVENTS: [(&str, &str, &str); 5] = [
         ("insert", "AFTER INSERT", " REFERENCING NEW TABLE AS perfkit_new"),
         ("update", "AFTER UPDATE", " REFERENCING OLD TABLE AS perfkit_old NEW TABLE AS perfkit_new"),
         ("delete", "AFTER DELETE", " REFERENCING OLD TABLE AS perfkit_old"),
         ("truncate", "BEFORE TRUNCATE", ""),
+        ("truncated", "AFTER TRUNCATE", ""),
     ];
+    let n_events = if deltas::is_fed(site) { 5 } else { 4 };
     let trigger = |(event, when, rows): (&str, &str, &str)| {
         let name = name::trigger(site, event);
         let sql = format!(
@@ -59,7 +61,7 @@ pub(crate) fn triggers(site: &Site, table: &QualifiedName) -> Vec<Trigger> {
         );
         Trigger { name, sql }
     };
-    EVENTS.into_iter().map(trigger).collect()
+    EVENTS.into_iter().take(n_events).map(trigger).collect()
 }
 
 /// Returns the statements that make the table with the pending changes of a site, if its mode has one.
