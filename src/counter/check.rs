@@ -68,11 +68,13 @@ pub(crate) fn resolve(wish: &Wish, state: &State) -> Result<Resolved, Refusal> {
         key,
         counters: vec![counter],
         mode: wish.mode.unwrap_or_default(),
+        afterwards: None,
         storage,
         guard: wish.guard,
     };
     refuse_strangers(state, &site)?;
-    if let Some(there) = state.installed(&site) {
+    // A run that was cut short may have left another mode for the time being.
+    if let Some(there) = state.installed(&site).map(|there| there.lasting()) {
         site.mode = wish.mode.unwrap_or(there.mode);
         site.storage = there.storage;
         site.guard |= there.guard;

@@ -30,6 +30,7 @@ pub(crate) fn site(child: &str, key: &str, parent: &str, counters: Vec<Counter>)
         key: vec![pair(key, "id", "bigint")],
         counters,
         mode: Mode::Inline,
+        afterwards: None,
         storage: Storage::Column,
         guard: false,
     }

@@ -49,6 +49,7 @@ struct Plan<'a> {
 
 impl Plan<'_> {
     fn have(&mut self, wanted: &Site) {
+        let wanted = &wanted.lasting();
         let state = self.state;
         let has_index = state.has_key_index(wanted);
         let installed = state.installed(wanted);
@@ -87,6 +88,7 @@ impl Plan<'_> {
         let had_pending = site.has_pending() || state.table(&name::pending(wanted)).is_some();
         if site.mode != wanted.mode {
             site.mode = wanted.mode;
+            site.afterwards = None;
             self.replace(&site);
         }
         if had_pending && !site.has_pending() {
@@ -185,7 +187,7 @@ impl Plan<'_> {
         let mut sql = Vec::new();
         if table.is_some() {
             // It has another form: writers go around it until it is emptied. Guards write to it all the time.
-            let inline = Site { mode: Mode::Inline, ..installed.unwrap_or(site).clone() };
+            let inline = Site { mode: Mode::Inline, afterwards: None, ..installed.unwrap_or(site).clone() };
             if installed.is_some_and(|there| there.mode != Mode::Inline) {
                 self.replace(&inline);
             }

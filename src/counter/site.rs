@@ -29,6 +29,9 @@ pub(crate) struct Site {
     pub(crate) counters: Vec<Counter>,
     #[serde(default)]
     pub(crate) mode: Mode,
+    /// The mode that it gets once all is counted, where it has another one for the time being.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) afterwards: Option<Mode>,
     #[serde(default)]
     pub(crate) storage: Storage,
     /// Whether writes of the columns by anybody but triggers are taken back without a word.
@@ -113,6 +116,11 @@ impl Site {
     pub(crate) fn is_same_place(&self, other: &Self) -> bool {
         (&self.child, &self.parent) == (&other.child, &other.parent)
             && self.key.iter().map(|pair| &pair.child).eq(other.key.iter().map(|pair| &pair.child))
+    }
+
+    /// As it is to be once all is counted.
+    pub(crate) fn lasting(&self) -> Self {
+        Self { mode: self.afterwards.unwrap_or(self.mode), afterwards: None, ..self.clone() }
     }
 
     pub(crate) fn counter(&self, column: &str) -> Option<&Counter> {

@@ -88,7 +88,11 @@ pub(crate) fn protocol(mode: Mode, has_index: bool) -> Protocol {
 /// in one scan locks no parent, so that what comes meanwhile must be kept apart from it.
 pub(crate) fn site_while_counting(site: &Site, has_index: bool) -> Site {
     let is_scanned = !has_index && !site.is_side() && site.mode == Mode::Inline;
-    Site { mode: if is_scanned { Mode::Queue } else { site.mode }, ..site.clone() }
+    if is_scanned {
+        Site { mode: Mode::Queue, afterwards: Some(site.mode), ..site.clone() }
+    } else {
+        site.clone()
+    }
 }
 
 impl Backfill {
@@ -330,6 +334,7 @@ mod tests {
         assert_eq!(site_while_counting(&site, true), site);
         let counting = site_while_counting(&site, false);
         assert_eq!((counting.mode, protocol(counting.mode, false)), (Mode::Queue, Protocol::Publish));
+        assert_eq!(counting.lasting(), site);
         assert_eq!(protocol(Mode::Queue, true), Protocol::Snapshot);
         assert_eq!(protocol(Mode::Slots, true), Protocol::LockThenCount);
     }

@@ -31,6 +31,7 @@ pub(super) fn guard_header(site: &Site) -> String {
     let place = Site {
         counters: Vec::new(),
         mode: Mode::Inline,
+        afterwards: None,
         storage: Storage::Column,
         guard: false,
         ..site.clone()

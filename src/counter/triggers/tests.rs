@@ -145,6 +145,7 @@ fn any_site() -> impl Strategy<Value = Site> {
             key,
             counters,
             mode: if storage == Storage::Column { mode } else { Mode::Inline },
+            afterwards: None,
             storage,
             guard,
         },

@@ -33,8 +33,8 @@ impl Random {
         self.below(100) < share
     }
 
-    pub(crate) fn pick<'a, T>(&mut self, of: &'a [T]) -> &'a T {
+    pub(crate) fn pick<T: Copy>(&mut self, of: &[T]) -> T {
         let at = self.below(of.len() as u64);
-        &of[usize::try_from(at).expect("an index")]
+        of[usize::try_from(at).expect("an index")]
     }
 }

@@ -344,7 +344,7 @@ impl Tables {
 
     fn insert(self, random: &mut Random) -> Step {
         let key = key(random);
-        let (stage, row) = (*random.pick(&STAGES), self.row(random, Some(key)));
+        let (stage, row) = (random.pick(&STAGES), self.row(random, Some(key)));
         let step = if self.is_partitioned() && random.percent(25) {
             let values = format!(
                 "{}, '{stage}', {}, {}",
@@ -424,7 +424,7 @@ impl Tables {
 
     fn flip(self, random: &mut Random) -> Step {
         let (key, n) = (key(random), random.between(1, 6));
-        let set = *random.pick(&[
+        let set = random.pick(&[
             "done = NOT done",
             "points = points + 1",
             "points = NULL",
@@ -485,7 +485,7 @@ impl Tables {
         rows.extend(others.iter().map(|&other| source(other, "NULL")));
         let names: Vec<String> = (0..self.child_key().len()).map(|i| format!("k{i}")).collect();
         let same = self.child_key().iter().zip(&names).map(|(column, name)| format!("c.{column} = s.{name}"));
-        let matched = *random.pick(&[
+        let matched = random.pick(&[
             "DELETE",
             "UPDATE SET done = NOT c.done",
             "UPDATE SET points = 5, stage = 'done', ref = NULL",
