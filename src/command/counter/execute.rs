@@ -15,7 +15,7 @@ use crate::counter::steps::{Action, Step};
 use crate::error::{Error, Result};
 use crate::index::change::failure::{self, Failure};
 use crate::index::change::journal::SessionName;
-use crate::pg::counter::facts;
+use crate::pg::counter::{batch, facts};
 use crate::pg::ddl::{self, Patience, Subject, Worker};
 use crate::pg::journal::{self, Journal};
 use crate::pg::{self, Connection, Target};
@@ -251,7 +251,12 @@ impl Executor<'_> {
         let doing = doing(step);
         let patience = match step.lock {
             Some(lock) if !lock.forms_queue() => Patience::Endless,
-            _ => Patience::AllLocks(self.options.lock_timeout),
+            _ => {
+                // Who holds the lock of one table of a tree while it waits for the next gives way before a writer who has them the
+                // other way round is looked at for deadlocks, and ended.
+                let deadlock_timeout = batch::estimate(&self.control, &[]).await?.deadlock_timeout;
+                Patience::AllLocks(self.options.lock_timeout.min(deadlock_timeout / 4))
+            }
         };
         for attempt in 1.. {
             let mut watcher = Watcher::new(self.context, doing.clone());

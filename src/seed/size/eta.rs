@@ -232,7 +232,6 @@ pub(crate) struct Trace {
 
 #[cfg(test)]
 mod tests {
-    use std::fmt::Write as _;
     use std::path::Path;
 
     use super::*;
