@@ -11,6 +11,7 @@ mod step;
 mod tables;
 mod writer;
 
+use std::process::Child;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -22,6 +23,10 @@ use crate::support::cli::{Perfkit, perfkit};
 use crate::support::pg::{Database, major};
 
 const N_WRITERS: u64 = 4;
+/// Counts a few parents at a time, so that it can be killed in the midst.
+const SLOW_ADD: [&str; 7] = ["counter", "add", "--yes", "--batch-time", "1ms", "--duty", "0.05"];
+/// What was begun is waited for so long.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// How often a run that finds the session of a killed one still at work tries again.
 const N_TRIES: u32 = 50;
 
@@ -59,7 +64,7 @@ pub(crate) struct Case {
 struct Outcome {
     written: Written,
     /// How many parents had been counted at each kill.
-    reached: Vec<String>,
+    reached: Vec<u64>,
     n_snapshots: u32,
 }
 
@@ -116,17 +121,26 @@ impl Drop for StopAtDrop<'_> {
 /// Kills `counter add` at random moments, lets it end, and compares while the writers are at work.
 fn drive(case: &Case, database: &Database, seed: u64, n_kills: u32, outcome: &mut Outcome) {
     let mut random = Random::new(seed, 0);
-    for _ in 0..n_kills {
-        kill(command(case, database, &["counter", "add", "--yes"]), &mut random, 1_000);
-        let counted = database.try_query(&case.n_counted);
-        outcome.reached.push(counted.ok().and_then(|mut rows| rows.pop()).unwrap_or_else(|| "-".to_owned()));
+    for kill in 0..n_kills {
+        let (mut child, _folder) = command(case, database, &SLOW_ADD).spawn();
+        // Every other one in the midst of the count.
+        if kill % 2 == 1 {
+            let deadline = Instant::now() + PATIENCE;
+            let has_ended = |child: &mut Child| child.try_wait().expect("it is ours").is_some();
+            while n_counted(case, database) == 0 && !has_ended(&mut child) && Instant::now() < deadline {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        }
+        kill_within(&mut child, &mut random, 1_000);
+        outcome.reached.push(n_counted(case, database));
     }
     until_done(case, database, &["counter", "add", "--yes"]);
     for _ in 0..3 {
         expect_no_drift(database, case, seed, &case.drift, "while the writers are at work");
         outcome.n_snapshots += 1;
         if case.has_pending {
-            kill(command(case, database, &["counter", "fold"]), &mut random, 300);
+            let (mut child, _folder) = command(case, database, &["counter", "fold"]).spawn();
+            kill_within(&mut child, &mut random, 300);
             until_done(case, database, &["counter", "fold"]);
         }
     }
@@ -136,8 +150,14 @@ fn command(case: &Case, database: &Database, args: &[&str]) -> Perfkit {
     perfkit(args).on(database).file("perfkit.yaml", &case.config)
 }
 
-fn kill(command: Perfkit, random: &mut Random, within_ms: u64) {
-    let (mut child, _folder) = command.spawn();
+/// How many parents hold a count.
+fn n_counted(case: &Case, database: &Database) -> u64 {
+    // There is no column at first.
+    let counted = database.try_query(&case.n_counted).ok().and_then(|mut rows| rows.pop());
+    counted.map_or(0, |n| n.parse().expect("a number"))
+}
+
+fn kill_within(child: &mut Child, random: &mut Random, within_ms: u64) {
     std::thread::sleep(Duration::from_millis(random.below(within_ms)));
     child.kill().expect("it is ours");
     child.wait().expect("it ends");
@@ -305,7 +325,7 @@ fn many_runs() {
             case.name,
             outcome.written.n_committed,
             outcome.written.n_refused,
-            outcome.reached.join(" "),
+            outcome.reached.iter().map(u64::to_string).collect::<Vec<_>>().join(" "),
             start.elapsed().as_secs_f64()
         );
         n_snapshots += outcome.n_snapshots;
