@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::backfill::sql::{begin, count, put_aside, take_next};
+use super::backfill::sql::{begin_batch, count, put_aside, take_next};
 use super::backfill::{Due, Protocol, sql as batch_sql};
 use super::name;
 use super::site::Site;
@@ -142,7 +142,7 @@ fn count_in_batches(site: &Site) -> String {
     let begun: Vec<String> = isolation
         .into_iter()
         .map(str::to_owned)
-        .chain(begin(site, protocol, LOCK_TIMEOUT).into_iter().skip(1))
+        .chain(begin_batch(site, protocol, LOCK_TIMEOUT).into_iter().skip(1))
         .chain(["SET LOCAL search_path = pg_catalog, pg_temp".to_owned()])
         .map(|sql| format!("    {sql};\n"))
         .collect();

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::counter::backfill::sql::{begin, count, put_aside, scan, take_next};
+use crate::counter::backfill::sql::{begin_batch, count, put_aside, scan, take_next};
 use crate::counter::backfill::{Due, Protocol};
 use crate::counter::check::Note;
 use crate::counter::journal::History;
@@ -73,7 +73,7 @@ fn joined(lines: impl IntoIterator<Item = String>) -> String {
 fn statements(step: &Step) -> Vec<String> {
     let Action::Backfill { site, due, protocol } = &step.action else { return step.sql.clone() };
     let mut sql = if *protocol == Protocol::Publish { scan(site) } else { Vec::new() };
-    sql.extend(begin(site, *protocol, LOCK_TIMEOUT));
+    sql.extend(begin_batch(site, *protocol, LOCK_TIMEOUT));
     sql.push(take_next(site, *due, true));
     sql.extend(put_aside(site, *protocol));
     sql.push(count(site, *protocol));

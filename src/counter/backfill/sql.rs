@@ -46,6 +46,18 @@ pub(crate) fn begin(site: &Site, protocol: Protocol, lock_timeout: Duration) -> 
     ]
 }
 
+/// As [`begin`], for a batch, which reads few rows of large tables by their keys: the planner would read all of a table for some
+/// hundred of them, while their locks are held. Measured with 50,000 parents of 20 children each, 500 at a time: 38 ms so, 12 ms
+/// by the indexes.
+pub(crate) fn begin_batch(site: &Site, protocol: Protocol, lock_timeout: Duration) -> Vec<String> {
+    let mut statements = begin(site, protocol, lock_timeout);
+    if protocol != Protocol::Publish {
+        let settings = ["SET LOCAL enable_seqscan = off", "SET LOCAL random_page_cost = 1.1"];
+        statements.splice(1..1, settings.map(str::to_owned));
+    }
+    statements
+}
+
 /// Selects the next parents that are due and locks those that nobody else has locked: columns `k1` … and `is_taken`, in the
 /// order of the keys. The values of the cursor, if there is one, are the first parameters; then comes the number of rows.
 pub(crate) fn take_next(site: &Site, due: Due, has_cursor: bool) -> String {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Row, Statement};
 
-use crate::counter::backfill::sql::{self as batch_sql, begin, lock_timeout};
+use crate::counter::backfill::sql::{self as batch_sql, begin, begin_batch, lock_timeout};
 use crate::counter::backfill::{Batch, Due, Key, Protocol};
 use crate::counter::site::Site;
 use crate::pg::catalog::get;
@@ -78,7 +78,7 @@ impl<'a> Counting<'a> {
         }
         Ok(Self {
             site,
-            begin: begin(site, protocol, timeout).join("; "),
+            begin: begin_batch(site, protocol, timeout).join("; "),
             take_first: prepare(batch_sql::take_next(site, due, false)).await?,
             take_next: prepare(batch_sql::take_next(site, due, true)).await?,
             take_keys: prepare(batch_sql::take_keys(site, due)).await?,
