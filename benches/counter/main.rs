@@ -1,7 +1,8 @@
 //! What counters cost: writers while `perfkit counter add` counts, its rate when nobody writes, verification, and how long locks
 //! are held. What is compared alternates, so that a noisy machine is noisy for both.
 //!
-//! `PERFKIT_COUNTER_CHILDREN` makes fewer or more children (a million, of a twentieth as many parents),
+//! `PERFKIT_COUNTER_CHILDREN` makes fewer or more children (a million, of a twentieth as many parents; eight times as many for the
+//! writers, so that the count lasts),
 //! `PERFKIT_COUNTER_VERIFY` of those that are verified (two million; the goal is set for ten),
 //! `PERFKIT_COUNTER_RATE` sets the writers' transactions per second, `PERFKIT_COUNTER_WINDOWS` the pairs of windows;
 //! `PERFKIT_COUNTER_ONLY` names one of `writers`, `backfill` and `verify`.
@@ -54,7 +55,11 @@ fn main() {
         bench.backfill(n_children);
     }
     if is_wanted("writers") {
-        bench.writers(n_children, number("PERFKIT_COUNTER_RATE", 200), number("PERFKIT_COUNTER_WINDOWS", 15));
+        bench.writers(
+            8 * n_children,
+            number("PERFKIT_COUNTER_RATE", 200),
+            number("PERFKIT_COUNTER_WINDOWS", 8),
+        );
     }
     if is_wanted("verify") {
         bench.verify(number("PERFKIT_COUNTER_VERIFY", 2_000_000));
