@@ -20,7 +20,7 @@ use self::step::Step;
 use self::tables::{Shape, Tables};
 use self::writer::Written;
 use crate::support::cli::{Perfkit, perfkit};
-use crate::support::pg::{Database, major};
+use crate::support::pg::{Database, SHARED, major};
 
 const N_WRITERS: u64 = 4;
 /// Counts a few parents at a time, so that it can be killed in the midst.
@@ -66,6 +66,8 @@ struct Outcome {
     /// How many parents had been counted at each kill.
     reached: Vec<u64>,
     n_snapshots: u32,
+    /// In which it was not a writer who was ended, but a session of perfkit, or one that compares.
+    n_deadlocks_of_others: u64,
 }
 
 fn run(case: &Case, seed: u64, n_kills: u32) -> Outcome {
@@ -92,7 +94,7 @@ fn run(case: &Case, seed: u64, n_kills: u32) -> Outcome {
     });
     let n_deadlocks = outcome.written.deadlocks.len();
     assert_eq!(n_deadlocks, 0, "{} {seed}: {:#?}", case.name, outcome.written.deadlocks);
-    assert_eq!(deadlocks_seen_by_server(&database), "0", "{} {seed}: of others than the writers", case.name);
+    outcome.n_deadlocks_of_others = deadlocks_seen_by_server(&database).parse().expect("a number");
     expect_no_drift(&database, case, seed, &case.drift, "when the writers have ended");
     if case.has_pending {
         until_done(case, &database, &["counter", "fold"]);
@@ -211,6 +213,15 @@ fn deadlocks_seen_by_server(database: &Database) -> String {
     database.value("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
 }
 
+/// Who waited for whom, as the server tells it.
+fn deadlocks_in_log() -> String {
+    let log = std::fs::read_to_string(SHARED.folder.join("log")).unwrap_or_default();
+    let lines: Vec<&str> = log.lines().collect();
+    let found = lines.iter().enumerate().filter(|(_, line)| line.contains("deadlock detected"));
+    let around: Vec<&str> = found.flat_map(|(at, _)| lines.iter().skip(at).take(16)).copied().collect();
+    around.join("\n")
+}
+
 /// All schemas in all modes. Slots need an index on the child's key.
 fn cases() -> Vec<Case> {
     let major = major();
@@ -327,6 +338,14 @@ fn many_runs() {
             outcome.written.n_refused,
             outcome.reached.iter().map(u64::to_string).collect::<Vec<_>>().join(" "),
             start.elapsed().as_secs_f64()
+        );
+        let n_deadlocks = outcome.n_deadlocks_of_others;
+        assert_eq!(
+            n_deadlocks,
+            0,
+            "{} {seed}: of others than the writers\n{}",
+            case.name,
+            deadlocks_in_log()
         );
         n_snapshots += outcome.n_snapshots;
         all.add(outcome.written);
