@@ -29,7 +29,7 @@ impl Unknown {
 /// Returns the sites of the counters that are named as TABLE.COLUMN, each with these counters alone; all of them where none is
 /// named. Those whose functions cannot be read are left out.
 pub(crate) fn chosen(state: &State, names: &[String]) -> Result<Vec<Site>, Unknown> {
-    let all: Vec<Site> = state.sites().filter_map(|(_, site)| site.ok()).collect();
+    let all: Vec<Site> = state.readable_sites().collect();
     if names.is_empty() {
         return Ok(all);
     }

@@ -366,7 +366,7 @@ impl Plan<'_> {
     fn lack(&mut self, parent: &QualifiedName, columns: &[String], keeps_columns: bool) {
         let state = self.state;
         let is_doomed = |counter: &Counter| columns.contains(&counter.column);
-        let sites = state.sites().filter_map(|(_, site)| site.ok());
+        let sites = state.readable_sites();
         for site in sites {
             let pending = state.table(&name::pending(&site));
             let is_left =

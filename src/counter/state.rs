@@ -168,6 +168,11 @@ impl State {
         self.functions.iter().filter_map(|function| Some((function, registry::read(&function.body)?)))
     }
 
+    /// The sites that functions say they serve, as far as they can be read.
+    pub(crate) fn readable_sites(&self) -> impl Iterator<Item = Site> {
+        self.sites().filter_map(|(_, site)| site.ok())
+    }
+
     /// The places that guards watch over though no function serves them: somebody has stopped half-way.
     pub(crate) fn half_made(&self) -> Vec<Site> {
         let mut places: Vec<Site> = Vec::new();

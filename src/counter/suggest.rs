@@ -415,7 +415,7 @@ fn same_text(a: Option<&str>, b: Option<&str>) -> bool {
 /// Whether a wish can be kept; `sum_type` is the type of its sum. An error says why not; `Ok` names the counter that is there
 /// already, if one is.
 pub(crate) fn kept(wish: &Wish, sum_type: Option<&str>, state: &State) -> Result<Option<String>, String> {
-    let mut sites: Vec<Site> = state.sites().filter_map(|(_, site)| site.ok()).collect();
+    let mut sites: Vec<Site> = state.readable_sites().collect();
     let mut found = None;
     for level in chain::levels(std::slice::from_ref(wish), |below| there(below, state)) {
         found = there(&level, state).map(|column| format!("{}.{column}", level.table));
@@ -451,7 +451,7 @@ fn there(wish: &Wish, state: &State) -> Option<String> {
             && site.child == counts
             && resolved.as_ref().is_none_or(|resolved| resolved.site.is_same_place(site))
     };
-    let sites = state.sites().filter_map(|(_, site)| site.ok());
+    let sites = state.readable_sites();
     let counters = sites.filter(is_of).flat_map(|site| site.counters).find(|counter| {
         same_text(counter.condition.as_deref(), wish.condition.as_deref())
             && same_text(counter.sum.as_deref(), wish.sum.as_deref())

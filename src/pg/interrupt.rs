@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio_postgres::CancelToken;
 
+use super::error::{Error, Result};
 use super::tls::Tls;
 
 /// A cancel request is one packet; a server that does not take it in this time is not worth waiting for.
@@ -42,6 +43,14 @@ impl Interrupt {
         let mut raised = self.raised.subscribe();
         // The sender lives as long as `self`, so this cannot fail.
         let _ = raised.wait_for(|raised| *raised).await;
+    }
+
+    /// Waits, unless the user interrupts.
+    pub(crate) async fn pause(&self, time: Duration) -> Result<()> {
+        tokio::select! {
+            () = tokio::time::sleep(time) => Ok(()),
+            () = self.raised() => Err(Error::Interrupted),
+        }
     }
 
     /// Marks the run as interrupted, so that no new session is opened.

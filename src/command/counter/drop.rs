@@ -39,7 +39,7 @@ pub(super) async fn run(context: &Context, args: &DropArgs) -> Result<ExitStatus
     let told = journal::told_of_counters(&connection).await?;
     drop(connection);
     let mut doomed = asked.iter().map(|asked| place(&state, asked)).collect::<Result<Vec<_>>>()?;
-    let sites: Vec<Site> = state.sites().filter_map(|(_, site)| site.ok()).collect();
+    let sites: Vec<Site> = state.readable_sites().collect();
     refuse_read(&sites, &doomed)?;
     // What adds a counter up goes before it.
     let order: Vec<QualifiedName> = chain::in_order(sites)
@@ -81,14 +81,14 @@ fn place(state: &State, (table, column): &(String, String)) -> Result<(Qualified
         let key: Vec<&str> = site.key.iter().map(|pair| pair.child.as_str()).collect();
         site.is_side() && site.parent == name::side_table(bare, &site.child, &key)
     };
-    let mut sites = state.sites().filter_map(|(_, site)| site.ok());
+    let mut sites = state.readable_sites();
     if let Some(site) = sites.find(|site| site.counter(column).is_some() && stands_in(site)) {
         return Ok((site.parent, column.clone()));
     }
     let Some(there) = state.named(table) else {
         return Err(Error::usage(format!("table \"{table}\" does not exist")));
     };
-    let mut sites = state.sites().filter_map(|(_, site)| site.ok());
+    let mut sites = state.readable_sites();
     let is_kept = sites.any(|site| site.parent == there.name && site.counter(column).is_some());
     let is_ours = there.column(column).is_some_and(ColumnState::is_ours);
     // An add that was cut short has left guards.

@@ -65,7 +65,7 @@ async fn fold_sites(context: &Context, target: &Target, worker: &Worker) -> Resu
     let state = facts::load(&mut control, &[]).await?;
     let timeout = lock_timeout(batch::estimate(&control, &[]).await?.deadlock_timeout);
     let mut folded = Vec::new();
-    for site in state.sites().filter_map(|(_, site)| site.ok()).filter(Site::has_pending) {
+    for site in state.readable_sites().filter(Site::has_pending) {
         folded.push(fold_site(context, worker, site, timeout).await?);
     }
     ddl::unlock(&control, Subject::Counters).await?;

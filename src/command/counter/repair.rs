@@ -118,7 +118,7 @@ async fn repair_all(
     found: &[Verdict],
 ) -> Result<usize> {
     // What is pending of a key is put aside for all counters of a site, so that all of them are counted.
-    let whole = |site: &Site| state.sites().filter_map(|(_, it)| it.ok()).find(|it| it.is_same_place(site));
+    let whole = |site: &Site| state.readable_sites().find(|it| it.is_same_place(site));
     let sites = found.iter().filter(|verdict| !verdict.is_right()).filter_map(|it| whole(&it.site)).collect();
     let sites = chain::in_order(sites).map_err(|error| Error::server(error.to_string()))?;
     let mut n_locked = 0;

@@ -133,7 +133,7 @@ pub(super) async fn decide(connection: &mut Connection, asked: &Asked<'_>) -> Re
     let of_all = |refusal: Refusal| refused(&refusal, &wishes[0], asked.file);
     let sites = check::sites(&resolved, &state).map_err(of_all)?;
     let sites = chain::in_order(sites).map_err(|error| chained(&error))?;
-    let others = state.sites().filter_map(|(_, site)| site.ok());
+    let others = state.readable_sites();
     let others = others.filter(|other| !sites.iter().any(|site| site.is_same_place(other)));
     let all: Vec<Site> = sites.iter().cloned().chain(others).collect();
     chain::refuse_diamonds(&all).map_err(|error| chained(&error))?;
@@ -150,7 +150,7 @@ fn is_kept(wish: &Wish, state: &State) -> Option<String> {
     let bare = |text: &Option<String>| {
         text.as_ref().map(|text| text.trim_matches(|c: char| c == '(' || c == ')' || c == ' ').to_owned())
     };
-    let sites = state.sites().filter_map(|(_, site)| site.ok());
+    let sites = state.readable_sites();
     let mut sites = sites.filter(|site| site.parent == *parent && site.child == *child);
     sites.find_map(|site| {
         let same = |counter: &&crate::counter::site::Counter| {

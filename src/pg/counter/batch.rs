@@ -245,10 +245,10 @@ fn key(row: &Row, n: usize) -> Result<Key> {
 }
 
 /// Turns keys into an array for each of their columns.
-fn columns(keys: &[Key], n: usize) -> Vec<Vec<&str>> {
+pub(super) fn columns(keys: &[Key], n: usize) -> Vec<Vec<&str>> {
     (0..n).map(|i| keys.iter().map(|key| key[i].as_str()).collect()).collect()
 }
 
-fn as_parameters<'v>(columns: &'v [Vec<&str>]) -> Vec<&'v (dyn ToSql + Sync)> {
+pub(super) fn as_parameters<'v>(columns: &'v [Vec<&str>]) -> Vec<&'v (dyn ToSql + Sync)> {
     columns.iter().map(|column| column as &(dyn ToSql + Sync)).collect()
 }

@@ -59,7 +59,7 @@ pub(crate) async fn load_in(transaction: &Transaction<'_>, names: &[String]) -> 
 
 /// The tables that functions say they serve, and those that may have been made for them.
 fn tables_of_sites(state: &State) -> Vec<QualifiedName> {
-    let served = state.sites().filter_map(|(_, site)| site.ok());
+    let served = state.readable_sites();
     let guarded = state.functions.iter().filter_map(|function| registry::read_guard(&function.body));
     let tables = |site: Site| [name::pending(&site), site.child, site.parent];
     let mut tables: Vec<QualifiedName> = served.chain(guarded).flat_map(tables).collect();

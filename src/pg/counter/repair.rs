@@ -1,9 +1,7 @@
 //! Counts the children of some keys again while everybody writes.
 
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
-
-use tokio_postgres::types::ToSql;
+use std::time::Instant;
 
 use super::batch::{self, Counting};
 use crate::counter::backfill::pace::{DEFAULT_DUTY, DEFAULT_TARGET, Pace};
@@ -64,25 +62,17 @@ pub(crate) async fn repair(
         } else {
             rest
         };
-        pause(interrupt, rest).await?;
+        interrupt.pause(rest).await?;
     }
     Ok(0)
-}
-
-async fn pause(interrupt: &Interrupt, rest: Duration) -> Result<()> {
-    tokio::select! {
-        () = tokio::time::sleep(rest) => Ok(()),
-        () = interrupt.raised() => Err(Error::Interrupted),
-    }
 }
 
 /// Makes rows for keys of which a table of counters' own may have none.
 async fn make_rows(connection: &Connection, site: &Site, keys: &[Key]) -> Result<()> {
     for keys in keys.chunks(ROWS_AT_ONCE) {
-        let columns: Vec<Vec<&str>> =
-            (0..site.key.len()).map(|i| keys.iter().map(|key| key[i].as_str()).collect()).collect();
-        let parameters: Vec<&(dyn ToSql + Sync)> = columns.iter().map(|column| column as _).collect();
-        connection.execute(&batch_sql::make_rows(site), &parameters).await.map_err(Error::query(DOING))?;
+        let columns = batch::columns(keys, site.key.len());
+        let make = batch_sql::make_rows(site);
+        connection.execute(&make, &batch::as_parameters(&columns)).await.map_err(Error::query(DOING))?;
     }
     Ok(())
 }

@@ -345,10 +345,7 @@ impl Cleaner {
                 _ => return Err(error),
             }
             let bits = u64::from(tries) ^ now_us().unsigned_abs();
-            tokio::select! {
-                () = tokio::time::sleep(failure::delay(tries, bits)) => {}
-                () = coordinator.interrupt.raised() => return Err(pg::Error::Interrupted),
-            }
+            coordinator.interrupt.pause(failure::delay(tries, bits)).await?;
             match coordinator.revive().await {
                 Err(error) if !stream::is_gone(error.failure()) => return Err(error),
                 _ => {}

@@ -81,10 +81,7 @@ impl<'a> Coordinator<'a> {
     }
 
     async fn pause(&self, delay: Duration) -> Result<()> {
-        tokio::select! {
-            () = tokio::time::sleep(delay) => Ok(()),
-            () = self.interrupt.raised() => Err(Error::Interrupted),
-        }
+        self.interrupt.pause(delay).await
     }
 }
 
@@ -104,9 +101,6 @@ async fn connect(target: &Target, interrupt: &Interrupt) -> Result<Connection> {
         if start.elapsed() > LOCK_PATIENCE {
             return Err(Error::AlreadySeeding);
         }
-        tokio::select! {
-            () = tokio::time::sleep(POLL) => {}
-            () = interrupt.raised() => return Err(Error::Interrupted),
-        }
+        interrupt.pause(POLL).await?;
     }
 }

@@ -75,10 +75,7 @@ async fn vacuum_table(
             return Ok(());
         }
         let Some(wait) = waits.next() else { break };
-        tokio::select! {
-            () = tokio::time::sleep(wait) => {}
-            () = interrupt.raised() => return Err(Error::Interrupted),
-        }
+        interrupt.pause(wait).await?;
     }
     on(Event::Warning(format!(
         "rows of {table} cannot be marked as visible to all while a transaction is older than they are, and index-only scans read \

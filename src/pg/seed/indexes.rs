@@ -3,7 +3,7 @@
 //! They are in the journal of index changes, so that `perfkit index undo` brings them back too.
 
 use std::sync::{Mutex as StdMutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::sync::Mutex;
 
@@ -286,11 +286,7 @@ async fn run(place: Place<'_>, worker: &Worker, index: &IndexName, statement: &S
 
 async fn pause(place: Place<'_>, tries: u32) -> Result<()> {
     let bits = u64::from(std::process::id()) ^ now_us().unsigned_abs();
-    let delay: Duration = failure::delay(tries, bits);
-    tokio::select! {
-        () = tokio::time::sleep(delay) => Ok(()),
-        () = place.interrupt.raised() => Err(Error::Interrupted),
-    }
+    place.interrupt.pause(failure::delay(tries, bits)).await
 }
 
 /// Returns the statement as it may run while a table is nobody else's: a plain build reads it once, and needs not wait for the

@@ -282,10 +282,7 @@ impl<'a> Stream<'a> {
     }
 
     async fn pause(&self, delay: Duration) -> Result<()> {
-        tokio::select! {
-            () = tokio::time::sleep(delay) => Ok(()),
-            () = self.shared.interrupt.raised() => Err(Error::Interrupted),
-        }
+        self.shared.interrupt.pause(delay).await
     }
 
     /// Ends a transaction that failed; a session that cannot even do that is given up.

@@ -237,10 +237,7 @@ fn entry(step: &Step, ordinal: u32) -> Option<Entry> {
 
 /// Waits, unless the user interrupts.
 pub(crate) async fn pause(context: &Context, time: Duration) -> Result<()> {
-    tokio::select! {
-        () = tokio::time::sleep(time) => Ok(()),
-        () = context.interrupt.raised() => Err(pg::Error::Interrupted.into()),
-    }
+    Ok(context.interrupt.pause(time).await?)
 }
 
 impl Executor<'_> {
