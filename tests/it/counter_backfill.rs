@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::counter_add::{DRIFT, mentions};
+use crate::support::StopAtDrop;
 use crate::support::cli::{Perfkit, perfkit};
 use crate::support::pg::Database;
 
@@ -85,6 +86,7 @@ fn a_killed_run_goes_on_while_others_write_and_nothing_drifts() {
                     let (database, stop) = (&database, &stop);
                     scope.spawn(move || write(database, stop, seed));
                 }
+                let _stop = StopAtDrop(&stop);
                 for n in [1, 400] {
                     let (mut child, _folder) = add(&[&SLOWLY, &more[..]].concat()).on(&database).spawn();
                     await_counted(&database, n);
@@ -93,7 +95,6 @@ fn a_killed_run_goes_on_while_others_write_and_nothing_drifts() {
                 }
                 assert_ne!(database.value(COUNTED), "2000");
                 add(&[&["--yes"], &more[..]].concat()).on(&database).succeeds();
-                stop.store(true, Ordering::Relaxed);
             });
         });
         perfkit(&["counter", "fold"]).on(&database).succeeds();

@@ -12,13 +12,14 @@ mod tables;
 mod writer;
 
 use std::process::Child;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use self::random::Random;
 use self::step::Step;
 use self::tables::{Shape, Tables};
 use self::writer::Written;
+use crate::support::StopAtDrop;
 use crate::support::cli::{Perfkit, perfkit};
 use crate::support::pg::{Database, SHARED, major};
 
@@ -84,7 +85,6 @@ fn run(case: &Case, seed: u64, n_kills: u32) -> Outcome {
                 })
             })
             .collect();
-        // A panic here must not leave the writers running: the scope waits for them.
         let stop = StopAtDrop(&is_over);
         drive(case, &database, seed, n_kills, &mut outcome);
         drop(stop);
@@ -110,14 +110,6 @@ fn run(case: &Case, seed: u64, n_kills: u32) -> Outcome {
     }
     database.remove();
     outcome
-}
-
-struct StopAtDrop<'a>(&'a AtomicBool);
-
-impl Drop for StopAtDrop<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
 }
 
 /// Kills `counter add` at random moments, lets it end, and compares while the writers are at work.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::support::StopAtDrop;
 use crate::support::cli::perfkit;
 use crate::support::pg::Database;
 
@@ -755,6 +756,7 @@ fn kill_at_random(n_kills: u32, seed: u64) {
     let slowest = std::thread::scope(|scope| {
         let writer = scope.spawn(|| write_until(&database, &stop));
         let reader = scope.spawn(|| hold_locks_until(&database, &stop));
+        let at_end = StopAtDrop(&stop);
         let mut bits = seed;
         for _ in 0..n_kills {
             // Knuth's MMIX generator; its high bits are random enough for a delay.
@@ -771,7 +773,7 @@ fn kill_at_random(n_kills: u32, seed: u64) {
             }
         }
         changes(KILLED, &["--lock-timeout", "500ms"]).on(&database).succeeds();
-        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        drop(at_end);
         reader.join().expect("no reader sees an error");
         writer.join().expect("no writer sees an error")
     });

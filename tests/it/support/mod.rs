@@ -3,3 +3,14 @@
 pub(crate) mod browser;
 pub(crate) mod cli;
 pub(crate) mod pg;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Tells the threads of a scope to end, also when a test fails: the scope waits for them.
+pub(crate) struct StopAtDrop<'a>(pub(crate) &'a AtomicBool);
+
+impl Drop for StopAtDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
