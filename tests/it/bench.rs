@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::support::cli::perfkit;
+use crate::support::cli::{output, perfkit};
 use crate::support::pg::Database;
 
 #[derive(Deserialize)]
@@ -143,7 +143,7 @@ fn a_server_that_goes_away_is_no_good_measurement() {
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
          WHERE datname = current_database() AND application_name = 'perfkit'",
     );
-    let output = child.wait_with_output().unwrap();
+    let output = output(child);
     let finished = crate::support::cli::finished(&output);
     assert_eq!(finished.status, 3, "{}", finished.stderr);
     assert!(finished.stderr.contains("closed every connection"), "{}", finished.stderr);
@@ -161,7 +161,7 @@ fn ctrl_c_still_prints_what_was_measured() {
     std::thread::sleep(std::time::Duration::from_millis(2500));
     let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).unwrap());
     nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
-    let output = child.wait_with_output().unwrap();
+    let output = output(child);
     let finished = crate::support::cli::finished(&output);
     assert_eq!(finished.status, 130, "{}", finished.stderr);
     let report: Report = finished.json_as();

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
-use crate::support::cli::{Perfkit, perfkit};
+use crate::support::cli::{Perfkit, output, perfkit};
 use crate::support::pg::{Database, PASSWORD, SHARED, Server, unprivileged};
 
 const WHO: &str = "SELECT current_user, current_setting('application_name')";
@@ -60,7 +60,7 @@ fn sessions_are_safe_by_default() {
         found = found || database.value(seen) == "1";
         std::thread::sleep(std::time::Duration::from_millis(15));
     }
-    assert!(child.wait_with_output().unwrap().status.success());
+    assert!(output(child).status.success());
     assert!(found, "application_name is perfkit");
     for (sql, status) in [
         ("SELECT 1 / (current_setting('statement_timeout') = '30s')::int", 0),

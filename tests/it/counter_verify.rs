@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::support::cli::perfkit;
+use crate::support::cli::{output, perfkit};
 use crate::support::pg::{Database, Server};
 
 const SCHEMA: &str = "
@@ -133,7 +133,7 @@ fn migration_files_make_the_counter() {
     let folder = command.folder().join("migrations");
     std::fs::create_dir(&folder).unwrap();
     let (child, _folder) = command.spawn();
-    let output = child.wait_with_output().unwrap();
+    let output = output(child);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let files = |direction: &str| {
         let mut names: Vec<_> =
@@ -183,7 +183,7 @@ fn verify_gives_way_to_who_locks_the_table() {
         database.load("BEGIN; LOCK TABLE keywords IN ACCESS EXCLUSIVE MODE; COMMIT");
         running
     });
-    assert!(child.wait_with_output().unwrap().status.success());
+    assert!(output(child).status.success());
 }
 
 #[test]

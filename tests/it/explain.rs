@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::support::cli::perfkit;
+use crate::support::cli::{output, perfkit};
 use crate::support::pg::Database;
 
 /// The documented form; every key is always there.
@@ -384,7 +384,7 @@ fn ctrl_c_cancels_on_the_server() {
     }
     let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).expect("a complete report"));
     nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).expect("a complete report");
-    let output = child.wait_with_output().expect("a complete report");
+    let output = output(child);
     assert_eq!(output.status.code(), Some(130), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(database.value(sleeping), "0");
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::support::StopAtDrop;
-use crate::support::cli::perfkit;
+use crate::support::cli::{output, perfkit};
 use crate::support::pg::Database;
 
 const SCRIPT: &str = "SELECT * FROM events WHERE user_id = 7 ORDER BY at DESC LIMIT 10";
@@ -150,7 +150,7 @@ fn an_interrupted_build_leaves_nothing_invalid() {
         }
         waiting
     });
-    let output = child.wait_with_output().unwrap();
+    let output = output(child);
     assert_eq!(output.status.code(), Some(130), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(indexes(&database).is_empty());
     apply(&["--yes"]).on(&database).succeeds();
@@ -162,7 +162,7 @@ fn an_interrupted_build_says_what_it_has_to_leave() {
     let database = events();
     database.while_session(SNAPSHOT, || {
         let (child, _folder) = interrupted_apply(&database);
-        let output = child.wait_with_output().unwrap();
+        let output = output(child);
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(130), "{stderr}");
         assert!(stderr.contains("index \"events_user_id_at_idx\" is left INVALID"), "{stderr}");
@@ -586,7 +586,7 @@ fn a_name_that_is_taken_meanwhile_leaves_no_step_open() {
             Ok((child, folder))
         })
         .expect("the session lasts");
-    let output = child.wait_with_output().expect("it ends");
+    let output = output(child);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(all_indexes(&database), ["i", "i_2"]);
     let runs = perfkit(&["index", "undo", "--list", "--json"]).on(&database).succeeds().json();
@@ -607,7 +607,7 @@ fn check_lost_session(query: &str) {
         assert_eq!(ended, ["t"]);
         waiting
     });
-    let output = child.wait_with_output().expect("it ends");
+    let output = output(child);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(all_indexes(&database), ["i"]);
 }
@@ -644,7 +644,7 @@ fn limits_of_a_role_do_not_cut_a_build() {
             }
             child
         });
-    let output = child.wait_with_output().expect("it ends");
+    let output = output(child);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(all_indexes(&database), ["i"]);
     // A limit of temporary files stands for a disk that is full.
@@ -712,7 +712,7 @@ fn a_hidden_session_is_no_earlier_run_for_ever() {
     let first = run("CREATE INDEX i ON events (at)", "");
     let path = first.folder().join("journal.jsonl");
     let (child, _folder) = first.spawn();
-    assert!(child.wait_with_output().unwrap().status.success());
+    assert!(output(child).status.success());
     let done = std::fs::read_to_string(path).unwrap();
     let started = |pid: &str| {
         let unfinished = done.replace("\"state\":\"done\"", "\"state\":\"started\"");

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::support::cli::{Finished, Perfkit, perfkit};
+use crate::support::cli::{Finished, Perfkit, output, perfkit};
 use crate::support::pg::Database;
 
 #[derive(Debug, Deserialize)]
@@ -297,7 +297,7 @@ fn stopped_while_proving(database: &Database, signal: nix::sys::signal::Signal) 
     }
     let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).expect("a process id"));
     nix::sys::signal::kill(pid, signal).expect("it runs");
-    child.wait_with_output().expect("it ends")
+    output(child)
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::support::cli::perfkit;
+use crate::support::cli::{finished, output, perfkit};
 use crate::support::pg::{Database, major};
 
 /// Everything that a schema can hold and a plan can depend on.
@@ -294,7 +294,7 @@ fn prove_shadow_of_a_terabyte() {
         most = most.max(disk_usage(folder.path()).saturating_sub(before));
         std::thread::sleep(Duration::from_millis(100));
     }
-    let run = crate::support::cli::finished(&child.wait_with_output().expect("it has ended"));
+    let run = finished(&output(child));
     // Megabytes as PostgreSQL counts them.
     let (elapsed, most_mb) = (start.elapsed(), most >> 20);
     println!("500 tables, 1 TB: {:.1} s, {most_mb} MB of disk at the most", elapsed.as_secs_f64());

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::support::cli::perfkit;
+use crate::support::cli::{output, perfkit};
 use crate::support::pg::Database;
 
 #[derive(Deserialize)]
@@ -291,7 +291,7 @@ fn the_same_input_gives_the_same_answer() {
         let path = run.folder().join("out.sql");
         // The folder lives as long as the run.
         let (child, _folder) = run.spawn();
-        let output = child.wait_with_output().unwrap();
+        let output = output(child);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         std::fs::read_to_string(path).unwrap()
     };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::support::cli::{Perfkit, finished, perfkit};
+use crate::support::cli::{Perfkit, finished, output, perfkit};
 use crate::support::pg::Database;
 
 /// A table with indexes that say more than a definition does.
@@ -347,7 +347,7 @@ fn what_the_server_goes_on_with_is_waited_for() {
         undo(&["--yes"]).on(&database).spawn()
     });
     let (child, _folder) = again;
-    let finished = finished(&child.wait_with_output().unwrap());
+    let finished = finished(&output(child));
     assert_eq!(finished.status, 0, "{}", finished.stderr);
     assert_eq!(catalog(&database), before);
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::support::cli::{Finished, Perfkit, perfkit};
+use crate::support::cli::{Finished, Perfkit, output, perfkit};
 use crate::support::pg::Database;
 
 #[derive(Debug, Deserialize)]
@@ -209,7 +209,7 @@ fn ctrl_c_drops_the_indexes() {
     let (child, _folder) = verifying(&database);
     let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).unwrap());
     nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
-    let output = child.wait_with_output().unwrap();
+    let output = output(child);
     assert_eq!(output.status.code(), Some(130), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(indexes(&database), ["orders_pkey"]);
 }

@@ -1,6 +1,6 @@
 //! `perfkit init`
 
-use crate::support::cli::perfkit;
+use crate::support::cli::{output, perfkit};
 use crate::support::pg::Database;
 
 #[test]
@@ -12,7 +12,7 @@ fn the_starter_file_works() {
     let run = perfkit(&["init", "made.yaml"]).on(&database);
     let path = run.folder().join("made.yaml");
     let (child, folder) = run.spawn();
-    assert!(child.wait_with_output().unwrap().status.success());
+    assert!(output(child).status.success());
     let text = std::fs::read_to_string(&path).unwrap();
     assert!(text.contains("${DATABASE_URL}") && text.contains("Order Items"), "{text}");
     drop(folder);

@@ -10,7 +10,7 @@ use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 
 use crate::seed_load::{SCHEMA, State, WHOLE, database, expected, seed_args, spawn, state, wait_for};
-use crate::support::cli::{Finished, finished, perfkit};
+use crate::support::cli::{Finished, finished, output, perfkit};
 use crate::support::pg::{Database, SHARED, Server, unprivileged};
 
 /// Commits that nobody waits for stay in the server's memory, so that a crash takes the last of them away.
@@ -20,7 +20,7 @@ const FORGETFUL: [&str; 4] =
 const MANY_CHUNKS: [&str; 5] = ["--throttle", "--streams", "2", "--rows", "members=12000"];
 
 fn ended(child: Child) -> Finished {
-    finished(&child.wait_with_output().expect("it ends"))
+    finished(&output(child))
 }
 
 static MANY: LazyLock<State> = LazyLock::new(|| expected(&MANY_CHUNKS));

@@ -4,7 +4,7 @@ use std::process::Child;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use crate::support::cli::{finished, perfkit};
+use crate::support::cli::{finished, output, perfkit};
 use crate::support::pg::Database;
 
 const AS_OF: &str = "2026-01-31";
@@ -206,7 +206,7 @@ fn terminated_backends_are_replaced() {
             n_killed += database.query(kill).len();
         }
     }
-    let run = finished(&child.wait_with_output().expect("it ends"));
+    let run = finished(&output(child));
     assert_eq!(run.status, 0, "{}", run.stderr);
     assert!(n_killed > 0, "nothing was killed");
     assert_eq!(fingerprint(&database), WHOLE.0);
@@ -219,7 +219,7 @@ fn ctrl_c_leaves_whole_chunks_and_says_how_to_go_on() {
     assert!(wait_for(&database, &mut child, 20_000), "it ended before");
     let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).expect("a pid"));
     nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).expect("it is there");
-    let run = finished(&child.wait_with_output().expect("it ends"));
+    let run = finished(&output(child));
     assert_eq!(run.status, 130, "{}", run.stderr);
     assert!(run.stderr.contains("perfkit seed --resume 20"), "{}", run.stderr);
     let copying = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'COPY%' AND state = 'active'";
@@ -237,7 +237,7 @@ fn two_at_once_do_not_mix() {
     let (mut child, _folder) = spawn(&database, &[]);
     assert!(wait_for(&database, &mut child, 1), "it ended before");
     let second = perfkit(&["seed", "--resume", "--yes"]).on(&database).run();
-    let first = finished(&child.wait_with_output().expect("it ends"));
+    let first = finished(&output(child));
     assert_eq!(first.status, 0, "{}", first.stderr);
     // It waits a while for a perfkit that was killed; one that has ended meanwhile leaves nothing to resume.
     assert!(

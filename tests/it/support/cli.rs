@@ -2,11 +2,16 @@
 
 use std::io::Write as _;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Duration;
 
 use serde_json::Value;
 
 use super::pg::{Database, bin};
+
+/// A command that does not end by itself must not keep the whole suite from its end. None takes a tenth of this.
+const PATIENCE: Duration = Duration::from_mins(5);
 
 /// A perfkit command to run.
 pub(crate) struct Perfkit {
@@ -84,13 +89,12 @@ impl Perfkit {
     }
 
     pub(crate) fn run(mut self) -> Finished {
-        let Some(input) = self.input.take() else {
-            return finished(&self.command.output().expect("perfkit starts"));
-        };
+        let input = self.input.take();
         let (mut child, _folder) = self.spawn();
+        let Some(input) = input else { return finished(&output(child)) };
         let mut stdin = child.stdin.take().expect("it is piped");
         let writer = std::thread::spawn(move || stdin.write_all(input.as_bytes()));
-        let output = child.wait_with_output().expect("it ends");
+        let output = output(child);
         // A command that refuses its input early closes the pipe.
         let _ = writer.join().expect("the writer ends");
         finished(&output)
@@ -135,6 +139,22 @@ impl Finished {
     pub(crate) fn json_as<T: serde::de::DeserializeOwned>(&self) -> T {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}:\n{}", self.stdout))
     }
+}
+
+/// Returns what a command prints until it ends, or is killed because it does not.
+pub(crate) fn output(child: Child) -> Output {
+    use nix::sys::signal::{Signal, kill};
+    let pid = nix::unistd::Pid::from_raw(child.id().try_into().expect("a process has a small number"));
+    let (ended, end) = channel::<()>();
+    let guard = std::thread::spawn(move || {
+        if end.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
+            kill(pid, Signal::SIGKILL).expect("it is ours");
+        }
+    });
+    let output = child.wait_with_output().expect("it ends");
+    drop(ended);
+    guard.join().expect("the guard ends");
+    output
 }
 
 pub(crate) fn finished(output: &Output) -> Finished {
