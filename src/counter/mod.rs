@@ -3,7 +3,7 @@
 //! A [`site::Site`] is what the triggers of one child table keep through one key: one generated function computes, for INSERT,
 //! UPDATE, DELETE and TRUNCATE alike, a list "key, change of each counter" from the changed rows (`triggers::deltas`) and hands
 //! it to a sink (`triggers::sink`): the parent's row, a queue, one of a few slots, or a table of its own. In each mode the exact
-//! value is, in every snapshot, the column plus the sum of what is pending.
+//! value is, in every snapshot, the column plus the sum of what is pending; in a queue, of what came since a parent of the key went.
 //!
 //! The catalog is the registry: a function says in its first line which site it serves (`triggers::registry`), and a column's
 //! comment says that perfkit has added it. So [`plan::plan`] derives what is left to do from the database alone, and a run that

@@ -32,13 +32,41 @@ pub(crate) enum Goal {
 /// are columns that were there before their triggers and have been counted since.
 pub(crate) fn plan(goals: &[Goal], state: &State, counted: &Counted) -> Vec<Step> {
     let mut plan = Plan { state, counted, steps: Vec::new() };
-    for goal in goals {
-        match goal {
+    for goal in together(goals) {
+        match &goal {
             Goal::Have(site) => plan.have(site),
             Goal::Lack { parent, columns, keeps_columns } => plan.lack(parent, columns, *keeps_columns),
         }
     }
     plan.steps
+}
+
+/// Puts what one table is to lack into one goal, where the first of them stands: each goal is planned from what is there now, so
+/// that what the first leaves of a function would come back by the second.
+fn together(goals: &[Goal]) -> Vec<Goal> {
+    let mut together: Vec<Goal> = Vec::new();
+    for goal in goals {
+        let Goal::Lack { parent, columns, keeps_columns } = goal else {
+            together.push(goal.clone());
+            continue;
+        };
+        let same = together.iter_mut().find_map(|it| match it {
+            Goal::Lack { parent: table, columns, keeps_columns: keeps }
+                if table == parent && keeps == keeps_columns =>
+            {
+                Some(columns)
+            }
+            _ => None,
+        });
+        match same {
+            Some(before) => {
+                let more: Vec<String> = columns.iter().filter(|it| !before.contains(it)).cloned().collect();
+                before.extend(more);
+            }
+            None => together.push(goal.clone()),
+        }
+    }
+    together
 }
 
 struct Plan<'a> {
@@ -85,14 +113,17 @@ impl Plan<'_> {
             );
         }
         self.not_null(&site);
-        let had_pending = site.has_pending() || state.table(&name::pending(wanted)).is_some();
+        let there = state.table(&name::pending(wanted)).map(TableState::mode_of_pending);
+        let pending_mode = Some(site.mode).filter(|_| site.has_pending()).or(there);
         if site.mode != wanted.mode {
             site.mode = wanted.mode;
             site.afterwards = None;
             self.replace(&site);
         }
-        if had_pending && !site.has_pending() {
-            self.fold_and_drop_pending(&site);
+        if let Some(mode) = pending_mode.filter(|_| !site.has_pending()) {
+            self.fold(&site, mode);
+            // Guards are made anew for each mode.
+            self.drop_pending(&Site { mode, ..site.clone() });
         }
         if !site.is_side() {
             let wanted = guards(&site);
@@ -168,7 +199,7 @@ impl Plan<'_> {
     fn pending(&mut self, site: &Site, installed: Option<&Site>) -> Vec<String> {
         let name = name::pending(site);
         let table = self.state.table(&name).filter(|_| site.has_pending());
-        if let Some(table) = table.filter(|table| table.has_slots() == (site.mode == Mode::Slots)) {
+        if let Some(table) = table.filter(|table| table.mode_of_pending() == site.mode) {
             let missing: Vec<String> = site
                 .counters
                 .iter()
@@ -185,13 +216,13 @@ impl Plan<'_> {
             return Vec::new();
         }
         let mut sql = Vec::new();
-        if table.is_some() {
+        if let Some(table) = table {
             // It has another form: writers go around it until it is emptied. Guards write to it all the time.
             let inline = Site { mode: Mode::Inline, afterwards: None, ..installed.unwrap_or(site).clone() };
             if installed.is_some_and(|there| there.mode != Mode::Inline) {
                 self.replace(&inline);
             }
-            self.push(Action::Fold(Box::new(inline)), &name, Vec::new(), None);
+            self.fold(&inline, table.mode_of_pending());
             sql.push(format!("DROP TABLE {name}"));
         }
         sql.extend(triggers::pending_table(site));
@@ -200,8 +231,14 @@ impl Plan<'_> {
         sql
     }
 
-    fn fold_and_drop_pending(&mut self, site: &Site) {
-        self.push(Action::Fold(Box::new(site.clone())), &name::pending(site), Vec::new(), None);
+    /// Folds what is pending of a site in the form of this mode, whatever mode the site has by then.
+    fn fold(&mut self, site: &Site, mode: Mode) {
+        let site = Site { mode, ..site.clone() };
+        let pending = name::pending(&site);
+        self.push(Action::Fold(Box::new(site)), &pending, Vec::new(), None);
+    }
+
+    fn drop_pending(&mut self, site: &Site) {
         let guards = all_guards(site).into_iter().filter(|guard| is_of_pending(site, guard));
         self.drop_guards(&site.parent, guards, vec![format!("DROP TABLE IF EXISTS {}", name::pending(site))]);
     }
@@ -413,7 +450,7 @@ impl Plan<'_> {
                     return;
                 }
                 if keeps_columns || doomed.iter().any(|column| !self.is_our_column(&site.parent, column)) {
-                    self.push(Action::Fold(Box::new(site.clone())), &pending.name, Vec::new(), None);
+                    self.fold(site, pending.mode_of_pending());
                 }
                 let drops: Vec<String> = doomed
                     .iter()
@@ -434,7 +471,7 @@ impl Plan<'_> {
         }
         let stays = keeps_columns || columns.iter().any(|column| !self.is_our_column(&site.parent, column));
         if let Some(pending) = pending.filter(|_| stays && !site.counters.is_empty()) {
-            self.push(Action::Fold(Box::new(site.clone())), &pending.name, Vec::new(), None);
+            self.fold(site, pending.mode_of_pending());
         }
         let drop_pending = pending.map(|pending| format!("DROP TABLE {}", pending.name));
         self.drop_guards(&site.parent, all_guards(site).into_iter(), drop_pending.into_iter().collect());

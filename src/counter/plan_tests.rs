@@ -316,6 +316,17 @@ fn what_is_dropped_leaves_nothing() {
 }
 
 #[test]
+fn goals_of_one_table_are_planned_together() {
+    let site = in_mode(Mode::Inline);
+    let start = world(leads_state());
+    let there = check_prefixes(&start, &[Goal::Have(site.clone())]);
+    let together = there.plan(&[lack(&site, &ALL, false)]);
+    let one_by_one = ALL.map(|column| lack(&site, &[column], false));
+    assert_eq!(there.plan(&one_by_one), together);
+    assert_eq!(check_prefixes(&there, &one_by_one).fingerprint(), start.fingerprint());
+}
+
+#[test]
 fn single_counters_come_and_go() {
     for mode in [Mode::Inline, Mode::Queue, Mode::Slots] {
         let whole = in_mode(mode);
@@ -405,7 +416,7 @@ fn modes_are_switched() {
             let now = check_prefixes(&there, &[Goal::Have(in_mode(to))]);
             assert_eq!(now.state.installed(&in_mode(to)).map(|site| site.mode), Some(to));
             let pending = now.state.table(&name::pending(&in_mode(to)));
-            assert_eq!(pending.map(TableState::has_slots), (to != Mode::Inline).then_some(to == Mode::Slots));
+            assert_eq!(pending.map(TableState::mode_of_pending), (to != Mode::Inline).then_some(to));
             assert_eq!(pending.is_some_and(|it| it.column(XID).is_some()), to == Mode::Queue);
             assert_eq!(pending.is_some_and(|it| it.column(SLOT).is_some()), to == Mode::Slots);
         }

@@ -1,7 +1,7 @@
 //! What a database has of the tables that counters are about: columns, keys, triggers and functions.
 
 use super::name;
-use super::site::{QualifiedName, Site};
+use super::site::{Mode, QualifiedName, Site};
 use super::triggers::registry::{self, RegistryError};
 use super::triggers::sink::SLOT;
 
@@ -238,9 +238,9 @@ impl TableState {
         self.comment.as_deref() == Some(COMMENT)
     }
 
-    /// Whether it is a table of pending changes in slots.
-    pub(crate) fn has_slots(&self) -> bool {
-        self.column(SLOT).is_some()
+    /// The mode whose form it has, as a table of pending changes.
+    pub(crate) fn mode_of_pending(&self) -> Mode {
+        if self.column(SLOT).is_some() { Mode::Slots } else { Mode::Queue }
     }
 }
 

@@ -6,8 +6,9 @@
 use super::backfill::sql::{counted, has_key};
 use super::drift::{Cause, Drifted};
 use super::name;
-use super::site::{Counter, Site};
-use super::triggers::each;
+use super::site::{Counter, Mode, Site};
+use super::triggers::sink::{GONE, ID};
+use super::triggers::{each, equal};
 use crate::query::quote;
 
 /// What a comparison has found of a site.
@@ -142,7 +143,18 @@ pub(crate) fn by_leaf(site: &Site) -> String {
 }
 
 fn pending(site: &Site) -> String {
-    let sums = numbered(site, &name::pending(site).sql(), true);
+    let mut pending = format!("{} AS d", name::pending(site));
+    if site.mode == Mode::Queue {
+        let matches = equal(&site.key, |pair| {
+            let column = quote::identifier(&pair.parent);
+            (format!("gone.{column}"), format!("d.{column}"))
+        });
+        pending = format!(
+            "{pending} WHERE NOT EXISTS (SELECT FROM {} AS gone WHERE {matches} AND gone.{GONE} AND gone.{ID} > d.{ID})",
+            name::pending(site),
+        );
+    }
+    let sums = numbered(site, &pending, true);
     format!("{sums} GROUP BY {}", each(site.key.len(), |i| i.to_string()))
 }
 

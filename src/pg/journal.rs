@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio_postgres::error::SqlState;
 
 use super::catalog::get;
 use super::connect::{Access, Connection, Target};
@@ -31,6 +32,8 @@ pub(crate) struct JournalTable {
     create: &'static str,
     append: &'static str,
     entries: &'static str,
+    /// Deletes what later entries have replaced.
+    condense: Option<&'static str>,
     /// What to do where it may not be created …
     hint: &'static str,
     /// … where it is not to be trusted …
@@ -44,6 +47,7 @@ const OF_INDEXES: JournalTable = JournalTable {
     create: sql::JOURNAL_TABLE,
     append: sql::JOURNAL_APPEND,
     entries: sql::JOURNAL_ENTRIES,
+    condense: None,
     hint: "Or keep the journal in a file: `--journal FILE`.",
     strange_hint: "Keep the journal in a file, `--journal FILE`, or have a superuser check the table and change its owner.",
     unreadable_hint: "Use the perfkit that wrote it, or another journal with `--journal FILE`.",
@@ -54,6 +58,7 @@ const OF_COUNTERS: JournalTable = JournalTable {
     create: sql::COUNTER_JOURNAL_TABLE,
     append: sql::COUNTER_JOURNAL_APPEND,
     entries: sql::COUNTER_JOURNAL_ENTRIES,
+    condense: Some(sql::COUNTER_JOURNAL_CONDENSE),
     hint: "Have the database's owner `CREATE SCHEMA perfkit` and grant CREATE and USAGE on it to this role.",
     strange_hint: "Have a superuser check the table and change its owner.",
     unreadable_hint: "Use the perfkit that wrote it.",
@@ -155,6 +160,18 @@ impl Journal {
                 .map(drop)
                 .map_err(Error::query("write the journal")),
             Self::File(file) => file.append(&lines),
+        }
+    }
+
+    /// Deletes entries that later ones of the same run have replaced, so that a journal grows with its runs and not with their time.
+    pub(crate) async fn condense(&self) -> Result<()> {
+        let Self::Table(connection, JournalTable { condense: Some(condense), .. }) = self else {
+            return Ok(());
+        };
+        match connection.execute(*condense, &[]).await {
+            // Who may only add to the journal of another role leaves it as it is.
+            Err(error) if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => Ok(()),
+            result => result.map(drop).map_err(Error::query("condense the journal")),
         }
     }
 }

@@ -50,6 +50,12 @@ pub(crate) async fn workload(connection: &Connection) -> Result<Option<Workload>
     Ok(Some(workload))
 }
 
+/// Returns the statements that change rows, as `pg_stat_statements` has them; none where it is not there.
+pub(crate) async fn writes(connection: &Connection) -> Result<Vec<String>> {
+    let statements = workload(connection).await?.map(|workload| workload.statements).unwrap_or_default();
+    Ok(statements.into_iter().filter(|it| it.kind.writes()).map(|it| it.sql).collect())
+}
+
 /// Returns, for each statement, the values that other sessions were seen to run it with: clients of the simple protocol
 /// send them in the text. Statements of other users are hidden from roles without `pg_read_all_stats`.
 pub(crate) async fn observed(

@@ -10,6 +10,7 @@ mod counts;
 mod effect;
 mod fingerprint;
 mod grammar;
+mod increments;
 pub(crate) mod index_ddl;
 mod literals;
 mod only_table;
@@ -30,6 +31,7 @@ pub(crate) use constants::{constants, with_constants};
 pub(crate) use counts::{Aggregate, Counting, Filter, Place};
 pub(crate) use effect::{called, outside_effects};
 pub(crate) use grammar::plannable;
+pub(crate) use increments::Assigned;
 pub(crate) use literals::literals_for;
 pub(crate) use scope::{Relations, TableName};
 pub(crate) use shape::{
@@ -69,6 +71,11 @@ impl Parsed {
     /// Returns the tables whose rows the statement changes.
     pub(crate) fn writes(&self) -> Vec<Write> {
         shape::writes(&self.statement)
+    }
+
+    /// Returns how the statement changes a column of the table that it writes; see [`increments`].
+    pub(crate) fn assigned(&self, column: &str) -> Option<Assigned> {
+        increments::assigned(&self.statement, column)
     }
 
     /// Returns the aggregates that the statement computes by some column; see [`counts`].

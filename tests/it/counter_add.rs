@@ -6,6 +6,11 @@ use crate::support::pg::Database;
 /// Users with keywords with mentions, of which every third is open.
 pub(crate) fn mentions(n_keywords: u32, n_mentions: u32) -> Database {
     let database = Database::create();
+    fill(&database, n_keywords, n_mentions);
+    database
+}
+
+pub(crate) fn fill(database: &Database, n_keywords: u32, n_mentions: u32) {
     database.execute(&format!(
         "CREATE TABLE users (id bigserial PRIMARY KEY);
          CREATE TABLE keywords (id bigserial PRIMARY KEY, user_id bigint REFERENCES users ON DELETE CASCADE);
@@ -19,7 +24,6 @@ pub(crate) fn mentions(n_keywords: u32, n_mentions: u32) -> Database {
              SELECT 1 + i * 7 % {n_keywords}, CASE WHEN i % 3 = 0 THEN 'open' END, i % 5 FROM generate_series(1, {n_mentions}) AS i;
          ANALYZE"
     ));
-    database
 }
 
 /// How many keywords have another count than they have mentions.
@@ -33,7 +37,7 @@ fn add(args: &[&str]) -> crate::support::cli::Perfkit {
 }
 
 /// What a changed database would show: columns, functions and triggers.
-fn made(database: &Database) -> Vec<String> {
+pub(crate) fn made(database: &Database) -> Vec<String> {
     database.query(
         "SELECT attrelid::regclass || '.' || attname FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
          WHERE relnamespace = 'public'::regnamespace AND attname LIKE '%\\_count' AND NOT attisdropped
@@ -43,7 +47,7 @@ fn made(database: &Database) -> Vec<String> {
     )
 }
 
-fn churn(database: &Database) {
+pub(crate) fn churn(database: &Database) {
     database.execute(
         "INSERT INTO mentions (keyword_id, score) SELECT 1 + i % 9, 2 FROM generate_series(1, 50) AS i;
          DELETE FROM mentions WHERE id % 11 = 0;

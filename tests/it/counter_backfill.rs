@@ -13,15 +13,15 @@ use crate::support::pg::Database;
 
 const COUNTS: [&str; 5] = ["counter", "add", "keywords.mentions_count", "--counts", "mentions"];
 /// So slow that it can be caught at it.
-const SLOWLY: [&str; 5] = ["--yes", "--batch-time", "5ms", "--duty", "0.1"];
+pub(crate) const SLOWLY: [&str; 5] = ["--yes", "--batch-time", "5ms", "--duty", "0.1"];
 const COUNTED: &str = "SELECT count(*) FROM keywords WHERE mentions_count IS NOT NULL";
 
-fn add(args: &[&str]) -> Perfkit {
+pub(crate) fn add(args: &[&str]) -> Perfkit {
     perfkit(&[&COUNTS[..], args].concat())
 }
 
 /// Waits until a query says `t`.
-fn await_true(database: &Database, sql: &str) {
+pub(crate) fn await_true(database: &Database, sql: &str) {
     let deadline = Instant::now() + Duration::from_mins(1);
     while database.try_query(sql).ok().and_then(|mut rows| rows.pop()).as_deref() != Some("t") {
         assert!(Instant::now() < deadline, "{sql}");
@@ -29,7 +29,7 @@ fn await_true(database: &Database, sql: &str) {
     }
 }
 
-fn await_counted(database: &Database, n: u32) {
+pub(crate) fn await_counted(database: &Database, n: u32) {
     await_true(database, &format!("SELECT count(*) >= {n} FROM keywords WHERE mentions_count IS NOT NULL"));
 }
 
@@ -38,7 +38,7 @@ fn kill(child: &mut Child) {
     child.wait().expect("it ends");
 }
 
-fn end(mut child: Child) -> (bool, String) {
+pub(crate) fn end(mut child: Child) -> (bool, String) {
     let mut stderr = String::new();
     child.stderr.take().expect("it is piped").read_to_string(&mut stderr).expect("it is text");
     (child.wait().expect("it ends").success(), stderr)
@@ -115,7 +115,7 @@ fn a_killed_run_goes_on_while_others_write_and_nothing_drifts() {
 }
 
 /// Starts a run that waits for a file to go away; returns it with the file.
-fn held(database: &Database, more: &[&str]) -> (Child, PathBuf, tempfile::TempDir) {
+pub(crate) fn held(database: &Database, more: &[&str]) -> (Child, PathBuf, tempfile::TempDir) {
     let run = add(&[&["--yes", "--pause-file", "stop"], more].concat()).file("stop", "").on(database);
     let file = run.folder().join("stop");
     let (child, folder) = run.spawn();
@@ -125,7 +125,7 @@ fn held(database: &Database, more: &[&str]) -> (Child, PathBuf, tempfile::TempDi
 }
 
 /// Whether a run says that it waits for this.
-fn held_by(what: &str) -> String {
+pub(crate) fn held_by(what: &str) -> String {
     format!(
         "SELECT entry #>> '{{progress,held_by}}' LIKE '%{what}%' FROM perfkit.counter_journal
          WHERE entry ->> 'entry' = 'progress' ORDER BY id DESC LIMIT 1"

@@ -38,7 +38,7 @@ pub(crate) async fn run(context: &Context, args: &AddArgs) -> Result<ExitStatus>
     let mut connection = target.connect(Access::ReadWrite, &context.interrupt).await?;
     connection.require_primary()?;
     if let Some(query) = &args.change.pace.pause_when {
-        load::says_to_wait(&connection, query).await?;
+        load::answer(&connection, query).await?;
     }
     let Decided { sites, state, names } = wishes::decide(&mut connection, &asked).await?;
     let told = journal::told_of_counters(&connection).await?;

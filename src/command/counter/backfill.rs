@@ -7,19 +7,21 @@ use super::wishes::{self, Decided, WishArgs};
 use super::{ChangeArgs, Job, carry_out};
 use crate::context::Context;
 use crate::counter::backfill::{Due, Protocol};
-use crate::counter::keepers::{Gap, gaps};
+use crate::counter::keepers::{Gap, gaps, writers};
 use crate::counter::site::{QualifiedName, Site};
 use crate::counter::state::State;
 use crate::counter::steps::{Action, Step};
 use crate::error::{Error, ExitStatus, Result};
 use crate::pg::counter::keepers::keepers;
 use crate::pg::counter::load;
-use crate::pg::{Access, Connection, journal};
+use crate::pg::{Access, Connection, journal, stat};
+use crate::sources;
 
 /// Count for a column that a framework's migration has made
 ///
 /// Runs the batches of `perfkit counter add` alone: they lose no change of triggers, or of an application, that updates the
-/// parent's row in the transaction of the change. Says so, with exit status 1, where nothing in the database keeps the column.
+/// parent's row in the transaction of the change. Says so, with exit status 1, where nothing in the database keeps the column;
+/// `pg_stat_statements`, where it is there, tells which statements of the application do, and what they leave open.
 #[derive(Args, Debug)]
 pub(crate) struct BackfillArgs {
     #[command(flatten)]
@@ -34,7 +36,7 @@ pub(super) async fn run(context: &Context, args: &BackfillArgs) -> Result<ExitSt
     let mut connection = target.connect(Access::ReadWrite, &context.interrupt).await?;
     connection.require_primary()?;
     if let Some(query) = &args.change.pace.pause_when {
-        load::says_to_wait(&connection, query).await?;
+        load::answer(&connection, query).await?;
     }
     let Decided { sites, state, names } = wishes::decide(&mut connection, &asked).await?;
     for site in &sites {
@@ -86,13 +88,19 @@ fn refuse(site: &Site, state: &State) -> Result<()> {
 
 /// Returns what nothing in the database does for the columns; those that perfkit keeps need nobody else.
 async fn missing(connection: &Connection, sites: &[Site], state: &State) -> Result<Vec<Gap>> {
+    let statements = stat::writes(connection).await?;
+    let statements: Vec<&str> = statements.iter().map(String::as_str).collect();
     let mut missing = Vec::new();
     for site in sites {
         let installed = state.installed(site);
         let is_kept = |column: &str| installed.as_ref().is_some_and(|there| there.counter(column).is_some());
         for counter in site.counters.iter().filter(|counter| !is_kept(&counter.column)) {
             let there = keepers(connection, &site.child, &counter.column).await?;
-            missing.extend(gaps(&site.child.to_string(), &counter.column, &there));
+            let mut writers = writers(&statements, site, &counter.column);
+            for writer in &mut writers {
+                writer.sql = sources::one_line(&writer.sql);
+            }
+            missing.extend(gaps(&site.child.to_string(), &counter.column, &there, &writers));
         }
     }
     Ok(missing)

@@ -4,14 +4,15 @@ use std::time::{Duration, Instant};
 
 use super::execute::{Executor, Flow};
 use crate::command::index::apply::{Watcher, pause};
-use crate::counter::backfill::sql::lock_timeout;
+use crate::counter::backfill::pace::{self, MAX_DELAY_ATTEMPT};
 use crate::counter::backfill::{Backfill, Due, Key, Protocol};
 use crate::counter::journal::{Entry, Progress};
 use crate::counter::site::Site;
 use crate::counter::state::State;
 use crate::error::Result;
-use crate::index::change::failure::{self, Failure};
-use crate::pg::counter::batch::{self, Counting};
+use crate::index::change::failure::Failure;
+use crate::pg::counter::batch::{self, Counting, Folded};
+use crate::pg::counter::fold::{self, Turn};
 use crate::pg::{self};
 use crate::sources;
 use crate::ui::{self, Unit};
@@ -21,12 +22,8 @@ use crate::unit;
 const NOTE_INTERVAL: Duration = Duration::from_secs(2);
 /// How often it is looked whether a run may go on.
 const HOLD_INTERVAL: Duration = Duration::from_secs(1);
-/// So many pending changes are looked at in one batch at first, and in one batch of a fold at most.
-const FOLD_ROWS: u32 = 1_000;
 /// Whoever is in the way of so many batches, one after the other, is told of.
 const MANY: u32 = 10;
-/// A wait for locked rows grows up to the delay of this try.
-const MAX_DELAY_ATTEMPT: u32 = 5;
 
 /// How far a count is.
 struct Count<'s> {
@@ -54,16 +51,16 @@ impl Executor<'_> {
         if cursor.is_some() {
             self.context.ui.status(format_args!("the count of {} goes on where it was", site.parent));
         }
-        let estimate = batch::estimate(&self.control, &Self::tree_oids(state, &site.parent)).await?;
+        let n_total = batch::estimate(&self.control, &Self::tree_oids(state, &site.parent)).await?;
         let label = format!("count {}", site.parent);
         let mut count = Count {
             site,
             backfill: Backfill::new(due, cursor, skipped),
             n_done: 0,
-            n_total: estimate.n_rows,
+            n_total,
             start: Instant::now(),
             noted: Instant::now(),
-            bar: self.context.ui.progress(&label, estimate.n_rows, Unit::Rows),
+            bar: self.context.ui.progress(&label, n_total, Unit::Rows),
         };
         self.write_progress(&mut count, None).await?;
         self.worker.reset_limits().await?;
@@ -71,7 +68,7 @@ impl Executor<'_> {
         let counting = loop {
             let _watcher = Watcher::new(self.context, format!("prepare to count {}", site.child));
             let connection = &self.worker.connection;
-            match Counting::start(connection, site, due, protocol, estimate.deadlock_timeout).await {
+            match Counting::start(connection, site, due, protocol).await {
                 Ok(counting) => break counting,
                 Err(error) => {
                     if let Some(flow) = self.busy(error, &mut n_busy).await? {
@@ -129,7 +126,7 @@ impl Executor<'_> {
                         site.parent
                     ));
                 }
-                pause(self.context, failure::delay(n_vain.min(MAX_DELAY_ATTEMPT), 0)).await?;
+                pause(self.context, pace::delay(n_vain)).await?;
             }
         }
         *n_rows += count.n_done;
@@ -156,17 +153,24 @@ impl Executor<'_> {
 
     async fn look(&mut self) -> Result<()> {
         let pids = self.pids();
-        self.throttle.look(&self.control, &pids, &self.run.id).await.map(drop)
+        match self.throttle.look(&self.control, &pids, &self.run.id).await {
+            Err(_) if self.control.is_closed() => self.keep_control().await,
+            looked => looked.map(drop),
+        }
     }
 
     /// Waits until the server, and people, let the run go on.
     async fn await_calm(&mut self, count: &mut Count<'_>) -> Result<()> {
-        let Some(first) = self.throttle.hold() else { return Ok(()) };
-        self.write_progress(count, Some(first.to_string())).await?;
+        let Some(mut said) = self.throttle.hold() else { return Ok(()) };
+        self.write_progress(count, Some(said.to_string())).await?;
         let context = self.context;
         let mut watcher = Watcher::new(context, format!("count {}", count.site.parent));
         while let Some(hold) = self.throttle.hold() {
             watcher.holds_back(&hold.to_string());
+            if hold != said && count.noted.elapsed() >= NOTE_INTERVAL {
+                self.write_progress(count, Some(hold.to_string())).await?;
+                said = hold;
+            }
             pause(context, HOLD_INTERVAL).await?;
             self.keep_control().await?;
             self.look().await?;
@@ -193,7 +197,7 @@ impl Executor<'_> {
 
     /// Makes the rows of a table of counters' own.
     pub(super) async fn make_rows(&mut self, state: &State, site: &Site, n_rows: &mut u64) -> Result<Flow> {
-        let timeout = lock_timeout(batch::estimate(&self.control, &[]).await?.deadlock_timeout);
+        let timeout = batch::patience(&self.control).await?;
         self.worker.reset_limits().await?;
         let has_index = state.has_key_index(site);
         let mut cursor: Option<Key> = None;
@@ -233,43 +237,37 @@ impl Executor<'_> {
 
     /// Adds up all that is pending, until nothing is left.
     pub(super) async fn fold_all(&mut self, site: &Site, n_rows: &mut u64) -> Result<Flow> {
-        let timeout = lock_timeout(batch::estimate(&self.control, &[]).await?.deadlock_timeout);
         self.worker.reset_limits().await?;
         let _watcher = Watcher::new(self.context, format!("fold {}", site.parent));
-        let (mut n_busy, mut n_vain) = (0, 0);
-        loop {
-            let start = Instant::now();
-            let folding = async {
-                let folded = batch::fold(&self.worker.connection, site, FOLD_ROWS, timeout).await?;
-                let is_left = folded != batch::Folded::default()
-                    || batch::has_pending(&self.worker.connection, site).await?;
-                Ok::<_, pg::Error>((folded, is_left))
-            };
-            match folding.await {
-                Ok((_, false)) => return Ok(Flow::Next),
-                Ok((folded, true)) => {
-                    n_busy = 0;
-                    *n_rows += folded.n_parents;
-                    n_vain = if folded == batch::Folded::default() { n_vain + 1 } else { 0 };
-                    let rest = if n_vain > 0 {
-                        failure::delay(n_vain.min(MAX_DELAY_ATTEMPT), 0)
-                    } else {
-                        self.throttle.took(0, start.elapsed())
-                    };
-                    if n_vain == MANY {
-                        self.context.ui.status(format_args!(
-                            "rows of {} that have something pending are locked by others",
-                            site.parent
+        let (ui, throttle) = (&self.context.ui, &mut self.throttle);
+        let rest = |turn: Turn<'_>| {
+            Some(match turn {
+                Turn::Took(elapsed) => throttle.took(0, elapsed),
+                Turn::Locked(n) => {
+                    if n == MANY {
+                        let parent = &site.parent;
+                        ui.status(format_args!(
+                            "rows of {parent} that have something pending are locked by others"
                         ));
                     }
-                    pause(self.context, rest).await?;
+                    pace::delay(n)
                 }
-                Err(error) => {
-                    if let Some(flow) = self.busy(error, &mut n_busy).await? {
-                        return Ok(flow);
+                Turn::Busy(n, error) => {
+                    if n == MANY {
+                        ui.status(format_args!("waits: {error}"));
                     }
+                    throttle.pace.gave_way();
+                    pace::delay(n)
                 }
-            }
+            })
+        };
+        let mut folded = Folded::default();
+        let result =
+            fold::fold(&self.worker.connection, site, &self.context.interrupt, &mut folded, rest).await;
+        *n_rows += folded.n_parents;
+        match result {
+            Ok(()) => Ok(Flow::Next),
+            Err(error) => self.fail(error).await,
         }
     }
 
@@ -283,7 +281,7 @@ impl Executor<'_> {
             self.context.ui.status(format_args!("waits: {error}"));
         }
         self.throttle.pace.gave_way();
-        pause(self.context, failure::delay((*n_busy).min(MAX_DELAY_ATTEMPT), 0)).await?;
+        pause(self.context, pace::delay(*n_busy)).await?;
         Ok(None)
     }
 }

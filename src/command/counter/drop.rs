@@ -49,18 +49,14 @@ pub(super) async fn run(context: &Context, args: &DropArgs) -> Result<ExitStatus
         .collect();
     let place = |table: &QualifiedName| order.iter().rposition(|parent| parent == table);
     doomed.sort_by_key(|(table, _)| (std::cmp::Reverse(place(table)), table.clone()));
-    let mut goals: Vec<Goal> = Vec::new();
-    for (table, column) in doomed {
-        match goals.last_mut() {
-            // Together: each goal is planned from what is there now, so that two of one table would undo each other.
-            Some(Goal::Lack { parent, columns, .. }) if *parent == table => columns.push(column),
-            _ => goals.push(Goal::Lack {
-                parent: table,
-                columns: vec![column],
-                keeps_columns: args.keep_columns,
-            }),
-        }
-    }
+    let goals: Vec<Goal> = doomed
+        .into_iter()
+        .map(|(parent, column)| Goal::Lack {
+            parent,
+            columns: vec![column],
+            keeps_columns: args.keep_columns,
+        })
+        .collect();
     let steps = plan(&goals, &state, &told.counted);
 
     let job = Job {

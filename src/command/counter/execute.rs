@@ -18,6 +18,7 @@ use crate::index::change::journal::SessionName;
 use crate::pg::counter::{batch, facts};
 use crate::pg::ddl::{self, Patience, Subject, Worker};
 use crate::pg::journal::{self, Journal};
+use crate::pg::sql::quote_identifier;
 use crate::pg::{self, Connection, Target};
 use crate::random;
 use crate::report::counter::DoneStep;
@@ -101,9 +102,13 @@ pub(super) async fn execute(
     let mut control = apply::control(context, target, Subject::Counters).await?;
     let told = journal::told_of_counters(&control).await?;
     let state = facts::load(&mut control, &names).await?;
-    if work.left(&state, &told).is_empty() {
+    let steps = work.left(&state, &told);
+    if steps.is_empty() {
         ddl::unlock(&control, Subject::Counters).await?;
         return Ok(Outcome::default());
+    }
+    if steps.iter().any(|step| matches!(step.action, Action::Backfill { .. })) {
+        warn_of_blindness(context, &control).await?;
     }
     // Before the journal, which is a write as well.
     apply::require_writes(&control).await?;
@@ -111,6 +116,8 @@ pub(super) async fn execute(
     let mut journal = Journal::open_of_counters(target, &context.interrupt).await?;
     let wanted = Wanted { sites: work.sites() };
     let run: Run = journal::new_run(&control, FORMAT, wanted).await?;
+    // Nobody else adds to the entries of runs now: there is but one lock.
+    journal.condense().await?;
     journal.append(&[Entry::Run(run.clone())]).await?;
     let mut executor = Executor {
         context,
@@ -140,6 +147,10 @@ pub(super) async fn execute(
         error: result.as_ref().err().map(|error| error.message().to_owned()),
     };
     let noted = executor.note(end).await;
+    if let Err(error) = executor.journal.condense().await {
+        // What was done is done; the next run tries again.
+        context.ui.warn(error);
+    }
     // Its session ends with this process in any case.
     _ = ddl::unlock(&executor.control, Subject::Counters).await;
     let n_done = executor.done.len();
@@ -148,6 +159,17 @@ pub(super) async fn execute(
     })?;
     noted?;
     Ok(Outcome { run: Some(executor.run.id.to_string()), done: executor.done })
+}
+
+/// Says once what the throttle cannot see, so that nobody relies on it.
+async fn warn_of_blindness(context: &Context, control: &Connection) -> Result<()> {
+    let Some(role) = ddl::blind_role(control).await? else { return Ok(()) };
+    context.ui.warn(format_args!(
+        "role \"{role}\" sees neither how far replicas are behind nor what others wait for, so the count makes way for neither; \
+         to let it, have a superuser run `GRANT pg_read_all_stats TO {}`",
+        quote_identifier(&role)
+    ));
+    Ok(())
 }
 
 impl Work {
@@ -254,7 +276,7 @@ impl Executor<'_> {
             _ => {
                 // Who holds the lock of one table of a tree while it waits for the next gives way before a writer who has them the
                 // other way round is looked at for deadlocks, and ended.
-                let deadlock_timeout = batch::estimate(&self.control, &[]).await?.deadlock_timeout;
+                let deadlock_timeout = batch::deadlock_timeout(&self.control).await?;
                 Patience::AllLocks(self.options.lock_timeout.min(deadlock_timeout / 4))
             }
         };

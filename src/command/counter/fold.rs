@@ -7,19 +7,18 @@ use clap::Args;
 use crate::cli::{ConnectArgs, parse_duration};
 use crate::command::index::apply::{self, pause};
 use crate::context::Context;
-use crate::counter::backfill::sql::lock_timeout;
+use crate::counter::backfill::pace;
 use crate::counter::site::Site;
 use crate::error::{Error, ExitStatus, Result};
-use crate::index::change::failure::{self, Failure};
 use crate::pg::Target;
-use crate::pg::counter::{batch, facts};
+use crate::pg::counter::batch::Folded;
+use crate::pg::counter::facts;
+use crate::pg::counter::fold::{self, Turn};
 use crate::pg::ddl::{self, Subject, Worker};
 use crate::report;
 use crate::report::counter::FoldedSite;
 
-/// So many pending changes are looked at in one batch.
-const ROWS: u32 = 1_000;
-/// So often a batch is tried that somebody is in the way of, and so often one that finds only locked rows.
+/// So often a batch is tried that somebody is in the way of.
 const MAX_TRIES: u32 = 8;
 
 /// Add what is pending to the counters of mode queue or slots
@@ -63,34 +62,25 @@ pub(super) async fn run(context: &Context, args: &FoldArgs) -> Result<ExitStatus
 async fn fold_sites(context: &Context, target: &Target, worker: &Worker) -> Result<Vec<FoldedSite>> {
     let mut control = apply::control(context, target, Subject::Counters).await?;
     let state = facts::load(&mut control, &[]).await?;
-    let timeout = lock_timeout(batch::estimate(&control, &[]).await?.deadlock_timeout);
     let mut folded = Vec::new();
     for site in state.readable_sites().filter(Site::has_pending) {
-        folded.push(fold_site(context, worker, site, timeout).await?);
+        folded.push(fold_site(context, worker, site).await?);
     }
     ddl::unlock(&control, Subject::Counters).await?;
     Ok(folded)
 }
 
-async fn fold_site(context: &Context, worker: &Worker, site: Site, timeout: Duration) -> Result<FoldedSite> {
-    let (mut n_parents, mut n_orphans, mut n_tries) = (0, 0, 0);
-    loop {
-        match batch::fold(&worker.connection, &site, ROWS, timeout).await {
-            Ok(batch::Folded { n_parents: 0, n_orphans: 0 }) => break,
-            Ok(folded) => {
-                n_parents += folded.n_parents;
-                n_orphans += folded.n_orphans;
-                n_tries = 0;
-            }
-            Err(error) if error.failure() == Failure::Busy && !context.interrupt.is_raised() => {
-                n_tries += 1;
-                if n_tries == MAX_TRIES {
-                    return Err(Error::from(error).context(format!("could not fold {}", site.parent)));
-                }
-                pause(context, failure::delay(n_tries, 0)).await?;
-            }
-            Err(error) => return Err(error.into()),
-        }
-    }
+/// Folds all but the rows that somebody has locked.
+async fn fold_site(context: &Context, worker: &Worker, site: Site) -> Result<FoldedSite> {
+    let mut folded = Folded::default();
+    let rest = |turn: Turn<'_>| match turn {
+        Turn::Took(_) => Some(Duration::ZERO),
+        Turn::Busy(n_tries, _) if n_tries < MAX_TRIES => Some(pace::delay(n_tries)),
+        Turn::Busy(..) | Turn::Locked(_) => None,
+    };
+    fold::fold(&worker.connection, &site, &context.interrupt, &mut folded, rest)
+        .await
+        .map_err(|error| Error::from(error).context(format!("could not fold {}", site.parent)))?;
+    let Folded { n_parents, n_orphans } = folded;
     Ok(FoldedSite { site, n_parents, n_orphans })
 }

@@ -95,7 +95,7 @@ async fn compare(
     names: &[String],
 ) -> Result<(State, Vec<Verdict>)> {
     let _spinner = context.ui.spinner("count");
-    Ok(verify(connection, names, MAX_KEYS).await?)
+    Ok(verify(connection, names, MAX_KEYS, &context.interrupt).await?)
 }
 
 /// What changes go on to be missed for as long as it is so.

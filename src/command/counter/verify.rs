@@ -36,7 +36,7 @@ pub(crate) async fn run(context: &Context, args: &VerifyArgs) -> Result<ExitStat
     let (state, verdicts) = {
         let _spinner = context.ui.spinner("count");
         // Counters of one site share their rows.
-        verify(&mut connection, &args.counters, args.examples.max(MIN_KEYS)).await?
+        verify(&mut connection, &args.counters, args.examples.max(MIN_KEYS), &context.interrupt).await?
     };
 
     warn_of_unreadable(context, &state);

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::index::change::failure::{self, Failure};
 use crate::unit;
 
 /// How long a batch is to take. It holds its locks for less than that.
@@ -22,6 +23,14 @@ const CONGESTED: f64 = 2.0;
 const CONGESTED_PAUSE: f64 = 4.0;
 /// … up to this.
 const MAX_PAUSE: Duration = Duration::from_millis(500);
+
+/// A wait for locked rows, or for whoever is in the way of a batch, grows up to the delay of this try.
+pub(crate) const MAX_DELAY_ATTEMPT: u32 = 5;
+
+/// Returns how long to wait before a batch is tried again, from 1 on.
+pub(crate) fn delay(attempt: u32) -> Duration {
+    failure::delay(attempt.min(MAX_DELAY_ATTEMPT), 0)
+}
 
 /// Adapts batches to the time that they take.
 #[derive(Clone, Debug)]
@@ -80,12 +89,30 @@ pub(crate) struct LoadSample {
     pub(crate) slot_bytes: Option<u64>,
     /// Sessions that work, without perfkit's own.
     pub(crate) n_active: u64,
-    /// What the user's query says: whether to wait.
-    pub(crate) query: Option<bool>,
+    /// What the user's query says.
+    pub(crate) query: Option<Answer>,
     /// Whether the file that stops the run is there.
     pub(crate) has_pause_file: bool,
     /// Whether `counter pause` has asked for it.
     pub(crate) is_paused: bool,
+}
+
+/// What a query says that the user has written to let a run wait.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    GoOn,
+    Wait,
+    /// It has failed, with this message, and may not fail later ([`passes`]).
+    Failed(String),
+}
+
+/// Whether what fails with this SQLSTATE may succeed later: a timeout, a lock, a deadlock, a lack of memory or connections, or
+/// another server that could not be reached.
+pub(crate) fn passes(sqlstate: &str) -> bool {
+    // query_canceled, fdw_unable_to_establish_connection; insufficient_resources
+    matches!(sqlstate, "57014" | "HV00N")
+        || sqlstate.starts_with("53")
+        || matches!(Failure::of(Some(sqlstate)), Failure::Busy | Failure::SessionLost)
 }
 
 /// Beyond what a run waits; `None` is no limit.
@@ -105,6 +132,8 @@ pub(crate) enum Hold {
     PauseFile,
     #[error("the throttle query says to wait")]
     Query,
+    #[error("the throttle query fails: {0}")]
+    QueryFails(String),
     #[error("a standby is {}.{:03} s behind", .0.as_secs(), .0.subsec_millis())]
     Lag(Duration),
     #[error("a replication slot holds back {}", unit::bytes(*.0))]
@@ -121,8 +150,10 @@ pub(crate) fn hold(sample: &LoadSample, limits: &Limits) -> Option<Hold> {
     if sample.has_pause_file {
         return Some(Hold::PauseFile);
     }
-    if sample.query == Some(true) {
-        return Some(Hold::Query);
+    match &sample.query {
+        Some(Answer::Wait) => return Some(Hold::Query),
+        Some(Answer::Failed(message)) => return Some(Hold::QueryFails(message.clone())),
+        Some(Answer::GoOn) | None => {}
     }
     if let Some(lag) = over(sample.lag, limits.lag) {
         return Some(Hold::Lag(lag));
@@ -210,6 +241,25 @@ mod tests {
     }
 
     #[test]
+    fn failures_that_pass_are_told_from_others() {
+        for (sqlstate, expected) in [
+            ("57014", true),
+            ("55P03", true),
+            ("40P01", true),
+            ("40001", true),
+            ("53300", true),
+            ("08006", true),
+            ("HV00N", true),
+            ("42P01", false),
+            ("42501", false),
+            ("22012", false),
+            ("25006", false),
+        ] {
+            assert_eq!(passes(sqlstate), expected, "{sqlstate}");
+        }
+    }
+
+    #[test]
     fn says_why_it_waits() {
         let limits =
             Limits { lag: Some(Duration::from_secs(1)), slot_bytes: Some(1 << 30), n_active: Some(5) };
@@ -226,13 +276,22 @@ mod tests {
         check(busy.clone(), Some("a standby is 1.500 s behind"));
         check(LoadSample { lag: Some(MS), ..busy.clone() }, Some("a replication slot holds back 3.0 GB"));
         check(LoadSample { lag: None, slot_bytes: None, ..busy.clone() }, Some("6 sessions are active"));
-        check(LoadSample { query: Some(true), ..busy.clone() }, Some("the throttle query says to wait"));
+        check(
+            LoadSample { query: Some(Answer::Wait), ..busy.clone() },
+            Some("the throttle query says to wait"),
+        );
+        let failed = Answer::Failed("canceling statement due to lock timeout".to_owned());
+        check(
+            LoadSample { query: Some(failed), ..busy.clone() },
+            Some("the throttle query fails: canceling statement due to lock timeout"),
+        );
         check(LoadSample { has_pause_file: true, ..busy.clone() }, Some("the pause file is there"));
         check(
             LoadSample { is_paused: true, has_pause_file: true, ..busy },
             Some("paused by `perfkit counter pause`"),
         );
-        let quiet = LoadSample { n_active: 5, query: Some(false), lag: limits.lag, ..LoadSample::default() };
+        let quiet =
+            LoadSample { n_active: 5, query: Some(Answer::GoOn), lag: limits.lag, ..LoadSample::default() };
         check(quiet, None);
     }
 }

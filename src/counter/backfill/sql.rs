@@ -8,7 +8,7 @@ use super::{Due, Protocol};
 use crate::counter::name;
 use crate::counter::site::{Mode, Site};
 use crate::counter::triggers::guard::WRITES;
-use crate::counter::triggers::sink::{N_SLOTS, SLOT, XID};
+use crate::counter::triggers::sink::{GONE, ID, N_SLOTS, SLOT, XID};
 use crate::counter::triggers::{each, equal};
 use crate::query::quote;
 
@@ -124,7 +124,19 @@ pub(crate) fn put_aside(site: &Site, protocol: Protocol) -> Vec<String> {
         (Protocol::Publish, Mode::Queue) => {
             // Only what the scan has seen; the rest comes on top of it.
             let snapshot = format!("${}::pg_catalog.text::pg_catalog.pg_snapshot", site.key.len() + 1);
-            vec![format!("{forget} AND pg_catalog.pg_visible_in_snapshot(d.{XID}, {snapshot})")]
+            let is_seen = format!("pg_catalog.pg_visible_in_snapshot(d.{XID}, {snapshot})");
+            // The children that it has counted of a parent that has gone since went with it, whoever has the key now.
+            let mut i = 0;
+            let matches = equal(&site.key, |pair| {
+                i += 1;
+                (format!("c.k{i}"), format!("d.{}", quote::identifier(&pair.parent)))
+            });
+            let uncount = format!(
+                "DELETE FROM {COUNTED} AS c USING {} AS d WHERE {matches} AND {} AND d.{GONE} AND NOT {is_seen}",
+                name::pending(site),
+                is_among(site, "d.", |pair| &pair.parent),
+            );
+            vec![uncount, format!("{forget} AND {is_seen}")]
         }
         (_, Mode::Queue) => vec![forget],
     }
@@ -298,24 +310,41 @@ pub(crate) fn fold_add(site: &Site) -> String {
         .enumerate()
         .map(|(i, pair)| format!("d.{} AS k{}", quote::identifier(&pair.parent), i + 1));
     let deltas = columns("d.").into_iter().enumerate().map(|(i, column)| format!("{column} AS d{}", i + 1));
-    let returned: Vec<String> = keys.chain(deltas).collect();
+    let mut returned: Vec<String> = keys.chain(deltas).collect();
+    let key_names = each(site.key.len(), |i| format!("k{i}"));
+    let is_queue = site.mode == Mode::Queue;
+    let mut rows = "gone".to_owned();
+    if is_queue {
+        // What came before a parent has gone is not for the one that has its key now.
+        returned.extend([format!("d.{ID} AS id"), format!("d.{GONE} AS is_gone")]);
+        rows = format!(
+            "(SELECT *, coalesce(pg_catalog.max(id) FILTER (WHERE is_gone) OVER (PARTITION BY {key_names}), 0) AS gone_id
+  FROM gone) AS gone"
+        );
+    }
+    let sum = |i: usize| {
+        if is_queue {
+            format!("coalesce(pg_catalog.sum(d{i}) FILTER (WHERE id > gone_id), 0)")
+        } else {
+            format!("pg_catalog.sum(d{i})")
+        }
+    };
     let sums: Vec<String> = site
         .counters
         .iter()
         .enumerate()
-        .map(|(i, counter)| format!("pg_catalog.sum(d{0})::{1} AS d{0}", i + 1, counter.type_name))
+        .map(|(i, counter)| format!("{}::{} AS d{}", sum(i + 1), counter.type_name, i + 1))
         .collect();
     let sets: Vec<String> = columns("")
         .iter()
         .enumerate()
         .map(|(i, column)| format!("{column} = p.{column} + s.d{}", i + 1))
         .collect();
-    let key_names = each(site.key.len(), |i| format!("k{i}"));
     format!(
         "WITH gone AS (
   DELETE FROM {pending} AS d WHERE d.ctid = ANY (ARRAY(
     SELECT x.ctid FROM {pending} AS x WHERE {} FOR UPDATE SKIP LOCKED)) RETURNING {}),
-sums AS (SELECT {key_names}, {} FROM gone GROUP BY {key_names})
+sums AS (SELECT {key_names}, {} FROM {rows} GROUP BY {key_names})
 UPDATE {} AS p SET {} FROM sums AS s WHERE {}",
         is_among(site, "x.", |pair| &pair.parent),
         returned.join(", "),
@@ -329,9 +358,11 @@ UPDATE {} AS p SET {} FROM sums AS s WHERE {}",
 
 /// Deletes pending changes of keys that no parent has; the parameter is how many at most.
 pub(crate) fn fold_orphans(site: &Site) -> String {
+    // What says that a parent has gone must not go before what came for that parent.
+    let order = if site.mode == Mode::Queue { format!(" ORDER BY x.{ID}") } else { String::new() };
     format!(
         "DELETE FROM {pending} AS d WHERE d.ctid = ANY (ARRAY(
-  SELECT x.ctid FROM {pending} AS x WHERE NOT EXISTS (SELECT FROM {} AS p WHERE {})
+  SELECT x.ctid FROM {pending} AS x WHERE NOT EXISTS (SELECT FROM {} AS p WHERE {}){order}
   LIMIT $1 FOR UPDATE SKIP LOCKED))",
         site.parent,
         equal(&site.key, |pair| {

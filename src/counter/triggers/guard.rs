@@ -1,8 +1,9 @@
 //! What happens on the parent: a key that changes or goes, and writes of the counters by others.
 
+use super::sink::{GONE, N_SLOTS, SLOT};
 use super::{Trigger, create_function, equal, registry};
 use crate::counter::name;
-use crate::counter::site::{KeyPair, QualifiedName, Site};
+use crate::counter::site::{KeyPair, Mode, QualifiedName, Site};
 use crate::query::quote;
 
 /// A function on the parent with its triggers.
@@ -79,34 +80,68 @@ fn overwrite(site: &Site) -> Guard {
 pub(crate) const WRITES: &str = "perfkit.writes";
 
 /// Pending changes of a key that is gone are not for whoever gets it next. The actions of foreign keys have run by then, and
-/// whoever wrote one of the children has ended, because the parent's row or the child's was locked: all of the key's pending
-/// changes are visible.
+/// whoever wrote one of the children has ended, because the parent's row or the child's was locked. So all of the key's pending
+/// changes are there, though not all of them are visible to a transaction with an old snapshot.
 fn gone(site: &Site) -> Guard {
+    let olds = keys_of(site, |column| format!("old.{column}"));
     let matches = equal(&site.key, |pair| {
         let column = quote::identifier(&pair.parent);
         (format!("d.{column}"), format!("old.{}", quote::quote_identifier(&pair.parent)))
     });
-    let body =
-        format!("BEGIN\n  DELETE FROM {} AS d WHERE {matches};\n  RETURN NULL;\nEND", name::pending(site));
+    // A unique key may have a NULL, and then nobody refers to it.
+    let has_key =
+        site.key.iter().map(|pair| format!("old.{} IS NOT NULL", quote::quote_identifier(&pair.parent)));
+    let has_key = has_key.collect::<Vec<_>>().join(" AND ");
+    let pending = name::pending(site);
+    let forget = format!("  DELETE FROM {pending} AS d WHERE {matches};\n");
+    let body = match site.mode {
+        Mode::Queue => format!(
+            "{forget}  INSERT INTO {pending} ({}, {GONE}) SELECT {olds}, true WHERE {has_key};\n",
+            keys(site)
+        ),
+        // Making the slots fails to serialize where one is there that cannot be seen.
+        Mode::Slots => format!(
+            "  IF pg_catalog.current_setting('transaction_isolation') <> 'read committed' THEN
+    INSERT INTO {pending} AS p ({keys}, {SLOT}) SELECT {olds}, s FROM pg_catalog.generate_series(0, {}) AS s
+      WHERE {has_key} ON CONFLICT ({keys}, {SLOT}) DO UPDATE SET {SLOT} = p.{SLOT};
+  END IF;
+{forget}",
+            N_SLOTS - 1,
+            keys = keys(site),
+        ),
+        Mode::Inline => forget,
+    };
     let moved = format!("AFTER UPDATE OF {}", keys(site));
     guard(
         site,
         "gone",
-        &body,
+        &format!("BEGIN\n{body}  RETURN NULL;\nEND"),
         &[("gone", "AFTER DELETE".to_owned(), String::new()), ("moved", moved, key_changes(site))],
     )
 }
 
+/// The foreign keys of the children have them emptied as well, so that each key that had any has something pending.
 fn emptied(site: &Site) -> Guard {
     let matches = equal(&site.key, |pair| {
         let column = quote::identifier(&pair.parent);
         (format!("p.{column}"), format!("d.{column}"))
     });
-    let body = format!(
-        "BEGIN\n  DELETE FROM {} AS d WHERE NOT EXISTS (SELECT FROM {} AS p WHERE {matches});\n  RETURN NULL;\nEND",
-        name::pending(site),
-        site.parent,
+    let pending = name::pending(site);
+    let forget = format!(
+        "DELETE FROM {pending} AS d WHERE NOT EXISTS (SELECT FROM {} AS p WHERE {matches})",
+        site.parent
     );
+    let body = if site.mode == Mode::Queue {
+        format!(
+            "WITH emptied AS ({forget} RETURNING {})
+  INSERT INTO {pending} ({keys}, {GONE}) SELECT DISTINCT {keys}, true FROM emptied",
+            keys_of(site, |column| format!("d.{column}")),
+            keys = keys(site),
+        )
+    } else {
+        forget
+    };
+    let body = format!("BEGIN\n  {body};\n  RETURN NULL;\nEND");
     guard(site, "emptied", &body, &[("emptied", "AFTER TRUNCATE".to_owned(), String::new())])
 }
 
@@ -134,6 +169,13 @@ fn guard(site: &Site, guard: &str, body: &str, triggers: &[(&str, String, String
 fn keys(site: &Site) -> String {
     let columns: Vec<String> =
         site.key.iter().map(|pair| quote::identifier(&pair.parent).into_owned()).collect();
+    columns.join(", ")
+}
+
+/// Lists what stands for each column of the parent's key.
+fn keys_of(site: &Site, column: impl Fn(&str) -> String) -> String {
+    let columns: Vec<String> =
+        site.key.iter().map(|pair| column(&quote::quote_identifier(&pair.parent))).collect();
     columns.join(", ")
 }
 

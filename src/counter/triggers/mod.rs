@@ -82,6 +82,8 @@ pub(crate) fn pending_table(site: &Site) -> Vec<String> {
             columns.extend(deltas);
             // Read by a count of the whole child, which knows its snapshot but locks nothing.
             columns.push(format!("{} xid8 NOT NULL DEFAULT pg_catalog.pg_current_xact_id()", sink::XID));
+            columns.push(format!("{} bigint NOT NULL GENERATED ALWAYS AS IDENTITY", sink::ID));
+            columns.push(format!("{} boolean NOT NULL DEFAULT false", sink::GONE));
             vec![
                 // Rows come and go, so that the table is vacuumed by their number and not by its size.
                 format!(

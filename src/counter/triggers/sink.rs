@@ -13,6 +13,11 @@ pub(crate) const N_SLOTS: u32 = 16;
 pub(crate) const SLOT: &str = "perfkit_slot";
 /// The column with the transaction that a change came with.
 pub(crate) const XID: &str = "perfkit_xid";
+/// The column that says in which order changes came to the queue.
+pub(crate) const ID: &str = "perfkit_id";
+/// The column that is true where a parent has gone: what came to the queue for its key before is not for whoever gets the key next.
+/// A transaction that deletes a parent by an old snapshot cannot see all of it, so that it cannot delete it.
+pub(crate) const GONE: &str = "perfkit_gone";
 
 /// Returns the statements of a site's sink.
 pub(super) fn sink(site: &Site) -> String {

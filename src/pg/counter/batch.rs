@@ -35,20 +35,21 @@ pub(crate) struct Folded {
     pub(crate) n_orphans: u64,
 }
 
-/// What the server says of the work ahead.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Estimate {
-    pub(crate) n_rows: u64,
-    pub(crate) deadlock_timeout: Duration,
+/// Returns about how many rows tables have together.
+pub(crate) async fn estimate(connection: &Connection, tables: &[u32]) -> Result<u64> {
+    let row = connection.query_one(sql::COUNTER_ESTIMATE, &[&tables]).await.map_err(Error::query(DOING))?;
+    Ok(get::<i64>(&row, "n_rows")?.unsigned_abs())
 }
 
-/// Returns about how many rows tables have together.
-pub(crate) async fn estimate(connection: &Connection, tables: &[u32]) -> Result<Estimate> {
-    let row = connection.query_one(sql::COUNTER_ESTIMATE, &[&tables]).await.map_err(Error::query(DOING))?;
-    Ok(Estimate {
-        n_rows: get::<i64>(&row, "n_rows")?.unsigned_abs(),
-        deadlock_timeout: Duration::from_millis(get::<i64>(&row, "deadlock_timeout_ms")?.unsigned_abs()),
-    })
+/// Returns how long sessions of a server wait for a lock before they look for deadlocks.
+pub(crate) async fn deadlock_timeout(connection: &Connection) -> Result<Duration> {
+    let row = connection.query_one(sql::COUNTER_DEADLOCK_TIMEOUT, &[]).await.map_err(Error::query(DOING))?;
+    Ok(Duration::from_millis(get::<i64>(&row, "deadlock_timeout_ms")?.unsigned_abs()))
+}
+
+/// Returns how long batches on a server wait for a lock.
+pub(crate) async fn patience(connection: &Connection) -> Result<Duration> {
+    Ok(lock_timeout(deadlock_timeout(connection).await?))
 }
 
 impl<'a> Counting<'a> {
@@ -58,9 +59,8 @@ impl<'a> Counting<'a> {
         site: &'a Site,
         due: Due,
         protocol: Protocol,
-        deadlock_timeout: Duration,
     ) -> Result<Self> {
-        let timeout = lock_timeout(deadlock_timeout);
+        let timeout = patience(connection).await?;
         // A plan for keys that it does not know could read the whole child.
         connection
             .query(sql::SET_CONFIG, &[&"plan_cache_mode", &"force_custom_plan"])
@@ -161,14 +161,27 @@ pub(crate) async fn make_rows(
         let select = batch_sql::next_child_keys(site, cursor.is_some());
         let rows = connection.query(&select, &parameters).await.map_err(Error::query(DOING))?;
         let keys = rows.iter().map(|row| key(row, n)).collect::<Result<Vec<_>>>()?;
-        let columns = columns(&keys, n);
-        connection
-            .execute(&batch_sql::make_rows(site), &as_parameters(&columns))
-            .await
-            .map_err(Error::query(DOING))?;
+        insert_rows(connection, site, &keys).await?;
         Ok(keys)
     };
     transaction(connection, &begin, make).await
+}
+
+/// Makes uncounted rows for these keys, where there are none.
+pub(super) async fn make_rows_of(
+    connection: &Connection,
+    site: &Site,
+    keys: &[Key],
+    timeout: Duration,
+) -> Result<()> {
+    let begin = begin(site, Protocol::LockThenCount, timeout).join("; ");
+    transaction(connection, &begin, insert_rows(connection, site, keys)).await
+}
+
+async fn insert_rows(connection: &Connection, site: &Site, keys: &[Key]) -> Result<()> {
+    let columns = columns(keys, site.key.len());
+    let inserted = connection.execute(&batch_sql::make_rows(site), &as_parameters(&columns)).await;
+    inserted.map(drop).map_err(Error::query(DOING))
 }
 
 /// Makes uncounted rows for all keys of a child at once.
@@ -245,10 +258,10 @@ fn key(row: &Row, n: usize) -> Result<Key> {
 }
 
 /// Turns keys into an array for each of their columns.
-pub(super) fn columns(keys: &[Key], n: usize) -> Vec<Vec<&str>> {
+fn columns(keys: &[Key], n: usize) -> Vec<Vec<&str>> {
     (0..n).map(|i| keys.iter().map(|key| key[i].as_str()).collect()).collect()
 }
 
-pub(super) fn as_parameters<'v>(columns: &'v [Vec<&str>]) -> Vec<&'v (dyn ToSql + Sync)> {
+fn as_parameters<'v>(columns: &'v [Vec<&str>]) -> Vec<&'v (dyn ToSql + Sync)> {
     columns.iter().map(|column| column as &(dyn ToSql + Sync)).collect()
 }

@@ -4,11 +4,14 @@ use std::time::Duration;
 
 use tokio_postgres::SimpleQueryMessage;
 
-use crate::counter::backfill::pace::LoadSample;
+use crate::counter::backfill::pace::{Answer, LoadSample, passes};
 use crate::counter::journal::Order;
 use crate::pg::catalog::get;
 use crate::pg::{Connection, Error, Result, sql};
 use crate::run_id::RunId;
+
+/// A query that takes longer is no brake: the batches wait for it.
+const PAUSE_WHEN_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How busy a server is, for a run of these sessions.
 #[derive(Clone, Debug, Default)]
@@ -38,7 +41,7 @@ pub(crate) async fn load(
         slot_bytes: get::<Option<i64>>(&row, "slot_bytes")?.map(i64::unsigned_abs),
         n_active: get::<i64>(&row, "n_active")?.unsigned_abs(),
         query: match query {
-            Some(query) => Some(says_to_wait(connection, query).await?),
+            Some(query) => Some(answer(connection, query).await?),
             None => None,
         },
         has_pause_file: false,
@@ -48,15 +51,26 @@ pub(crate) async fn load(
 }
 
 /// Asks the user's query whether to wait.
-pub(crate) async fn says_to_wait(connection: &Connection, query: &str) -> Result<bool> {
-    let messages = connection.simple_query(query).await.map_err(Error::query("ask `--pause-when`"))?;
+pub(crate) async fn answer(connection: &Connection, query: &str) -> Result<Answer> {
+    let doing = || Error::query("ask `--pause-when`");
+    // The session that asks waits for as long as it takes elsewhere. All of one message is one transaction.
+    let timeout = PAUSE_WHEN_TIMEOUT.as_millis();
+    let asked =
+        connection.simple_query(&format!("SET LOCAL statement_timeout = '{timeout}ms';\n{query}")).await;
+    let messages = match asked {
+        Ok(messages) => messages,
+        Err(error) => match error.as_db_error() {
+            Some(db) if passes(db.code().code()) => return Ok(Answer::Failed(db.message().to_owned())),
+            _ => return Err(doing()(error)),
+        },
+    };
     let row = messages.iter().find_map(|message| match message {
         SimpleQueryMessage::Row(row) => Some(row),
         _ => None,
     });
-    match row.map(|row| row.try_get(0)).transpose().map_err(Error::query("ask `--pause-when`"))?.flatten() {
-        Some("t" | "true" | "on" | "1") => Ok(true),
-        None | Some("f" | "false" | "off" | "0") => Ok(false),
+    match row.map(|row| row.try_get(0)).transpose().map_err(doing())?.flatten() {
+        Some("t" | "true" | "on" | "1") => Ok(Answer::Wait),
+        None | Some("f" | "false" | "off" | "0") => Ok(Answer::GoOn),
         Some(other) => Err(Error::NoAnswer { query: query.to_owned(), answer: other.to_owned() }),
     }
 }

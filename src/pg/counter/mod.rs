@@ -3,6 +3,7 @@
 pub(crate) mod batch;
 pub(crate) mod expression;
 pub(crate) mod facts;
+pub(crate) mod fold;
 pub(crate) mod keepers;
 pub(crate) mod load;
 pub(crate) mod repair;

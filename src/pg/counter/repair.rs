@@ -4,16 +4,13 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use super::batch::{self, Counting};
-use crate::counter::backfill::pace::{DEFAULT_DUTY, DEFAULT_TARGET, Pace};
-use crate::counter::backfill::{Backfill, Due, Key, protocol, sql as batch_sql};
+use crate::counter::backfill::pace::{DEFAULT_DUTY, DEFAULT_TARGET, Pace, delay};
+use crate::counter::backfill::{Backfill, Due, Key, protocol};
 use crate::counter::site::Site;
 use crate::counter::state::State;
-use crate::index::change::failure::{self, Failure};
-use crate::pg::{Connection, Error, Interrupt, Result};
+use crate::index::change::failure::Failure;
+use crate::pg::{Connection, Interrupt, Result};
 
-const DOING: &str = "repair counters";
-/// A wait for locked rows grows up to the delay of this try.
-const MAX_DELAY_ATTEMPT: u32 = 5;
 /// Rows that nobody gives free in so many rounds, some half a minute, are left to the user.
 const MAX_VAIN_ROUNDS: u32 = 20;
 /// Keys that rows are made for at once.
@@ -29,11 +26,10 @@ pub(crate) async fn repair(
     mut done: impl FnMut(u64),
 ) -> Result<usize> {
     if site.is_side() {
-        make_rows(connection, site, &keys).await?;
+        make_rows(connection, site, &keys, interrupt).await?;
     }
-    let deadlock_timeout = batch::estimate(connection, &[]).await?.deadlock_timeout;
     let protocol = protocol(site.mode, state.has_key_index(site));
-    let counting = Counting::start(connection, site, Due::All, protocol, deadlock_timeout).await?;
+    let counting = Counting::start(connection, site, Due::All, protocol).await?;
     let mut backfill = Backfill::of_keys(keys);
     let mut pace = Pace::new(DEFAULT_TARGET, DEFAULT_DUTY);
     let mut n_busy = 0;
@@ -53,26 +49,28 @@ pub(crate) async fn repair(
             Err(error) if error.failure() == Failure::Busy && n_busy < MAX_VAIN_ROUNDS => {
                 n_busy += 1;
                 pace.gave_way();
-                failure::delay(n_busy.min(MAX_DELAY_ATTEMPT), 0)
+                delay(n_busy)
             }
             Err(error) => return Err(error),
         };
-        let rest = if backfill.n_vain_rounds() > n_vain {
-            failure::delay(backfill.n_vain_rounds().min(MAX_DELAY_ATTEMPT), 0)
-        } else {
-            rest
-        };
+        let rest = if backfill.n_vain_rounds() > n_vain { delay(backfill.n_vain_rounds()) } else { rest };
         interrupt.pause(rest).await?;
     }
     Ok(0)
 }
 
 /// Makes rows for keys of which a table of counters' own may have none.
-async fn make_rows(connection: &Connection, site: &Site, keys: &[Key]) -> Result<()> {
+async fn make_rows(connection: &Connection, site: &Site, keys: &[Key], interrupt: &Interrupt) -> Result<()> {
+    let timeout = batch::patience(connection).await?;
     for keys in keys.chunks(ROWS_AT_ONCE) {
-        let columns = batch::columns(keys, site.key.len());
-        let make = batch_sql::make_rows(site);
-        connection.execute(&make, &batch::as_parameters(&columns)).await.map_err(Error::query(DOING))?;
+        let mut n_busy = 0;
+        while let Err(error) = batch::make_rows_of(connection, site, keys, timeout).await {
+            n_busy += 1;
+            if error.failure() != Failure::Busy || n_busy > MAX_VAIN_ROUNDS {
+                return Err(error);
+            }
+            interrupt.pause(delay(n_busy)).await?;
+        }
     }
     Ok(())
 }

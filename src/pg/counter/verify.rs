@@ -7,7 +7,7 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Row, Transaction};
 
 use super::{batch, facts};
-use crate::counter::backfill::sql::lock_timeout;
+use crate::counter::backfill::pace::delay;
 use crate::counter::chosen::chosen;
 use crate::counter::drift::{self, Drifted, Evidence, LeafCount};
 use crate::counter::name;
@@ -15,17 +15,15 @@ use crate::counter::refusal::Refusal;
 use crate::counter::site::{QualifiedName, Site};
 use crate::counter::state::State;
 use crate::counter::verify::{self, Total, Verdict};
-use crate::index::change::failure::{self, Failure};
+use crate::index::change::failure::Failure;
 use crate::pg::catalog::{get, snapshot};
 use crate::pg::stat;
-use crate::pg::{Connection, Error, Result};
+use crate::pg::{Connection, Error, Interrupt, Result};
 use crate::query;
 
 const DOING: &str = "compare counters with what they count";
 /// How often somebody may be in the way of the locks, or change counters before they are held: half a minute in all.
 const MAX_TRIES: u32 = 20;
-/// A wait for the next try grows up to the delay of this one.
-const MAX_DELAY_ATTEMPT: u32 = 5;
 /// Keys of which it is looked where their children are: enough to see what they have in common.
 const MAX_EXAMINED: usize = 100;
 /// Statements of the application that are named as a cause.
@@ -37,19 +35,20 @@ pub(crate) async fn verify(
     connection: &mut Connection,
     names: &[String],
     n_keys: usize,
+    interrupt: &Interrupt,
 ) -> Result<(State, Vec<Verdict>)> {
-    let deadlock_timeout = batch::estimate(connection, &[]).await?.deadlock_timeout;
+    let patience = batch::patience(connection).await?;
     let mut attempt = 0;
     let (state, verdicts) = loop {
         attempt += 1;
-        match in_one_snapshot(connection, names, n_keys, deadlock_timeout).await {
+        match in_one_snapshot(connection, names, n_keys, patience).await {
             Ok(Some(found)) => break found,
             Ok(None) if attempt < MAX_TRIES => {}
             Ok(None) => return Err(Error::CountersChange),
             Err(error) if error.failure() == Failure::Busy && attempt < MAX_TRIES => {}
             Err(error) => return Err(error),
         }
-        tokio::time::sleep(failure::delay(attempt.min(MAX_DELAY_ATTEMPT), 0)).await;
+        interrupt.pause(delay(attempt)).await?;
     };
     let verdicts = explained(connection, &state, verdicts).await?;
     Ok((state, verdicts))
@@ -63,14 +62,14 @@ async fn in_one_snapshot(
     connection: &mut Connection,
     names: &[String],
     n_keys: usize,
-    deadlock_timeout: Duration,
+    patience: Duration,
 ) -> Result<Option<(State, Found)>> {
     let state = facts::load(connection, &[]).await?;
     let locked = tables(&chosen(&state, names).map_err(Error::UnknownCounter)?, &state);
     let transaction = snapshot(connection).await?;
     if !locked.is_empty() {
         // Whoever waits here gives way before a deadlock is looked for: TRUNCATE of several tables locks them in another order.
-        let timeout = format!("SET LOCAL lock_timeout = '{}ms'", lock_timeout(deadlock_timeout).as_millis());
+        let timeout = format!("SET LOCAL lock_timeout = '{}ms'", patience.as_millis());
         transaction.batch_execute(&timeout).await.map_err(Error::query(DOING))?;
         // Before the snapshot, which the first query takes: TRUNCATE is not MVCC-safe.
         let names = locked.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
@@ -174,13 +173,8 @@ async fn by_leaf(transaction: &Transaction<'_>, verdict: &Verdict) -> Result<Vec
 /// Adds the likely causes.
 async fn explained(connection: &Connection, state: &State, verdicts: Found) -> Result<Vec<Verdict>> {
     let is_right = verdicts.iter().all(|(verdict, _)| verdict.is_right());
-    let workload = if is_right { None } else { stat::workload(connection).await? };
-    let statements: Vec<&str> = workload
-        .iter()
-        .flat_map(|workload| &workload.statements)
-        .filter(|statement| statement.kind.writes())
-        .map(|statement| statement.sql.as_str())
-        .collect();
+    let statements = if is_right { Vec::new() } else { stat::writes(connection).await? };
+    let statements: Vec<&str> = statements.iter().map(String::as_str).collect();
     let explained = verdicts.into_iter().map(|(mut verdict, by_leaf)| {
         let writers = writers(&statements, &verdict.site);
         verdict.causes =

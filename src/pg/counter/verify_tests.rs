@@ -73,14 +73,14 @@ async fn with_counters(cluster: &Cluster, mode: Mode) -> Connection {
 }
 
 async fn verdict(connection: &mut Connection) -> Verdict {
-    let (_, mut verdicts) = verify(connection, &[], 1_000).await.unwrap();
+    let (_, mut verdicts) = verify(connection, &[], 1_000, &Interrupt::new()).await.unwrap();
     assert_eq!(verdicts.len(), 1);
     verdicts.remove(0)
 }
 
 /// Sets everything right.
 async fn repaired(connection: &mut Connection, helper: &Connection) {
-    let (state, verdicts) = verify(connection, &[], 1_000).await.unwrap();
+    let (state, verdicts) = verify(connection, &[], 1_000, &Interrupt::new()).await.unwrap();
     for verdict in verdicts {
         let keys = repair::distinct(verdict.drifted.iter().map(|it| it.key.clone()));
         let left = repair::repair(helper, (&verdict.site, &state), keys, &Interrupt::new(), |_| {}).await;
@@ -241,7 +241,7 @@ async fn counters_that_are_named_are_verified_alone() {
     let mut connection = with_counters(&cluster, Mode::Inline).await;
     connection.batch_execute("UPDATE app.keywords SET open_count = 7 WHERE id = 1").await.unwrap();
     let mut verified = async |name: &str| {
-        verify(&mut connection, &[name.to_owned()], 10).await.map(|(_, verdicts)| verdicts)
+        verify(&mut connection, &[name.to_owned()], 10, &Interrupt::new()).await.map(|(_, verdicts)| verdicts)
     };
     let right = verified("keywords.mentions_count").await.unwrap();
     assert!(right[0].is_right() && right[0].totals.len() == 1);

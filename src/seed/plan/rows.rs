@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::build::Named;
 use super::request::Request;
 use super::{RowsFrom, Step};
+use crate::seed::chunk;
 use crate::seed::schema::{ColumnId, ForeignKey, KeyPart, Relation, Schema, TableId};
 
 /// Rows of a table that refers to no other, such as users.
@@ -64,13 +65,7 @@ pub(super) fn wanted(
     };
     rows.wanted = vec![(0, RowsFrom::Default); schema.relations.len()];
     rows.depths = vec![0; schema.relations.len()];
-    let order: Vec<TableId> = steps
-        .iter()
-        .flat_map(|step| match step {
-            Step::Table(table) => vec![*table],
-            Step::Wave(tables) => tables.clone(),
-        })
-        .collect();
+    let order: Vec<TableId> = steps.iter().flat_map(chunk::of_step).copied().collect();
     for table in &order {
         rows.default(*table);
     }
