@@ -1,8 +1,9 @@
--- one row a foreign key to tables $2 in schemas $1 (in parallel): its table, its columns, the parent's place in them from 1, the parent's columns, whether deleting parents changes rows, and whether an index finds its rows
+-- one row a foreign key to tables $2 in schemas $1 (in parallel): its table and whether it is partitioned, its columns, the parent's place in them from 1, the parent's columns, whether deleting parents changes rows, and whether an index finds its rows
 SELECT k.conname AS name,
        k.oid AS oid,
        cn.nspname AS schema,
        c.relname AS table_name,
+       c.relkind = 'p' AS is_partitioned,
        ARRAY(
            SELECT a.attname::pg_catalog.text
            FROM pg_catalog.unnest(k.conkey) WITH ORDINALITY AS u (attnum, ordinality)

@@ -110,6 +110,13 @@ pub(crate) enum Error {
         #[source]
         source: tokio_postgres::Error,
     },
+    /// The code of a trigger asks for what is not there.
+    #[error("could not {doing}")]
+    TriggerBroken {
+        doing: String,
+        #[source]
+        source: tokio_postgres::Error,
+    },
     /// Rows that were loaded without it contradict a foreign key.
     #[error("{n_rows} rows of table {child} break foreign key \"{name}\"")]
     Orphans { child: String, name: String, n_rows: u64 },
@@ -155,6 +162,7 @@ impl Error {
             | Self::Expression { source, .. }
             | Self::Connect { source, .. }
             | Self::SchemaChanged { source, .. }
+            | Self::TriggerBroken { source, .. }
             | Self::NoManifest { source }
             | Self::MayNotSilence { source }
             | Self::NoJournal { source, .. } => source.code(),
@@ -219,13 +227,11 @@ impl From<Error> for RunError {
             Error::MayNotSilence { source } => query_error(message, source, None).hint(
                 "Leave out `--triggers=off`, or have a superuser GRANT SET ON PARAMETER session_replication_role to this role.",
             ),
-            Error::SchemaChanged { source, .. } => {
-                let error = match db_error(source) {
-                    Some(db) => with_server_words(ExitStatus::Server, &message, db),
-                    None => Self::server(message).cause(source),
-                };
-                error.hint("The schema has changed since the plan was made; bring back what is missing.")
-            }
+            Error::SchemaChanged { source, .. } => said_by_server(message, source)
+                .hint("The schema has changed since the plan was made; bring back what is missing."),
+            Error::TriggerBroken { source, .. } => said_by_server(message, source).hint(
+                "A trigger uses what is not there: bring it back, or add `--triggers=off` to do without triggers.",
+            ),
             Error::Orphans { .. } => {
                 Self::server(message).hint("Seed these tables with `--triggers=on`, which replaces such rows.")
             }
@@ -269,6 +275,14 @@ impl From<Error> for RunError {
                 .cause(reason)
                 .hint("This is a bug in perfkit; please report it with the server's version."),
         }
+    }
+}
+
+/// A failure of the server, whatever its SQLSTATE says of the statement.
+fn said_by_server(message: String, source: &tokio_postgres::Error) -> RunError {
+    match db_error(source) {
+        Some(db) => with_server_words(ExitStatus::Server, &message, db),
+        None => RunError::server(message).cause(source),
     }
 }
 

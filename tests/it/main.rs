@@ -38,6 +38,7 @@ mod init;
 mod prove_seed;
 mod sandbox;
 mod seed;
+mod seed_clean;
 mod seed_faults;
 mod seed_kill;
 mod seed_load;

@@ -3,10 +3,10 @@
 use clap::Args;
 
 use super::progress::Watch;
-use super::{LoadArgs, long_target};
+use super::{LoadArgs, Triggers, long_target};
 use crate::cli::ConnectArgs;
 use crate::context::Context;
-use crate::error::{ExitStatus, Result};
+use crate::error::{Error, ExitStatus, Result};
 use crate::pg::Access;
 use crate::pg::seed::{clean, manifest};
 use crate::report;
@@ -26,6 +26,9 @@ pub(crate) struct CleanArgs {
     /// Let foreign keys delete or change rows that are not of the run
     #[arg(long)]
     cascade: bool,
+    /// Whether triggers fire for the rows; when off, foreign keys are checked by queries, and what triggers would undo stays
+    #[arg(long, value_name = "WHEN", value_enum, default_value_t = Triggers::On)]
+    triggers: Triggers,
     /// Do not ask
     #[arg(short, long)]
     yes: bool,
@@ -36,6 +39,12 @@ pub(crate) struct CleanArgs {
 }
 
 pub(super) async fn run(context: &Context, args: &CleanArgs) -> Result<ExitStatus> {
+    let are_triggers_off = args.triggers == Triggers::Off;
+    if args.cascade && are_triggers_off {
+        return Err(Error::usage("`--cascade` needs `--triggers=on`")
+            .cause("foreign keys change rows by triggers")
+            .hint("Leave one of them out."));
+    }
     let target = long_target(context, &args.connect)?;
     let access = if args.list { Access::ReadOnly } else { Access::ReadWrite };
     let connection = target.connect(access, &context.interrupt).await?;
@@ -63,7 +72,12 @@ pub(super) async fn run(context: &Context, args: &CleanArgs) -> Result<ExitStatu
     let options = args.load.options();
     let watch = Watch::new(&context.ui, &plan, options);
     let id = chosen.id.to_string();
-    let options = clean::Options { run: Some(&id), cascade: args.cascade, n_streams: options.n_streams };
+    let options = clean::Options {
+        run: Some(&id),
+        cascade: args.cascade,
+        are_triggers_off,
+        n_streams: options.n_streams,
+    };
     let cleaned = clean::clean(&target, &context.interrupt, options, &|event| watch.see(&event)).await?;
     if let Some(cleaned) = cleaned {
         context.ui.publish(&report::seed::cleaned(&cleaned))?;

@@ -151,7 +151,7 @@ async fn go_on(
 }
 
 /// Whether a statement names what is not there, or not so any more (class 42, manual: PostgreSQL Error Codes).
-fn is_changed(code: &SqlState) -> bool {
+pub(super) fn is_changed(code: &SqlState) -> bool {
     code.code().starts_with("42") && *code != SqlState::INSUFFICIENT_PRIVILEGE
 }
 

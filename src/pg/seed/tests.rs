@@ -167,7 +167,7 @@ impl Place {
     }
 
     async fn clean(&self) -> Vec<u64> {
-        let options = clean::Options { run: None, cascade: false, n_streams: 2 };
+        let options = clean::Options { run: None, cascade: false, are_triggers_off: false, n_streams: 2 };
         let cleaned = clean::clean(&self.target, &Interrupt::new(), options, &ignore).await.unwrap();
         cleaned.expect("there is a run").n_rows
     }
@@ -371,7 +371,7 @@ async fn rows_of_others_are_not_touched() {
     load(&place.target, &Interrupt::new(), streams(2), shop(), &ignore).await.unwrap();
     let full = place.contents().await;
     let refuse = async |cascade: bool, by: &str| {
-        let options = clean::Options { run: None, cascade, n_streams: 1 };
+        let options = clean::Options { run: None, cascade, are_triggers_off: false, n_streams: 1 };
         let error = clean::clean(&place.target, &Interrupt::new(), options, &ignore).await.unwrap_err();
         assert!(error.to_string().contains(by), "{error}");
         error
