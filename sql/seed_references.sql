@@ -1,9 +1,11 @@
--- one row a foreign key to tables $2 in schemas $1 (in parallel): its table and whether it is partitioned, its columns, the parent's place in them from 1, the parent's columns, whether deleting parents changes rows, and whether an index finds its rows
+-- one row a foreign key to tables $2 in schemas $1 (in parallel): its table and whether it is partitioned, the table of which it is a partition or itself, its columns, the parent's place in them from 1, the parent's columns, whether deleting parents changes rows, and whether an index finds its rows
 SELECT k.conname AS name,
        k.oid AS oid,
        cn.nspname AS schema,
        c.relname AS table_name,
        c.relkind = 'p' AS is_partitioned,
+       rn.nspname AS root_schema,
+       r.relname AS root_table,
        ARRAY(
            SELECT a.attname::pg_catalog.text
            FROM pg_catalog.unnest(k.conkey) WITH ORDINALITY AS u (attnum, ordinality)
@@ -34,4 +36,7 @@ JOIN pg_catalog.pg_class AS pc ON pc.relnamespace = n.oid AND pc.relname = p.tab
 JOIN pg_catalog.pg_constraint AS k ON k.confrelid = pc.oid AND k.contype = 'f' AND k.conparentid = 0
 JOIN pg_catalog.pg_class AS c ON c.oid = k.conrelid
 JOIN pg_catalog.pg_namespace AS cn ON cn.oid = c.relnamespace
+-- what a partition has of its own
+JOIN pg_catalog.pg_class AS r ON r.oid = coalesce(pg_catalog.pg_partition_root(c.oid), c.oid)
+JOIN pg_catalog.pg_namespace AS rn ON rn.oid = r.relnamespace
 ORDER BY p.place, cn.nspname, c.relname, k.conname

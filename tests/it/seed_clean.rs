@@ -78,6 +78,23 @@ fn rows_of_tables_that_inherit_refer_to_nothing() {
 }
 
 #[test]
+fn partitions_with_foreign_keys_of_their_own_are_of_the_run() {
+    let database = Database::create();
+    database.load(
+        "CREATE TABLE customer (id int PRIMARY KEY);
+         CREATE TABLE payment (id int NOT NULL, customer_id int NOT NULL) PARTITION BY HASH (id);
+         CREATE TABLE payment_0 PARTITION OF payment FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+         CREATE TABLE payment_1 PARTITION OF payment FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+         ALTER TABLE payment_0 ADD FOREIGN KEY (customer_id) REFERENCES customer;
+         ALTER TABLE payment_1 ADD FOREIGN KEY (customer_id) REFERENCES customer ON DELETE CASCADE",
+    );
+    perfkit(&["seed", "--yes"]).on(&database).succeeds();
+    assert_ne!(database.value("SELECT count(*) FROM payment_0"), "0");
+    perfkit(&["seed", "clean", "--yes"]).on(&database).succeeds();
+    assert_eq!(database.value("SELECT count(*) FROM customer"), "0");
+}
+
+#[test]
 fn foreign_keys_that_change_rows_need_triggers() {
     let database = seeded();
     let run = perfkit(&["seed", "clean", "--yes", "--cascade", "--triggers=off"]).on(&database).exits(2);

@@ -560,7 +560,8 @@ fn joined(reference: &Reference) -> String {
 
 fn reference(row: &Row, plan: &Plan) -> Result<Reference, pg::Error> {
     let (schema, table): (String, String) = (get(row, "schema")?, get(row, "table_name")?);
-    let child = plan.tables.iter().position(|it| it.schema == schema && it.name == table);
+    let (root_schema, root): (String, String) = (get(row, "root_schema")?, get(row, "root_table")?);
+    let child = plan.tables.iter().position(|it| it.schema == root_schema && it.name == root);
     Ok(Reference {
         columns: get(row, "columns")?,
         parent: TableId::try_from(place(row, "parent")?).unwrap_or(TableId::MAX),

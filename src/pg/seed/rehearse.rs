@@ -32,8 +32,6 @@ pub(crate) const N_ROWS: u64 = 50;
 /// So often is something tried for one table, and in all.
 const MAX_TRIALS_OF_TABLE: usize = 40;
 const MAX_TRIALS: usize = 400;
-/// Shorter names of tables are parts of too many words.
-const LEAST_NAME: usize = 8;
 /// A table whose triggers create tables gets no more rows, unless they were asked for.
 const MOST_ROWS_WITH_TABLES: u64 = 20;
 /// Locks are those of an INSERT. Who waits for longer is in the way of somebody.
@@ -66,7 +64,7 @@ pub(crate) async fn rehearse(
         known,
         loaded: Vec::new(),
         feeders: BTreeMap::new(),
-        touched: BTreeMap::new(),
+        fills: BTreeSet::new(),
         named: BTreeMap::new(),
         n_trials: 0,
         n_trials_of: BTreeMap::new(),
@@ -125,8 +123,8 @@ struct Rehearsal<'r> {
     loaded: Vec<(Arc<Plan>, usize)>,
     /// Tables that triggers of others have put rows into.
     feeders: BTreeMap<TableId, TableId>,
-    /// Tables that triggers of a table may fill.
-    touched: BTreeMap<TableId, Vec<TableId>>,
+    /// Tables with those that triggers of them have put rows into.
+    fills: BTreeSet<(TableId, TableId)>,
     /// Tables that triggers of a table name.
     named: BTreeMap<TableId, Vec<TableId>>,
     n_trials: usize,
@@ -167,13 +165,19 @@ impl Rehearsal<'_> {
         let mut before: BTreeSet<TableId> = BTreeSet::new();
         let loaded = self.loaded.iter().flat_map(|(plan, at)| of_step(&plan.steps[*at]).iter().copied());
         for table in loaded.collect::<Vec<_>>() {
-            if !self.relation(table).triggers.is_empty() {
-                let words = repair::words(&self.trigger_sources(table).await?);
-                let is_used = |other: &&TableId| words.contains(&self.relation(**other).name.to_lowercase());
-                let used = before.iter().filter(is_used).map(|other| Repair::After(table, *other));
-                let used: Vec<Repair> = used.collect();
-                self.known.repairs.extend(used);
-            }
+            let words = if self.relation(table).triggers.is_empty() {
+                BTreeSet::new()
+            } else {
+                repair::words(&self.trigger_sources(table).await?)
+            };
+            let is_used = |other: &&TableId| {
+                words.contains(&self.relation(**other).name.to_lowercase())
+                    || self.fills.contains(&(table, **other))
+                    || self.fills.contains(&(**other, table))
+            };
+            let used = before.iter().filter(is_used).map(|other| Repair::After(table, *other));
+            let used: Vec<Repair> = used.collect();
+            self.known.repairs.extend(used);
             before.insert(table);
         }
         Ok(())
@@ -188,23 +192,20 @@ impl Rehearsal<'_> {
     async fn go_on(&mut self, plan: &Arc<Plan>) -> Result<bool> {
         for step in self.loaded.len()..plan.steps.len() {
             let tables = of_step(&plan.steps[step]);
-            let mut watched: Vec<TableId> = Vec::new();
-            let schema = self.schema;
-            let has_triggers = |table: &&TableId| !schema.relations[usize::from(**table)].triggers.is_empty();
-            for table in tables.iter().filter(has_triggers) {
-                watched.push(*table);
-                watched.extend(self.touched(*table).await?);
-            }
-            let before = self.watch(&watched).await?;
+            let is_watched = tables.iter().any(|table| !self.relation(*table).triggers.is_empty());
+            let before = if is_watched { Some(self.effects().await?) } else { None };
             if let Err(failure) = self.load(plan, step).await? {
                 self.repair(plan, failure).await?;
                 return Ok(true);
             }
-            if let Some(before) = before
-                && let Some(after) = self.watch(&watched).await?
-                && self.note_effects(plan, tables, &before, &after).await?
-            {
-                return Ok(true);
+            if let Some(before) = before {
+                let after = self.effects().await?;
+                for table in tables {
+                    self.name_used(*table).await?;
+                }
+                if self.note_effects(plan, tables, &before, &after).await? {
+                    return Ok(true);
+                }
             }
             for table in tables {
                 let gaps = echo::changed(self.connection, plan, *table, self.relation(*table)).await?;
@@ -430,14 +431,10 @@ impl Rehearsal<'_> {
         schema
     }
 
-    async fn watch(&self, tables: &[TableId]) -> Result<Option<Effects>> {
-        if tables.is_empty() { Ok(None) } else { self.effects(tables).await.map(Some) }
-    }
-
-    /// Reads what has been done to these tables.
-    async fn effects(&self, tables: &[TableId]) -> Result<Effects> {
+    /// Reads what has been done to tables so far: triggers may build the names of those that they fill.
+    async fn effects(&self) -> Result<Effects> {
         let doing = || Error::query("count the rows of triggers");
-        let oids: Vec<u32> = tables.iter().map(|table| self.relation(*table).oid).collect();
+        let oids: Vec<u32> = self.schema.relations.iter().map(|relation| relation.oid).collect();
         let mut effects = Effects::default();
         for row in self.connection.query(sql::SEED_SIDE_EFFECTS, &[&oids]).await.map_err(doing())? {
             let n: i64 = get(&row, "n_inserted")?;
@@ -472,9 +469,10 @@ impl Rehearsal<'_> {
                 changes = true;
                 continue;
             }
-            for other in self.touched(*table).await? {
+            for (other, _) in (0..).zip(&schema.relations) {
                 if !tables.contains(&other) && of(after, other).0 > of(before, other).0 {
                     self.feeders.entry(other).or_insert(*table);
+                    self.fills.insert((*table, other));
                 }
             }
             let is_limited = |repair: &Repair| matches!(repair, Repair::AtMost(of, ..) if of == table);
@@ -520,28 +518,16 @@ impl Rehearsal<'_> {
         &self.schema.relations[usize::from(table)]
     }
 
-    /// The other tables that triggers of one may fill so that it matters: those that refer to it, and those that they name.
-    async fn touched(&mut self, table: TableId) -> Result<Vec<TableId>> {
-        if let Some(touched) = self.touched.get(&table) {
-            return Ok(touched.clone());
+    /// Notes the other tables that triggers of one name.
+    async fn name_used(&mut self, table: TableId) -> Result<()> {
+        if self.named.contains_key(&table) || self.relation(table).triggers.is_empty() {
+            return Ok(());
         }
         let words = repair::words(&self.trigger_sources(table).await?);
-        let (mut named, mut touched) = (Vec::new(), Vec::new());
-        for (other, relation) in (0..).zip(&self.schema.relations).filter(|(other, _)| *other != table) {
-            let name = relation.name.to_lowercase();
-            if words.contains(&name) {
-                named.push(other);
-            }
-            // Functions that triggers call are called after what they do.
-            let is_in_name = |word: &String| name.len() >= LEAST_NAME && word.contains(&name);
-            if relation.foreign_keys.iter().any(|key| key.parent == table) || words.iter().any(is_in_name) {
-                touched.push(other);
-            }
-        }
-        touched.extend(named.iter().copied().filter(|it| !touched.contains(it)).collect::<Vec<_>>());
-        self.named.insert(table, named);
-        self.touched.insert(table, touched.clone());
-        Ok(touched)
+        let others = (0..).zip(&self.schema.relations).filter(|(other, _)| *other != table);
+        let named = others.filter(|(_, relation)| words.contains(&relation.name.to_lowercase()));
+        self.named.insert(table, named.map(|(other, _)| other).collect());
+        Ok(())
     }
 
     async fn execute(&self, sql: &str) -> Result<()> {
