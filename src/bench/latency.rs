@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
-use hdrhistogram::serialization::{Serializer, V2DeflateSerializer};
+use hdrhistogram::serialization::{DeserializeError, Deserializer, Serializer, V2DeflateSerializer};
 
 /// Significant decimal digits of a recorded value.
 const DIGITS: u8 = 3;
@@ -15,6 +15,15 @@ const MAX_NS: u64 = 3_600_000_000_000;
 #[derive(Clone, Debug)]
 pub(crate) struct Latency {
     histogram: Histogram<u64>,
+}
+
+/// Why a histogram that somebody else wrote is of no use.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum HdrError {
+    #[error("it is no HdrHistogram of version 2")]
+    Unreadable(#[source] DeserializeError),
+    #[error("it holds latencies above an hour")]
+    TooLong,
 }
 
 /// The figures of a distribution, in milliseconds.
@@ -85,6 +94,36 @@ impl Latency {
             .serialize(&self.histogram, &mut bytes)
             .expect("a histogram of this size serializes into memory");
         bytes
+    }
+
+    /// Reads a histogram in that format, in nanoseconds. One that perfkit wrote comes back exactly.
+    pub(crate) fn from_hdr(mut bytes: &[u8]) -> Result<Self, HdrError> {
+        let read: Histogram<u64> =
+            Deserializer::new().deserialize(&mut bytes).map_err(HdrError::Unreadable)?;
+        let mut latency = Self::new();
+        latency.histogram.add(&read).map_err(|_| HdrError::TooLong)?;
+        Ok(latency)
+    }
+
+    /// Returns the histogram to those that write logs of it.
+    pub(super) fn histogram(&self) -> &Histogram<u64> {
+        &self.histogram
+    }
+
+    /// Returns the latencies at quantiles that come ever closer to 1, as `(quantile, ms)`; the last one is the longest latency.
+    pub(crate) fn curve(&self, per_decade: u32) -> Vec<(f64, f64)> {
+        if self.count() == 0 {
+            return Vec::new();
+        }
+        #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
+        let rarest = 1.0 / self.count() as f64;
+        let steps = (0..).map(|i| 10_f64.powf(-f64::from(i) / f64::from(per_decade)));
+        let mut curve: Vec<(f64, f64)> = steps
+            .take_while(|rest| *rest > rarest)
+            .map(|rest| (1.0 - rest, self.quantile_ms(1.0 - rest)))
+            .collect();
+        curve.push((1.0 - rarest, self.max_ms()));
+        curve
     }
 
     /// Returns the counts in buckets of equal width on a logarithmic axis, as `(upper bound in ms, count)`.
@@ -173,6 +212,38 @@ mod tests {
     }
 
     #[test]
+    fn refuses_what_is_no_histogram_of_latencies() {
+        assert!(matches!(Latency::from_hdr(b"nonsense"), Err(HdrError::Unreadable(_))));
+        let mut days = Histogram::<u64>::new_with_bounds(1, 10 * MAX_NS, DIGITS).unwrap();
+        days.record(5 * MAX_NS).unwrap();
+        let mut bytes = Vec::new();
+        V2DeflateSerializer::new().serialize(&days, &mut bytes).unwrap();
+        assert!(matches!(Latency::from_hdr(&bytes), Err(HdrError::TooLong)));
+    }
+
+    #[test]
+    fn reads_histograms_of_another_precision() {
+        let mut coarse = Histogram::<u64>::new_with_bounds(1, 10_000_000_000, 2).unwrap();
+        coarse.record_n(5_000_000, 7).unwrap();
+        let mut bytes = Vec::new();
+        V2DeflateSerializer::new().serialize(&coarse, &mut bytes).unwrap();
+        let read = Latency::from_hdr(&bytes).unwrap();
+        assert_eq!(read.count(), 7);
+        assert!((read.quantile_ms(0.5) - 5.0).abs() < 0.05);
+    }
+
+    #[test]
+    fn the_curve_rises_to_the_longest() {
+        let values: Vec<u64> = (1..=1000).collect();
+        let curve = latency(&values).curve(10);
+        assert_eq!(curve.len(), 31);
+        assert!(curve.is_sorted_by(|a, b| a.0 < b.0 && a.1 <= b.1), "{curve:?}");
+        assert!(curve[0].0 == 0.0 && (curve[0].1 - 0.001).abs() < 1e-6 && curve[30].1 >= 1.0, "{curve:?}");
+        assert_eq!(latency(&[5]).curve(10).len(), 1);
+        assert!(Latency::new().curve(10).is_empty());
+    }
+
+    #[test]
     fn nothing_has_no_summary() {
         assert_eq!(Latency::new().summary(), None);
         assert!(Latency::new().log_buckets(4.0).is_empty());
@@ -193,6 +264,22 @@ mod tests {
             merged.merge(&latency(&b));
             let whole = latency(&[a, b].concat());
             prop_assert_eq!(merged.to_hdr(), whole.to_hdr());
+        }
+
+        #[test]
+        fn a_written_histogram_comes_back(values in prop::collection::vec(1u64..3_600_000_000, 0..50)) {
+            let latency = latency(&values);
+            let read = Latency::from_hdr(&latency.to_hdr()).unwrap();
+            prop_assert_eq!(read.to_hdr(), latency.to_hdr());
+            prop_assert_eq!(read.summary(), latency.summary());
+        }
+
+        #[test]
+        fn a_damaged_histogram_is_an_error_or_another_one(at in 0usize..60, byte: u8) {
+            let mut bytes = latency(&[1, 20, 300, 4000]).to_hdr();
+            let at = at % bytes.len();
+            bytes[at] = byte;
+            _ = Latency::from_hdr(&bytes);
         }
     }
 }

@@ -1,6 +1,9 @@
 //! Load tests: what to run, when, what was measured and whether that is good enough.
 
+pub(crate) mod hlog;
 mod latency;
+mod merge;
+pub(crate) mod saved;
 mod schedule;
 pub(crate) mod spec;
 mod threshold;
@@ -8,6 +11,7 @@ mod threshold;
 use std::time::Duration;
 
 pub(crate) use latency::{Latency, StatementStats, Summary};
+pub(crate) use merge::merged;
 pub(crate) use schedule::{Picker, Schedule};
 pub(crate) use spec::{BenchConfig, Stage};
 pub(crate) use threshold::{Outcome, Threshold};
@@ -19,6 +23,8 @@ pub(crate) struct BenchReport {
     pub(crate) invalid_reason: Option<String>,
     pub(crate) environment: Environment,
     pub(crate) statements: Vec<StatementStats>,
+    /// When recording began, since 1970 (UTC); unknown of some files.
+    pub(crate) started_at: Option<Duration>,
     /// How long latencies were recorded.
     pub(crate) elapsed: Duration,
     pub(crate) outcomes: Vec<Outcome>,
@@ -29,17 +35,28 @@ pub(crate) struct BenchReport {
     pub(crate) is_open_loop: bool,
 }
 
-/// Where a run took place.
-#[derive(Clone, Debug)]
+/// Where a run took place. What is unknown, or not the same of all runs that were merged, is `None`.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Environment {
-    pub(crate) server_version: u32,
-    pub(crate) perfkit_version: &'static str,
-    pub(crate) connections: usize,
-    pub(crate) cpus: usize,
-    pub(crate) seed: u64,
+    pub(crate) server_version: Option<u32>,
+    pub(crate) perfkit_version: Option<String>,
+    /// Of all generators together.
+    pub(crate) connections: Option<usize>,
+    /// Of each generator's machine.
+    pub(crate) cpus: Option<usize>,
+    pub(crate) seed: Option<u64>,
+    /// How many runs the figures are of.
+    pub(crate) generators: usize,
 }
 
 impl BenchReport {
+    /// Holds thresholds against the figures.
+    pub(crate) fn check(&mut self, thresholds: &[Threshold]) {
+        let total = StatementStats::total(&self.statements);
+        let rate_per_s = self.rate_per_s(&total);
+        self.outcomes = thresholds.iter().map(|threshold| threshold.check(&total, rate_per_s)).collect();
+    }
+
     /// Executions that ended well, over all statements, per second.
     pub(crate) fn rate_per_s(&self, stats: &StatementStats) -> f64 {
         #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]

@@ -144,6 +144,7 @@ async fn show(context: &Context, args: &DemoArgs, server: &Server, start: Instan
         thresholds: Vec::new(),
         allow_writes: true,
         seed: SEED,
+        start_at: None,
     };
     let before =
         bench::measure(context, &target, &mut connection, &server.catalog, &workload.statements, &plan)

@@ -48,6 +48,15 @@ impl Pool {
         Ok(Self { sessions, tls, label: connection.label.clone() })
     }
 
+    /// Opens so many sessions ahead of their use.
+    pub(crate) async fn fill(&self, n: usize, interrupt: &Interrupt) -> Result<()> {
+        let mut sessions = Vec::with_capacity(n);
+        for _ in 0..n {
+            sessions.push(self.get(interrupt).await?);
+        }
+        Ok(())
+    }
+
     pub(crate) async fn get(&self, interrupt: &Interrupt) -> Result<Session> {
         match self.sessions.get().await {
             Ok(client) => {

@@ -8,6 +8,8 @@ mod support;
 
 mod architecture;
 mod bench;
+mod bench_merge;
+mod bench_reports;
 mod connection;
 mod corpus;
 mod counter_add;

@@ -1,8 +1,13 @@
 //! `perfkit bench`: runs the workload under load and measures latencies.
 
-use std::time::Duration;
+mod hlog;
+mod merge;
+mod start;
 
-use clap::Args;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use clap::{Args, Subcommand};
 
 use crate::bench::{
     BenchConfig, BenchReport, Environment, Picker, Schedule, Stage, StatementStats, Threshold,
@@ -30,7 +35,10 @@ const MIN_ACHIEVED_RATE: f64 = 0.95;
 /// Sends the workload over several connections: as fast as the server answers, or with `--rate` at a steady rate, where latency
 /// counts from the time a statement was due. Exits with status 1 if a threshold is missed.
 #[derive(Args, Debug)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct BenchArgs {
+    #[command(subcommand)]
+    command: Option<BenchCommand>,
     /// Measure this long [default: 10s]
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     duration: Option<Duration>,
@@ -49,10 +57,21 @@ pub(crate) struct BenchArgs {
     /// Draw other parameters and another order
     #[arg(long, value_name = "N", default_value_t = 42)]
     seed: u64,
+    /// Measure from this moment on, as in 2030-01-31T12:00:00Z, so that several machines are one load
+    #[arg(long, value_name = "TIME", value_parser = start::parse)]
+    start_at: Option<SystemTime>,
+    /// Write the histograms to this file too, as an interval log of HdrHistogram
+    #[arg(long, value_name = "FILE")]
+    hlog: Option<PathBuf>,
     #[command(flatten)]
     connect: ConnectArgs,
     #[command(flatten)]
     workload: WorkloadArgs,
+}
+
+#[derive(Subcommand, Debug)]
+enum BenchCommand {
+    Merge(merge::MergeArgs),
 }
 
 /// How to measure.
@@ -63,9 +82,16 @@ pub(crate) struct Plan {
     pub(crate) thresholds: Vec<Threshold>,
     pub(crate) allow_writes: bool,
     pub(crate) seed: u64,
+    /// When recording begins; without it, as soon as all is ready.
+    pub(crate) start_at: Option<SystemTime>,
 }
 
 pub(crate) async fn run(context: &Context, args: &BenchArgs) -> Result<ExitStatus> {
+    match &args.command {
+        Some(BenchCommand::Merge(args)) => return merge::run(context, args),
+        None => {}
+    }
+    hlog::check(args.hlog.as_deref())?;
     let target = context.target(&args.connect)?;
     let mut connection = target.connect(Access::ReadOnly, &context.interrupt).await?;
     if args.allow_writes {
@@ -92,7 +118,15 @@ pub(crate) async fn run(context: &Context, args: &BenchArgs) -> Result<ExitStatu
 
     let report = measure(context, &target, &mut connection, &catalog, &workload.statements, &plan).await?;
 
-    context.ui.publish(&report::bench::document(&report, context.ui.style()))?;
+    publish(context, &report, args.hlog.as_deref())
+}
+
+/// Prints a result, writes its log, and says by the exit status what came of it.
+fn publish(context: &Context, report: &BenchReport, log: Option<&Path>) -> Result<ExitStatus> {
+    // What took long to measure is printed even if its log cannot be written.
+    let logged = log.map_or(Ok(()), |path| hlog::write(context, path, report));
+    context.ui.publish(&report::bench::document(report, context.ui.style()))?;
+    logged?;
     if let Some(reason) = &report.invalid_reason {
         context.ui.warn(format_args!("the measurement is invalid: {reason}"));
         if report.all_lost {
@@ -123,6 +157,7 @@ fn plan(args: &BenchArgs, config: &BenchConfig) -> Result<Plan> {
         thresholds: thresholds.clone(),
         allow_writes: args.allow_writes,
         seed: args.seed,
+        start_at: args.start_at,
     })
 }
 
@@ -157,6 +192,11 @@ pub(crate) async fn measure(
         seed: plan.seed,
         warm_up: WARM_UP,
     };
+    if let Some(start_at) = plan.start_at {
+        pool.fill(plan.connections, &context.interrupt).await?;
+        start::wait(context, start_at, WARM_UP).await?;
+    }
+    let started_at = start::since_1970(SystemTime::now() + WARM_UP);
     let is_open_loop = load.schedule.is_open_loop();
     let duration = load.schedule.duration();
     let progress = context.ui.progress(
@@ -184,20 +224,21 @@ pub(crate) async fn measure(
         },
         all_lost: measured.n_lost == plan.connections,
         environment: Environment {
-            server_version: connection.version,
-            perfkit_version: env!("CARGO_PKG_VERSION"),
-            connections: plan.connections,
-            cpus: std::thread::available_parallelism().map_or(1, usize::from),
-            seed: plan.seed,
+            server_version: Some(connection.version),
+            perfkit_version: Some(env!("CARGO_PKG_VERSION").to_owned()),
+            connections: Some(plan.connections),
+            cpus: std::thread::available_parallelism().ok().map(usize::from),
+            seed: Some(plan.seed),
+            generators: 1,
         },
         statements: measured.statements,
+        started_at: Some(started_at),
         elapsed: measured.elapsed,
         outcomes: Vec::new(),
         interrupted: measured.interrupted,
         is_open_loop,
     };
-    let rate_per_s = report.rate_per_s(&total);
-    report.outcomes = plan.thresholds.iter().map(|threshold| threshold.check(&total, rate_per_s)).collect();
+    report.check(&plan.thresholds);
     Ok(report)
 }
 

@@ -1,0 +1,132 @@
+use std::time::Duration;
+
+use super::*;
+use crate::bench::{Environment, Threshold};
+
+/// A run with a statement of known latencies, one that always fails, and a name that is markup.
+fn report() -> BenchReport {
+    let mut fast = StatementStats::new("fast");
+    for ms in 1..=1000 {
+        fast.service.record(Duration::from_millis(ms));
+        fast.response.record(Duration::from_millis(2 * ms));
+    }
+    let mut slow = StatementStats::new("<b>|slow");
+    slow.service.record(Duration::from_secs(4));
+    slow.response.record(Duration::from_secs(5));
+    let mut failing = StatementStats::new("failing");
+    failing.errors.insert("22012".to_owned(), 3);
+    let mut report = BenchReport {
+        invalid_reason: None,
+        environment: Environment {
+            server_version: Some(150_018),
+            perfkit_version: Some("0.1.0".to_owned()),
+            connections: Some(8),
+            cpus: Some(2),
+            seed: Some(42),
+            generators: 2,
+        },
+        statements: vec![fast, slow, failing],
+        started_at: None,
+        elapsed: Duration::from_secs(10),
+        outcomes: Vec::new(),
+        interrupted: false,
+        all_lost: false,
+        is_open_loop: true,
+    };
+    let thresholds = ["p50 < 2s", "errors < 0.1%"].map(|text| text.parse::<Threshold>().unwrap());
+    report.check(&thresholds);
+    report
+}
+
+fn render(report: &BenchReport, format: Format) -> String {
+    document(report, &Style::PLAIN).render(format, &Style::PLAIN).unwrap()
+}
+
+#[test]
+fn markdown_has_the_verdicts_first() {
+    insta::assert_snapshot!(render(&report(), Format::Markdown), @r"
+    ## Load test
+
+    **1,001 executions in 10.0 s, 100 per second; p50 1002 ms, p99 1983 ms; 3 errors; 8 connections; 2 generators**
+
+    | threshold | measured | verdict |
+    | --- | ---: | --- |
+    | p50 \< 2s | 1002.44ms | met |
+    | errors \< 0.1% | 0.30% | missed |
+
+    | statement | count | rate/s | errors | p50 ms | p90 | p95 | p99 | p99.9 | max |
+    | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |
+    | fast | 1,000 | 100 | 0 | 1000 | 1800 | 1900 | 1981 | 1999 | 2001 |
+    | \<b>\|slow | 1 | 0 | 0 | 5004 | 5004 | 5004 | 5004 | 5004 | 5004 |
+    | failing | 0 | 0 | 3 | - | - | - | - | - | - |
+    | all | 1,001 | 100 | 3 | 1002 | 1803 | 1902 | 1983 | 2001 | 5004 |
+
+    Errors:
+
+    - failing: 3 × SQLSTATE 22012
+
+    <details><summary>How this was measured</summary>
+
+    - Latencies are response times: from the moment when the schedule had a statement due.
+    - PostgreSQL 15.18, perfkit 0.1.0, 2 processors beside the generator, seed 42
+
+    </details>
+    ");
+}
+
+#[test]
+fn csv_has_service_and_response_times() {
+    let csv = render(&report(), Format::Csv);
+    let lines: Vec<&str> = csv.lines().collect();
+    assert!(lines[0].starts_with("statement,count,errors,rate_per_s,mean_ms,p50_ms,"), "{csv}");
+    assert!(lines[0].ends_with(",response_p999_ms,response_max_ms"), "{csv}");
+    assert!(lines[1].starts_with("fast,1000,0,100.000,500.5,"), "{csv}");
+    assert!(lines[3].starts_with("failing,0,3,0.000,,,"), "{csv}");
+    assert!(lines[4].starts_with("all,1001,3,"), "{csv}");
+    let n_fields = lines[0].split(',').count();
+    assert!(lines.iter().all(|line| line.split(',').count() == n_fields), "{csv}");
+}
+
+#[test]
+fn junit_fails_what_was_missed_and_what_never_ran() {
+    let xml = render(&report(), Format::Junit);
+    assert!(xml.contains("tests=\"6\" failures=\"2\""), "{xml}");
+    assert!(
+        xml.contains("<failure type=\"threshold\" message=\"errors &lt; 0.1% is missed: 0.30%\">"),
+        "{xml}"
+    );
+    assert!(xml.contains("no execution of the statement ended well"), "{xml}");
+    let invalid = BenchReport { invalid_reason: Some("too slow".to_owned()), ..report() };
+    assert!(
+        render(&invalid, Format::Junit)
+            .contains("<failure type=\"invalid-measurement\" message=\"too slow\">")
+    );
+}
+
+#[test]
+fn the_page_has_a_curve_for_each_that_was_measured() {
+    let page = render(&report(), Format::Html);
+    assert_eq!(page.matches("<polyline").count(), 4, "all twice, and two statements");
+    assert!(page.contains("&lt;b&gt;|slow") && !page.contains("<b>|slow"));
+    assert!(page.contains(">p99.9<") && page.contains(">10 s<") && page.contains(">1 ms<"), "{page}");
+    let nothing = BenchReport { statements: vec![StatementStats::new("none")], ..report() };
+    assert!(!render(&nothing, Format::Html).contains("<svg"));
+    let invalid =
+        BenchReport { invalid_reason: Some("too <slow>".to_owned()), interrupted: true, ..report() };
+    assert!(render(&invalid, Format::Html).contains("The measurement is invalid: too &lt;slow&gt;."));
+}
+
+#[test]
+fn curves_stay_inside_of_the_plot() {
+    for points in
+        [vec![(0.0, 5.0)], vec![(0.0, 0.001), (0.5, 0.001)], vec![(0.0, 0.01), (0.999_999, 90_000.0)]]
+    {
+        let svg = plot::percentiles(&[plot::Line { name: "all".to_owned(), points }]);
+        let numbers = svg.split("points=\"").nth(1).unwrap().split('"').next().unwrap();
+        for point in numbers.split(' ') {
+            let (x, y) = point.split_once(',').unwrap();
+            let (x, y): (f64, f64) = (x.parse().unwrap(), y.parse().unwrap());
+            assert!((64.0..=884.0).contains(&x) && (12.0..=332.0).contains(&y), "{point} in {svg}");
+        }
+    }
+}
