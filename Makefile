@@ -1,7 +1,7 @@
 # The commands that people and CI type. `make help` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-newest corpus fuzz plan-fixtures seed-traces lint matrix completions prove-apply prove-counters prove-seed prove-seed-kill prove-shadow bench-startup bench-explain bench-seed bench-audit bench-advisor bench-counter
+.PHONY: help demo test test-newest corpus fuzz plan-fixtures seed-traces lint matrix completions prove-apply prove-counters prove-seed prove-seed-kill prove-shadow bench-startup bench-explain bench-seed bench-audit bench-advisor bench-counter bench-load
 
 MAJORS := 14 15 16 17 18
 CORPUS := ../shared/data/plans
@@ -94,3 +94,6 @@ bench-advisor: ## How good and fast index suggest is, on bedtime and TPC-H (file
 bench-counter: ## What counters cost: writers beside a count, its rate, verify, locks (PERFKIT_COUNTER_CHILDREN makes fewer rows)
 	@scripts/ensure-postgres >/dev/null
 	cargo bench --quiet --bench counter
+
+bench-load: ## Rate and processor time of bench against pgbench, and how punctual its schedule is (ROUNDS, default 8)
+	PERFKIT_PG_BIN=$$(scripts/ensure-postgres | tail -1) PERFKIT_LOAD_ROUNDS=$(or $(ROUNDS),8) cargo bench --quiet --bench load

@@ -572,8 +572,15 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and __fish_seen_su
 complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and __fish_seen_subcommand_from help" -f -a "clean" -d 'Delete exactly the rows of a run, children first'
 complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench" -l duration -d 'Measure this long [default: 10s]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench" -l warm-up -d 'Before that, send statements for this long without measuring, so that caches fill' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench" -s c -l connections -d 'Use this many connections [default: 8]' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench" -l rate -d 'Send this many statements per second, over all connections' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench" -l arrivals -d 'Let the statements of a rate come like this' -r -f -a "constant\t'All the same time apart'
+poisson\t'At random, independent of each other (a Poisson process)'"
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench" -l protocol -d 'Send statements like this' -r -f -a "simple\t'As one text with the values inside'
+extended\t'With the values apart, parsed every time'
+prepared\t'Prepared once for each connection'"
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench" -l threads -d 'Drive the connections by this many threads [default: one for each processor]' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench" -l threshold -d 'Require this, as in "p95 < 50ms" (can be repeated; replaces those of perfkit.yaml)' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench" -l seed -d 'Draw other parameters and another order' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench" -s d -l database-url -d 'Connect to this database (URL or keyword/value string)' -r

@@ -959,9 +959,16 @@ esac
 (bench)
 _arguments "${_arguments_options[@]}" : \
 '--duration=[Measure this long \[default\: 10s\]]:TIME:_default' \
+'--warm-up=[Before that, send statements for this long without measuring, so that caches fill]:TIME:_default' \
 '-c+[Use this many connections \[default\: 8\]]:N:_default' \
 '--connections=[Use this many connections \[default\: 8\]]:N:_default' \
 '--rate=[Send this many statements per second, over all connections]:N:_default' \
+'--arrivals=[Let the statements of a rate come like this]:HOW:((constant\:"All the same time apart"
+poisson\:"At random, independent of each other (a Poisson process)"))' \
+'--protocol=[Send statements like this]:HOW:((simple\:"As one text with the values inside"
+extended\:"With the values apart, parsed every time"
+prepared\:"Prepared once for each connection"))' \
+'--threads=[Drive the connections by this many threads \[default\: one for each processor\]]:N:_default' \
 '*--threshold=[Require this, as in "p95 < 50ms" (can be repeated; replaces those of perfkit.yaml)]:CONDITION:_default' \
 '--seed=[Draw other parameters and another order]:N:_default' \
 '-d+[Connect to this database (URL or keyword/value string)]:URL:_default' \

@@ -15,7 +15,7 @@
 //! - `context`: what a command works with. `config`, `yaml`: settings. `ui`: the terminal. `error`: messages, exit status.
 //! - `pg`: all that talks to PostgreSQL. `pg::server` starts local servers, `pg::shadow` prices indexes without touching
 //!   the target, `pg::hypopg` by an extension on it; `pg::sampled_copy` and `pg::trial` try them out, `pg::ddl` builds them.
-//! - `load`: sends a workload and records latencies.
+//! - `load`: sends a workload and records latencies, by a client of its own: an event loop for each processor.
 //! - `report`: results to text, Markdown, CSV and JSON.
 //! - core: `catalog`, `array` (array literals), `statistics` (what ANALYZE would say of a sample), `query` (SQL text),
 //!   `workload`, `plan`, `index` (candidates, sizes, selection), `counter`, `seed`, `bench`, `scenario`, `random`, `unit`.
@@ -76,7 +76,7 @@
 //! - **Invariant:** the self times of a plan and the time outside of it are its execution time, within what rounding hides.
 //! - **Invariant:** the core reads no clock, environment or unseeded randomness, has no `async fn`, and names neither
 //!   an edge module nor a crate of the edge. A test scans for it.
-//! - **Invariant:** `ui` alone writes to the terminal; `pg` alone uses tokio-postgres and deadpool-postgres; `query` alone
+//! - **Invariant:** `ui` alone writes to the terminal; `pg` alone uses tokio-postgres, `load` alone postgres-protocol; `query` alone
 //!   uses sqlparser; `yaml` alone uses `serde_yaml`.
 //! - **Invariant:** a session is read-only unless the command's purpose is to change, and has a statement timeout.
 //! - **Invariant:** values are bound; `query::quote` alone quotes identifiers and literals.

@@ -179,6 +179,7 @@ impl Log {
                     .filter(|(of, ..)| of == name)
                     .map(|(_, class, n)| (class.clone(), *n))
                     .collect(),
+                n_retries: 0,
             }
         };
         let started_at = match (self.base, self.start) {
@@ -196,6 +197,8 @@ impl Log {
             interrupted: self.interrupted,
             all_lost: false,
             is_open_loop,
+            lag: Latency::new(),
+            n_lost: 0,
         })
     }
 }

@@ -161,11 +161,20 @@ pub(crate) struct StatementStats {
     pub(crate) response: Latency,
     /// Failed executions by SQLSTATE; what failed without one is under `connection`.
     pub(crate) errors: BTreeMap<String, u64>,
+    /// How often a statement was sent again because others were in its way (SQLSTATE 40001 and 40P01). Its latency is that of all
+    /// its tries.
+    pub(crate) n_retries: u64,
 }
 
 impl StatementStats {
     pub(crate) fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into(), service: Latency::new(), response: Latency::new(), errors: BTreeMap::new() }
+        Self {
+            name: name.into(),
+            service: Latency::new(),
+            response: Latency::new(),
+            errors: BTreeMap::new(),
+            n_retries: 0,
+        }
     }
 
     pub(crate) fn merge(&mut self, other: &Self) {
@@ -173,6 +182,15 @@ impl StatementStats {
         self.response.merge(&other.response);
         for (class, n) in &other.errors {
             *self.errors.entry(class.clone()).or_default() += n;
+        }
+        self.n_retries += other.n_retries;
+    }
+
+    /// Counts a failed execution.
+    pub(crate) fn record_error(&mut self, class: &str) {
+        match self.errors.get_mut(class) {
+            Some(n) => *n += 1,
+            None => _ = self.errors.insert(class.to_owned(), 1),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{BenchReport, Environment, StatementStats};
+use super::{BenchReport, Environment, Latency, StatementStats};
 
 /// Below this share of the whole time, runs that are merged were not one load.
 const MIN_OVERLAP: f64 = 0.9;
@@ -29,6 +29,8 @@ pub(crate) fn merged(runs: &[(String, BenchReport)]) -> BenchReport {
         .filter_map(|(name, run)| Some(format!("{name}: {}", run.invalid_reason.as_ref()?)))
         .chain(not_at_once(runs))
         .collect();
+    let mut lag = Latency::new();
+    all().for_each(|run| lag.merge(&run.lag));
     BenchReport {
         invalid_reason: (!reasons.is_empty()).then(|| reasons.join("; ")),
         environment: environment(all().map(|run| &run.environment)),
@@ -40,6 +42,8 @@ pub(crate) fn merged(runs: &[(String, BenchReport)]) -> BenchReport {
         interrupted: all().any(|run| run.interrupted),
         all_lost: false,
         is_open_loop: all().any(|run| run.is_open_loop),
+        lag,
+        n_lost: all().map(|run| run.n_lost).sum(),
     }
 }
 
@@ -84,7 +88,6 @@ fn same<T: PartialEq>(mut all: impl Iterator<Item = Option<T>>) -> Option<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Latency;
     use super::super::saved::tests::report;
     use super::*;
     use proptest::prelude::*;

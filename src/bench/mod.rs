@@ -12,7 +12,7 @@ use std::time::Duration;
 
 pub(crate) use latency::{Latency, StatementStats, Summary};
 pub(crate) use merge::merged;
-pub(crate) use schedule::{Picker, Schedule};
+pub(crate) use schedule::{Arrivals, DueTimes, Picker, Schedule};
 pub(crate) use spec::{BenchConfig, Stage};
 pub(crate) use threshold::{Outcome, Threshold};
 
@@ -33,6 +33,10 @@ pub(crate) struct BenchReport {
     pub(crate) all_lost: bool,
     /// Whether latency was also counted from a schedule.
     pub(crate) is_open_loop: bool,
+    /// How late statements were sent although a connection was free; empty without a schedule.
+    pub(crate) lag: Latency,
+    /// How often a connection was lost.
+    pub(crate) n_lost: u64,
 }
 
 /// Where a run took place. What is unknown, or not the same of all runs that were merged, is `None`.

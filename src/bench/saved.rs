@@ -48,6 +48,10 @@ struct Saved {
     environment: SavedEnvironment,
     statements: Vec<SavedStatement>,
     thresholds: Vec<SavedThreshold>,
+    #[serde(default)]
+    schedule_lag: SavedHistogram,
+    #[serde(default)]
+    connections_lost: u64,
     interrupted: bool,
 }
 
@@ -70,12 +74,14 @@ struct SavedStatement {
     name: String,
     count: u64,
     hdr: String,
-    response: SavedResponse,
+    response: SavedHistogram,
     errors_by_sqlstate: BTreeMap<String, u64>,
+    #[serde(default)]
+    retries: u64,
 }
 
-#[derive(Deserialize)]
-struct SavedResponse {
+#[derive(Deserialize, Default)]
+struct SavedHistogram {
     hdr: Option<String>,
 }
 
@@ -114,6 +120,11 @@ pub(crate) fn read(json: &str) -> Result<BenchReport, Error> {
         interrupted: saved.interrupted,
         all_lost: false,
         is_open_loop,
+        lag: saved
+            .schedule_lag
+            .hdr
+            .map_or_else(|| Ok(Latency::new()), |hdr| histogram(&hdr, "schedule lag"))?,
+        n_lost: saved.connections_lost,
     };
     let thresholds = saved.thresholds.into_iter().map(|threshold| threshold.expression.parse());
     report.check(&thresholds.collect::<Result<Vec<_>, _>>().map_err(Error::Threshold)?);
@@ -138,7 +149,13 @@ fn of_statement(saved: SavedStatement, is_open_loop: bool) -> Result<StatementSt
     if service.count() != saved.count {
         return Err(Error::Count { statement, count: saved.count, held: service.count() });
     }
-    Ok(StatementStats { name: statement, service, response, errors: saved.errors_by_sqlstate })
+    Ok(StatementStats {
+        name: statement,
+        service,
+        response,
+        errors: saved.errors_by_sqlstate,
+        n_retries: saved.retries,
+    })
 }
 
 fn histogram(hdr: &str, statement: &str) -> Result<Latency, Error> {
@@ -179,6 +196,8 @@ pub(super) mod tests {
             interrupted: false,
             all_lost: false,
             is_open_loop: false,
+            lag: Latency::new(),
+            n_lost: 0,
         }
     }
 

@@ -1,20 +1,40 @@
 //! Which statement comes next, and when.
 
-use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use super::Stage;
 use crate::random;
 
-/// When each statement of an open-loop run is due: a constant rate in each stage.
+/// When the statements of a run are due.
 #[derive(Debug)]
 pub(crate) struct Schedule {
     stages: Vec<Stage>,
+    arrivals: Arrivals,
+    seed: u64,
+}
+
+/// How the due times of a rate lie.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Arrivals {
+    /// All the same time apart.
+    #[default]
+    Constant,
+    /// At random, each without regard to the others, as users come who do not know of each other.
+    Poisson,
+}
+
+/// A stage in its place.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct StagePlace {
+    pub(crate) index: usize,
+    pub(crate) start: Duration,
+    pub(crate) end: Duration,
+    pub(crate) stage: Stage,
 }
 
 impl Schedule {
-    pub(crate) fn new(stages: Vec<Stage>) -> Self {
-        Self { stages }
+    pub(crate) fn new(stages: Vec<Stage>, arrivals: Arrivals, seed: u64) -> Self {
+        Self { stages, arrivals, seed }
     }
 
     /// How long the whole run takes.
@@ -27,48 +47,89 @@ impl Schedule {
         self.stages.iter().any(|stage| stage.rate.is_some())
     }
 
-    /// Returns a counter of taken due times for each stage.
-    pub(crate) fn counters(&self) -> Vec<AtomicU64> {
-        self.stages.iter().map(|_| AtomicU64::new(0)).collect()
+    pub(crate) fn n_stages(&self) -> usize {
+        self.stages.len()
     }
 
     /// Returns how many due times there are up to `elapsed`.
     pub(crate) fn n_due(&self, elapsed: Duration) -> u64 {
-        let mut start = Duration::ZERO;
-        let mut n_due = 0;
-        for stage in &self.stages {
-            let part = elapsed.saturating_sub(start).min(stage.duration);
+        let of_stage = |place: StagePlace| {
+            let part = elapsed.saturating_sub(place.start).min(place.stage.duration);
+            self.due_times(place).map_or(0, |due_times| due_times.count_before(part))
+        };
+        self.places().map(of_stage).sum()
+    }
+
+    /// Returns the stage that runs at `elapsed`; `None` after the end.
+    pub(crate) fn stage_at(&self, elapsed: Duration) -> Option<StagePlace> {
+        self.places().find(|place| elapsed < place.end)
+    }
+
+    /// Returns when the statements of a stage are due; `None` if each session sends as fast as it can.
+    pub(crate) fn due_times(&self, place: StagePlace) -> Option<DueTimes> {
+        let rate = place.stage.rate?;
+        let arrivals = self.arrivals;
+        let seed = random::at(random::substream(self.seed, "arrivals"), place.index as u64);
+        Some(DueTimes { rate, duration: place.stage.duration, arrivals, seed, n_passed: 0, passed_s: 0.0 })
+    }
+
+    fn places(&self) -> impl Iterator<Item = StagePlace> {
+        self.stages.iter().enumerate().scan(Duration::ZERO, |end, (index, stage)| {
+            let start = *end;
+            *end += stage.duration;
+            Some(StagePlace { index, start, end: *end, stage: *stage })
+        })
+    }
+}
+
+/// The due times of one stage, to be asked for in ascending order. They are the same for everyone who asks.
+#[derive(Debug)]
+pub(crate) struct DueTimes {
+    rate: f64,
+    duration: Duration,
+    arrivals: Arrivals,
+    seed: u64,
+    /// How many random gaps have been added up, and to what.
+    n_passed: u64,
+    passed_s: f64,
+}
+
+impl DueTimes {
+    /// Returns when the `n`-th statement (from 0) is due, counted from the stage's start; `None` when that is after its end.
+    pub(crate) fn at(&mut self, n: u64) -> Option<Duration> {
+        let due_s = match self.arrivals {
+            #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
+            Arrivals::Constant => n as f64 / self.rate,
+            Arrivals::Poisson => {
+                while self.n_passed <= n {
+                    // The gaps of a Poisson process are exponentially distributed.
+                    self.passed_s -=
+                        (1.0 - random::unit(random::at(self.seed, self.n_passed))).ln() / self.rate;
+                    self.n_passed += 1;
+                }
+                self.passed_s
+            }
+        };
+        Duration::try_from_secs_f64(due_s).ok().filter(|due| *due < self.duration)
+    }
+
+    /// Returns how many are due before `part` of the stage is over.
+    fn count_before(mut self, part: Duration) -> u64 {
+        match self.arrivals {
             #[expect(
                 clippy::cast_possible_truncation,
                 clippy::cast_sign_loss,
                 reason = "rates and times are positive"
             )]
-            {
-                n_due += (part.as_secs_f64() * stage.rate.unwrap_or(0.0)) as u64;
+            Arrivals::Constant => (part.as_secs_f64() * self.rate) as u64,
+            Arrivals::Poisson => {
+                let mut n = 0;
+                while self.at(n).is_some_and(|due| due < part) {
+                    n += 1;
+                }
+                n
             }
-            start += stage.duration;
         }
-        n_due
-    }
-
-    /// Returns the stage that runs at `elapsed`, with its own start; `None` after the end.
-    pub(crate) fn stage_at(&self, elapsed: Duration) -> Option<(usize, Duration, Stage)> {
-        let mut start = Duration::ZERO;
-        for (i, stage) in self.stages.iter().enumerate() {
-            if elapsed < start + stage.duration {
-                return Some((i, start, *stage));
-            }
-            start += stage.duration;
-        }
-        None
-    }
-
-    /// Returns when the `n`-th statement (from 0) of a stage is due, counted from the stage's start; `None` when
-    /// that is after its end or the stage has no rate.
-    pub(crate) fn due(stage: Stage, n: u64) -> Option<Duration> {
-        #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
-        let due = Duration::from_secs_f64(n as f64 / stage.rate?);
-        (due < stage.duration).then_some(due)
     }
 }
 
@@ -108,13 +169,17 @@ mod tests {
         Stage { duration: Duration::from_secs(seconds), rate }
     }
 
+    fn schedule(stages: &[Stage], arrivals: Arrivals) -> Schedule {
+        Schedule::new(stages.to_vec(), arrivals, 7)
+    }
+
     #[test]
     fn finds_the_stage() {
-        let schedule = Schedule::new(vec![stage(10, Some(5.0)), stage(5, None)]);
+        let schedule = schedule(&[stage(10, Some(5.0)), stage(5, None)], Arrivals::Constant);
         assert_eq!(schedule.duration(), Duration::from_secs(15));
-        assert_eq!(schedule.stage_at(Duration::from_secs(9)).unwrap().0, 0);
-        let (index, start, _) = schedule.stage_at(Duration::from_secs(10)).unwrap();
-        assert_eq!((index, start), (1, Duration::from_secs(10)));
+        assert_eq!(schedule.stage_at(Duration::from_secs(9)).unwrap().index, 0);
+        let place = schedule.stage_at(Duration::from_secs(10)).unwrap();
+        assert_eq!((place.index, place.start), (1, Duration::from_secs(10)));
         assert!(schedule.stage_at(Duration::from_secs(15)).is_none());
         assert!(schedule.is_open_loop());
         assert_eq!(schedule.n_due(Duration::from_secs(4)), 20);
@@ -123,10 +188,28 @@ mod tests {
 
     #[test]
     fn due_times_are_evenly_spaced_and_end_with_the_stage() {
-        let stage = stage(2, Some(4.0));
-        assert_eq!(Schedule::due(stage, 0), Some(Duration::ZERO));
-        assert_eq!(Schedule::due(stage, 3), Some(Duration::from_millis(750)));
-        assert_eq!(Schedule::due(stage, 8), None);
+        let schedule = schedule(&[stage(2, Some(4.0))], Arrivals::Constant);
+        let mut due_times = schedule.due_times(schedule.stage_at(Duration::ZERO).unwrap()).unwrap();
+        assert_eq!(due_times.at(0), Some(Duration::ZERO));
+        assert_eq!(due_times.at(3), Some(Duration::from_millis(750)));
+        assert_eq!(due_times.at(8), None);
+    }
+
+    #[test]
+    fn random_due_times_have_the_rate_and_the_spread_of_a_poisson_process() {
+        let schedule = schedule(&[stage(1, None), stage(100, Some(100.0))], Arrivals::Poisson);
+        let place = schedule.stage_at(Duration::from_secs(1)).unwrap();
+        let mut due_times = schedule.due_times(place).unwrap();
+        let due: Vec<f64> = (0..).map_while(|n| due_times.at(n)).map(|due| due.as_secs_f64()).collect();
+        assert!((9_600..10_400).contains(&due.len()), "{}", due.len());
+        assert_eq!(schedule.n_due(Duration::from_secs(1000)), due.len() as u64);
+        let gaps: Vec<f64> = due.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        let count = |n: usize| f64::from(u32::try_from(n).unwrap());
+        let long = count(gaps.iter().filter(|gap| **gap > 0.01).count()) / count(gaps.len());
+        assert!((long - (-1.0_f64).exp()).abs() < 0.02, "{long} of the gaps are above the mean");
+        // Who skips some sees the same.
+        let mut others = schedule.due_times(place).unwrap();
+        assert_eq!(others.at(5000).map(|due| due.as_secs_f64()), due.get(5000).copied());
     }
 
     #[test]

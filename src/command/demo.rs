@@ -6,12 +6,13 @@ use clap::Args;
 use serde_json::json;
 
 use super::{bench, explain, index, sandbox, seed};
-use crate::bench::{BenchReport, Stage, StatementStats};
+use crate::bench::{Arrivals, BenchReport, Stage, StatementStats};
 use crate::cli::{ConnectArgs, ProgramsArgs, WorkloadArgs};
 use crate::config::Timeouts;
 use crate::context::{Context, LONG_STATEMENT_TIMEOUT};
 use crate::error::{Error, ExitStatus, Result};
 use crate::index::change::Change;
+use crate::load::Protocol;
 use crate::pg::server::{Cluster, Programs, SANDBOX_DATABASE, Sandbox, Settings};
 use crate::pg::{self, Access, Connection, Target, sql};
 use crate::plan;
@@ -23,6 +24,7 @@ use crate::workload::{Source, Workload};
 
 /// As many users as keep the demo under a minute: with 50 records and 20 follows each, 142,000 rows.
 const N_USERS: u64 = 2000;
+const BENCH_WARM_UP: Duration = Duration::from_secs(1);
 const BENCH_DURATION: Duration = Duration::from_secs(8);
 const SEED: u64 = 42;
 const DATABASE: &str = "demo";
@@ -140,7 +142,11 @@ async fn show(context: &Context, args: &DemoArgs, server: &Server, start: Instan
 
     let plan = bench::Plan {
         stages: vec![Stage { duration: BENCH_DURATION, rate: None }],
+        warm_up: BENCH_WARM_UP,
+        arrivals: Arrivals::Constant,
+        protocol: Protocol::Prepared,
         connections: std::thread::available_parallelism().map_or(2, usize::from),
+        threads: bench::processors(),
         thresholds: Vec::new(),
         allow_writes: true,
         seed: SEED,

@@ -1,179 +1,292 @@
 //! The load engine: sends a workload over many connections, paced by a schedule, and records latencies.
+//!
+//! It has a client of its own, because a driver's costs would be measured with the server's: `startup` opens sessions,
+//! `request` writes statements, `frame` finds the answers in the bytes that come back, `session` says what follows from them,
+//! `event_loop` does that for many sockets on one thread, `pace` and `timer` say when, `recorder` keeps what was measured, and
+//! `reconnect` replaces what was lost. `frame`, `session` and `pace` know neither sockets nor clocks.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+mod channel_binding;
+mod error;
+mod event_loop;
+mod frame;
+mod pace;
+mod reconnect;
+mod recorder;
+mod request;
+mod session;
+mod startup;
+mod stream;
+mod timer;
 
-use crate::bench::{Picker, Schedule, StatementStats};
-use crate::pg::{self, Interrupt, Pool, Session};
-use crate::random;
-use crate::sources;
-use crate::workload::Statement;
-use crate::workload::parameter::Generator;
+use std::io;
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
+use std::time::{Duration, Instant, SystemTime};
+
+use mio::{Poll, Waker};
+use tokio::sync::oneshot;
+
+pub(crate) use error::{Error, Failure};
+pub(crate) use request::{Protocol, Request};
+
+use self::event_loop::{Part, Start};
+use self::pace::Pace;
+use self::reconnect::Way;
+use self::startup::Opened;
+use crate::bench::{Latency, Picker, Schedule, StatementStats};
+use crate::pg::{Endpoint, Interrupt};
+
+/// How often the progress is shown.
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 
 /// What to send, how and until when.
 pub(crate) struct Load {
-    pub(crate) statements: Vec<Prepared>,
+    pub(crate) requests: Vec<Request>,
     pub(crate) picker: Picker,
     pub(crate) schedule: Schedule,
     pub(crate) connections: usize,
+    pub(crate) threads: usize,
     pub(crate) seed: u64,
     /// How long before the start latencies are not recorded.
     pub(crate) warm_up: Duration,
 }
 
-/// A statement that is ready to be sent.
-pub(crate) struct Prepared {
-    pub(crate) name: String,
-    pub(crate) sql: String,
-    pub(crate) generators: Vec<Generator>,
-}
-
 /// What came of it.
 pub(crate) struct Measured {
     pub(crate) statements: Vec<StatementStats>,
+    /// How late statements were sent although a connection was free.
+    pub(crate) lag: Latency,
     /// How long latencies were recorded.
     pub(crate) elapsed: Duration,
     pub(crate) interrupted: bool,
-    /// Connections that the server closed before the end.
-    pub(crate) n_lost: usize,
+    /// How often a connection was lost before the end.
+    pub(crate) n_lost: u64,
+    /// Connections that were not there at the end.
+    pub(crate) n_down: usize,
     /// Due times of an open loop that no connection was free for before the end.
     pub(crate) n_unsent: u64,
 }
 
-impl Prepared {
-    pub(crate) fn new(statement: &Statement, generators: Vec<Generator>) -> Self {
-        Self { name: statement.name.clone(), sql: statement.sql.clone(), generators }
+/// What all threads see.
+struct Shared {
+    endpoint: Arc<Endpoint>,
+    requests: Vec<Request>,
+    picker: Picker,
+    seed: u64,
+    is_open_loop: bool,
+    start: Instant,
+    /// The moment of `start`, in microseconds since the Unix epoch.
+    start_us: i64,
+    stop: AtomicBool,
+    over: AtomicBool,
+}
+
+impl Shared {
+    /// Whether the user has interrupted.
+    fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    /// Whether no event loop runs any more, or none will for long.
+    fn is_over(&self) -> bool {
+        self.over.load(Ordering::Relaxed) || self.is_stopped()
+    }
+
+    /// A moment in microseconds since the Unix epoch.
+    fn now_us(&self, now: Instant) -> i64 {
+        let us = |duration: Duration| i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
+        match now.checked_duration_since(self.start) {
+            Some(after) => self.start_us.saturating_add(us(after)),
+            None => self.start_us.saturating_sub(us(self.start - now)),
+        }
     }
 }
 
-/// Runs the load to its end, or until it is interrupted.
-pub(crate) async fn run(
+/// A load that can begin at once: its connections are made before the clock starts.
+pub(crate) struct Ready {
     load: Load,
-    pool: &Pool,
+    endpoint: Arc<Endpoint>,
+    /// Of each thread.
+    opened: Vec<Vec<(u64, Opened)>>,
+}
+
+/// Opens the connections of a load.
+pub(crate) async fn open(load: Load, endpoint: Endpoint, interrupt: &Interrupt) -> Result<Ready, Error> {
+    let endpoint = Arc::new(endpoint);
+    let n_threads = load.threads.clamp(1, load.connections);
+    let opened = tokio::select! {
+        opened = open_all(&endpoint, load.connections, n_threads) => opened?,
+        () = interrupt.raised() => return Err(Error::Interrupted),
+    };
+    Ok(Ready { load, endpoint, opened })
+}
+
+/// Runs a load to its end, or until it is interrupted.
+pub(crate) async fn run(
+    Ready { load, endpoint, opened }: Ready,
     interrupt: &Interrupt,
     progress: impl Fn(Duration),
-) -> pg::Result<Measured> {
-    let mut clients = Vec::with_capacity(load.connections);
-    for _ in 0..load.connections {
-        // Connections are made before the clock starts.
-        clients.push(pool.get(interrupt).await?);
-    }
-    let load = Arc::new(load);
-    let start = Instant::now() + load.warm_up;
-    let next_due = Arc::new(load.schedule.counters());
-    let stop = interrupt.clone();
-    let mut workers = tokio::task::JoinSet::new();
-    for (number, client) in clients.into_iter().enumerate() {
-        let worker =
-            Worker { load: load.clone(), client, number: number as u64, start, due: next_due.clone() };
-        let stop = stop.clone();
-        workers.spawn(async move { worker.run(&stop).await });
-    }
-    let mut totals: Vec<StatementStats> =
-        load.statements.iter().map(|statement| StatementStats::new(&statement.name)).collect();
-    let mut n_lost = 0;
-    let mut ticks = tokio::time::interval(Duration::from_millis(100));
-    loop {
-        tokio::select! {
-            finished = workers.join_next() => match finished {
-                Some(Ok((stats, is_lost))) => {
-                    n_lost += usize::from(is_lost);
-                    for (total, stats) in totals.iter_mut().zip(&stats) {
-                        total.merge(stats);
-                    }
-                }
-                Some(Err(error)) => std::panic::resume_unwind(error.into_panic()),
-                None => break,
-            },
-            _ = ticks.tick() => progress(Instant::now().saturating_duration_since(start)),
-        }
-    }
-    let elapsed = Instant::now().saturating_duration_since(start).min(load.schedule.duration());
-    let n_unsent =
-        load.schedule.n_due(elapsed).saturating_sub(next_due.iter().map(|n| n.load(Ordering::Relaxed)).sum());
-    Ok(Measured { statements: totals, elapsed, interrupted: stop.is_raised(), n_lost, n_unsent })
+) -> Result<Measured, Error> {
+    let schedule = Arc::new(load.schedule);
+    let shared = Arc::new(Shared {
+        endpoint,
+        requests: load.requests,
+        picker: load.picker,
+        seed: load.seed,
+        is_open_loop: schedule.is_open_loop(),
+        start: Instant::now() + load.warm_up,
+        start_us: unix_us(SystemTime::now() + load.warm_up),
+        stop: AtomicBool::new(false),
+        over: AtomicBool::new(false),
+    });
+    let threads = Threads::start(&shared, &schedule, opened)?;
+    let (parts, end) = threads.wait(&shared, interrupt, progress).await;
+    shared.over.store(true, Ordering::Relaxed);
+    let elapsed = end.saturating_duration_since(shared.start).min(schedule.duration());
+    Ok(merge(&parts?, &shared, &schedule, elapsed))
 }
 
-/// One connection with what it measures; nothing is shared but the next due time.
-struct Worker {
-    load: Arc<Load>,
-    client: Session,
-    number: u64,
-    start: Instant,
-    /// For each stage, how many due times are taken.
-    due: Arc<Vec<AtomicU64>>,
+/// Opens all sessions, each thread its share; sessions come with their numbers.
+async fn open_all(
+    endpoint: &Arc<Endpoint>,
+    connections: usize,
+    n_threads: usize,
+) -> Result<Vec<Vec<(u64, Opened)>>, Error> {
+    let open_share = |thread| {
+        let endpoint = endpoint.clone();
+        spawn("connect", move || {
+            (thread..connections)
+                .step_by(n_threads)
+                .map(|number| Ok((number as u64, startup::open(&endpoint)?)))
+                .collect::<Result<Vec<_>, Failure>>()
+        })
+    };
+    let threads: Vec<_> = (0..n_threads).map(open_share).collect::<Result<_, _>>()?;
+    let mut opened = Vec::with_capacity(n_threads);
+    for thread in threads {
+        let target = || endpoint.label.clone();
+        opened.push(join(thread).await.map_err(|failure| Error::Connect { target: target(), failure })?);
+    }
+    Ok(opened)
 }
 
-impl Worker {
-    /// Returns what was measured, and whether the server closed the connection.
-    async fn run(self, interrupt: &Interrupt) -> (Vec<StatementStats>, bool) {
-        let load = &*self.load;
-        let mut stats: Vec<StatementStats> =
-            load.statements.iter().map(|statement| StatementStats::new(&statement.name)).collect();
-        let stream = random::at(load.seed, self.number);
-        for counter in 0.. {
-            if interrupt.is_raised() {
-                break;
-            }
-            let now = Instant::now();
-            let due = match now.checked_duration_since(self.start) {
-                // Before the start: warm up.
-                None => now,
-                Some(elapsed) => {
-                    let next = tokio::select! {
-                        next = self.next_due(elapsed) => next,
-                        () = interrupt.raised() => None,
-                    };
-                    match next {
-                        Some(due) => due,
-                        None => break,
-                    }
-                }
-            };
-            let index = load.picker.pick(random::at(stream, counter));
-            let statement = &load.statements[index];
-            let values = sources::draw(&statement.generators, random::at(!stream, counter));
-            let outcome = self.client.run(&statement.sql, &values).await;
-            if due < self.start {
-                continue;
-            }
-            match outcome {
-                Ok((sent, done)) => {
-                    stats[index].service.record(done - sent);
-                    stats[index].response.record(done - due);
-                }
-                Err(_) if interrupt.is_raised() => break,
-                Err(class) => {
-                    *stats[index].errors.entry(class).or_default() += 1;
-                    if self.client.is_closed() {
-                        break;
-                    }
-                }
-            }
+/// The event loops that run.
+struct Threads {
+    parts: Vec<Running<io::Result<Part>>>,
+    wakers: Vec<Arc<Waker>>,
+}
+
+impl Threads {
+    fn start(
+        shared: &Arc<Shared>,
+        schedule: &Arc<Schedule>,
+        opened: Vec<Vec<(u64, Opened)>>,
+    ) -> io::Result<Self> {
+        let taken = pace::none_taken(schedule);
+        let (lost, all_lost) = mpsc::channel();
+        let (mut starts, mut ways, mut wakers) = (Vec::new(), Vec::new(), Vec::new());
+        for (thread, opened) in opened.into_iter().enumerate() {
+            let poll = Poll::new()?;
+            let waker = Arc::new(Waker::new(poll.registry(), event_loop::WAKE)?);
+            let (sender, found) = mpsc::channel();
+            ways.push(Way { sender, waker: waker.clone() });
+            wakers.push(waker);
+            let pace = Pace::new(schedule.clone(), taken.clone(), shared.start);
+            starts.push(Start { thread, poll, opened, pace, lost: lost.clone(), found });
         }
-        let is_lost = self.client.is_closed();
-        (stats, is_lost)
+        let reconnecting = shared.clone();
+        drop(spawn("reconnect", move || reconnect::run(&reconnecting, &all_lost, &ways))?);
+        let run = |start| {
+            let shared = shared.clone();
+            spawn("load", move || event_loop::run(shared, start))
+        };
+        Ok(Self { parts: starts.into_iter().map(run).collect::<io::Result<_>>()?, wakers })
     }
 
-    /// Waits for the next due time and returns it; `None` at the end of the run.
-    async fn next_due(&self, elapsed: Duration) -> Option<Instant> {
-        let mut elapsed = elapsed;
+    /// Waits for the end of all threads, which an interrupt brings about; returns when that began.
+    async fn wait(
+        self,
+        shared: &Shared,
+        interrupt: &Interrupt,
+        progress: impl Fn(Duration),
+    ) -> (io::Result<Vec<Part>>, Instant) {
+        let Self { parts, wakers } = self;
+        let joined = async {
+            let mut joined = Vec::with_capacity(parts.len());
+            for part in parts {
+                joined.push(join(part).await?);
+            }
+            Ok(joined)
+        };
+        futures_util::pin_mut!(joined);
+        let mut ticks = tokio::time::interval(PROGRESS_INTERVAL);
+        let mut stopped_at = None;
         loop {
-            let (index, stage_start, stage) = self.load.schedule.stage_at(elapsed)?;
-            if stage.rate.is_none() {
-                return Some(Instant::now());
+            tokio::select! {
+                parts = &mut joined => return (parts, stopped_at.unwrap_or_else(Instant::now)),
+                () = interrupt.raised(), if stopped_at.is_none() => {
+                    stopped_at = Some(Instant::now());
+                    shared.stop.store(true, Ordering::Relaxed);
+                    for waker in &wakers {
+                        if let Err(error) = waker.wake() {
+                            return (Err(error), Instant::now());
+                        }
+                    }
+                }
+                _ = ticks.tick() => progress(Instant::now().saturating_duration_since(shared.start)),
             }
-            let n = self.due[index].fetch_add(1, Ordering::Relaxed);
-            if let Some(due) = Schedule::due(stage, n) {
-                let due = self.start + stage_start + due;
-                tokio::time::sleep_until(due.into()).await;
-                return Some(due);
-            }
-            // The stage has no due time left: wait for the next one.
-            self.due[index].fetch_sub(1, Ordering::Relaxed);
-            tokio::time::sleep_until((self.start + stage_start + stage.duration).into()).await;
-            elapsed = self.start.elapsed();
         }
     }
+}
+
+fn merge(parts: &[Part], shared: &Shared, schedule: &Schedule, elapsed: Duration) -> Measured {
+    let mut measured = Measured {
+        statements: shared.requests.iter().map(|request| StatementStats::new(&request.name)).collect(),
+        lag: Latency::new(),
+        elapsed,
+        interrupted: shared.is_stopped(),
+        n_lost: 0,
+        n_down: 0,
+        n_unsent: 0,
+    };
+    let mut n_sent = 0;
+    for Part { recorder, n_down } in parts {
+        for (total, stats) in measured.statements.iter_mut().zip(&recorder.statements) {
+            total.merge(stats);
+        }
+        measured.lag.merge(&recorder.lag);
+        measured.n_lost += recorder.n_lost;
+        measured.n_down += n_down;
+        n_sent += recorder.n_sent;
+    }
+    measured.n_unsent = schedule.n_due(elapsed).saturating_sub(n_sent);
+    measured
+}
+
+/// What a thread returns, once it has ended; an error is its panic.
+type Running<T> = oneshot::Receiver<std::thread::Result<T>>;
+
+/// Starts a thread of its own. Unlike those of the runtime, it does not hold up the end of the program.
+fn spawn<T: Send + 'static>(name: &str, body: impl FnOnce() -> T + Send + 'static) -> io::Result<Running<T>> {
+    let (sender, receiver) = oneshot::channel();
+    let body = move || {
+        let result = std::panic::catch_unwind(AssertUnwindSafe(body));
+        // Nobody waits for it any more after an interrupt.
+        drop(sender.send(result));
+    };
+    std::thread::Builder::new().name(name.to_owned()).spawn(body)?;
+    Ok(receiver)
+}
+
+async fn join<T>(thread: Running<T>) -> T {
+    match thread.await.expect("a thread sends its result") {
+        Ok(result) => result,
+        Err(panic) => std::panic::resume_unwind(panic),
+    }
+}
+
+fn unix_us(moment: SystemTime) -> i64 {
+    let since_epoch = moment.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX)
 }

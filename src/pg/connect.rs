@@ -6,11 +6,15 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use tokio_postgres::config::{ChannelBinding, SslMode as DriverSslMode, TargetSessionAttrs};
+use rustls::pki_types::ServerName;
+use tokio_postgres::config::{
+    ChannelBinding, Host as DriverHost, SslMode as DriverSslMode, TargetSessionAttrs,
+};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Config, NoTls};
 
 use super::conninfo::{self, Conninfo};
+use super::endpoint::{self, Address, Endpoint, EndpointTls};
 use super::error::{Error, Result};
 use super::interrupt::{Interrupt, Registration};
 use super::sql;
@@ -175,6 +179,57 @@ impl Target {
         self.session(client, route, label, access, interrupt).await
     }
 
+    /// Returns how to open more sessions like `connection`, without the driver, by the way that led it to its server.
+    pub(crate) fn endpoint(&self, connection: &Connection, access: Access) -> Result<Endpoint> {
+        let Route { config, tls } = &connection.route;
+        let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+        let port = config.get_ports().first().copied().unwrap_or(DEFAULT_PORT);
+        let (address, name) = match (config.get_hosts().first(), config.get_hostaddrs().first()) {
+            (Some(DriverHost::Unix(directory)), _) => {
+                (Address::Socket(directory.join(format!(".s.PGSQL.{port}"))), None)
+            }
+            (Some(DriverHost::Tcp(name)), None) => (Address::Network(name.clone(), port), Some(name.clone())),
+            (host, Some(address)) => {
+                let name = match host {
+                    Some(DriverHost::Tcp(name)) => name.clone(),
+                    _ => address.to_string(),
+                };
+                (Address::Network(address.to_string(), port), Some(name))
+            }
+            (None, None) => unreachable!("a route has a host"),
+        };
+        let tls = match (tls, name) {
+            (Some(tls), Some(name)) => Some(EndpointTls {
+                config: tls.config.clone(),
+                name: ServerName::try_from(name).map_err(|error| Error::Tls {
+                    target: connection.label.clone(),
+                    reason: error.to_string(),
+                })?,
+                is_required: config.get_ssl_mode() == DriverSslMode::Require,
+            }),
+            _ => None,
+        };
+        let mut startup = vec![("database", text(config.get_dbname()))];
+        startup.extend(config.get_application_name().map(|name| ("application_name", name.to_owned())));
+        startup.extend(config.get_options().map(|options| ("options", options.to_owned())));
+        Ok(Endpoint {
+            label: connection.label.clone(),
+            address,
+            tls,
+            channel_binding: match config.get_channel_binding() {
+                ChannelBinding::Disable => endpoint::ChannelBinding::Disable,
+                ChannelBinding::Require => endpoint::ChannelBinding::Require,
+                _ => endpoint::ChannelBinding::Prefer,
+            },
+            user: text(config.get_user()),
+            password: config.get_password().map(<[u8]>::to_vec),
+            startup,
+            set_up: (sql::SESSION, settings(access, self.timeouts).to_vec()),
+            connect_timeout: self.connect_timeout,
+            statement_timeout: self.timeouts.statement,
+        })
+    }
+
     async fn session(
         &self,
         client: Client,
@@ -255,18 +310,16 @@ async fn open(config: &Config, tls: Option<Tls>) -> Result<Client, tokio_postgre
 }
 
 /// Sets the timeouts and the access of a fresh session.
-pub(super) async fn set_up(
-    client: &Client,
-    access: Access,
-    timeouts: Timeouts,
-) -> Result<(), tokio_postgres::Error> {
-    let read_only = if access == Access::ReadOnly { "on" } else { "off" };
-    let (statement, lock) = (milliseconds(timeouts.statement), milliseconds(timeouts.lock));
+async fn set_up(client: &Client, access: Access, timeouts: Timeouts) -> Result<(), tokio_postgres::Error> {
+    let [statement, lock, read_only] = settings(access, timeouts);
     client.query(sql::SESSION, &[&statement, &lock, &read_only]).await.map(drop)
 }
 
-fn milliseconds(duration: Duration) -> String {
-    duration.as_millis().to_string()
+/// The values of [`sql::SESSION`].
+fn settings(access: Access, timeouts: Timeouts) -> [String; 3] {
+    let milliseconds = |duration: Duration| duration.as_millis().to_string();
+    let read_only = if access == Access::ReadOnly { "on" } else { "off" };
+    [milliseconds(timeouts.statement), milliseconds(timeouts.lock), read_only.to_owned()]
 }
 
 fn is_socket(host: &Host) -> bool {

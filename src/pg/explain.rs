@@ -186,6 +186,26 @@ pub(crate) async fn parameter_types(connection: &Connection, statement: &str) ->
     Ok(prepared.params().iter().map(parameter_type).collect())
 }
 
+/// Returns for each statement whether the server can send all its columns in binary.
+pub(crate) async fn binary_results(connection: &Connection, statements: &[&str]) -> Result<Vec<bool>> {
+    let mut types = Vec::with_capacity(statements.len());
+    for statement in statements {
+        let prepared = connection.prepare(statement).await.map_err(|source| Error::Statement {
+            statement: (*statement).to_owned(),
+            offset: 0,
+            source,
+        })?;
+        types.push(prepared.columns().iter().map(|column| column.type_().oid()).collect::<Vec<u32>>());
+    }
+    let all = types.concat();
+    let rows = connection
+        .query(sql::TYPES_WITHOUT_BINARY_FORM, &[&all])
+        .await
+        .map_err(Error::query("read the types of results"))?;
+    let textual = rows.iter().map(|row| get(row, "type")).collect::<Result<Vec<u32>>>()?;
+    Ok(types.iter().map(|types| !types.iter().any(|oid| textual.contains(oid))).collect())
+}
+
 fn parameter_type(of: &Type) -> ParameterType {
     match of.kind() {
         Kind::Domain(base) => parameter_type(base),

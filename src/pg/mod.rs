@@ -1,4 +1,4 @@
-//! The edge to PostgreSQL: the only user of `tokio-postgres` and `deadpool-postgres`.
+//! The edge to PostgreSQL: the only user of `tokio-postgres`.
 
 pub(crate) mod audit;
 pub(crate) mod catalog;
@@ -7,13 +7,13 @@ pub(crate) mod connect;
 pub(crate) mod conninfo;
 pub(crate) mod counter;
 pub(crate) mod ddl;
+mod endpoint;
 mod error;
 pub(crate) mod explain;
 pub(crate) mod hypopg;
 pub(crate) mod index_record;
 pub(crate) mod interrupt;
 pub(crate) mod journal;
-mod pool;
 pub(crate) mod sample;
 pub(crate) mod sampled_copy;
 pub(crate) mod seed;
@@ -29,8 +29,8 @@ pub(crate) mod trial;
 mod value;
 
 pub(crate) use connect::{Access, Connection, Target};
+pub(crate) use endpoint::{Address, ChannelBinding, Endpoint, EndpointTls};
 pub(crate) use error::{Error, Result};
 pub(crate) use interrupt::Interrupt;
-pub(crate) use pool::{Pool, Session};
 pub(crate) use tokio_postgres::Transaction;
 pub(crate) use value::TextValue;

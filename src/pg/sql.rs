@@ -173,6 +173,7 @@ statements! {
     APPLY_LOCK = "apply_lock",
     APPLY_LOCK_HOLDER = "apply_lock_holder",
     APPLY_UNLOCK = "apply_unlock",
+    TYPES_WITHOUT_BINARY_FORM = "types_without_binary_form",
 }
 
 #[cfg(test)]

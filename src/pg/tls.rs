@@ -49,6 +49,8 @@ impl FromStr for SslMode {
 #[derive(Clone)]
 pub(crate) struct Tls {
     pub(super) connector: MakeRustlsConnect,
+    /// What the connector goes by.
+    pub(super) config: Arc<ClientConfig>,
 }
 
 impl Tls {
@@ -67,7 +69,7 @@ impl Tls {
             }
             None => builder.with_no_client_auth(),
         };
-        Ok(Self { connector: MakeRustlsConnect::new(config) })
+        Ok(Self { connector: MakeRustlsConnect::new(config.clone()), config: Arc::new(config) })
     }
 }
 

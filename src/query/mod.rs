@@ -20,6 +20,7 @@ mod shape;
 pub(crate) mod words;
 
 use std::fmt;
+use std::ops::Range;
 
 use sqlparser::ast;
 use sqlparser::dialect::PostgreSqlDialect;
@@ -168,17 +169,28 @@ pub(crate) fn split(script: &str) -> Result<Vec<&str>, Error> {
     Ok(statements)
 }
 
-/// Returns the placeholder numbers that occur, as `$n`, in ascending order.
+/// Returns the largest number of the placeholders that occur, as `$n`.
 pub(crate) fn placeholder_count(sql: &str) -> usize {
-    let Ok(tokens) = Tokenizer::new(&PostgreSqlDialect {}, sql).tokenize() else { return 0 };
+    placeholders(sql).into_iter().map(|(_, i)| i + 1).max().unwrap_or(0)
+}
+
+/// Returns where each placeholder `$n` stands, and its number from 0.
+pub(crate) fn placeholders(sql: &str) -> Vec<(Range<usize>, usize)> {
+    let Ok(tokens) = Tokenizer::new(&PostgreSqlDialect {}, sql).tokenize_with_location() else {
+        return Vec::new();
+    };
+    let offsets = LineOffsets::new(sql);
     tokens
         .iter()
-        .filter_map(|token| match token {
-            Token::Placeholder(text) => text.trim_start_matches('$').parse().ok(),
+        .filter_map(|token| match &token.token {
+            Token::Placeholder(text) => {
+                let number: usize = text.trim_start_matches('$').parse().ok()?;
+                let start = offsets.at(token.span.start);
+                Some((start..start + text.len(), number.checked_sub(1)?))
+            }
             _ => None,
         })
-        .max()
-        .unwrap_or(0)
+        .collect()
 }
 
 /// Byte offsets of a tokenizer's lines and columns.

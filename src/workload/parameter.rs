@@ -287,43 +287,57 @@ impl Generator {
     ///
     /// `now_us` is the time in microseconds since the Unix epoch.
     pub(crate) fn draw(&self, bits: u64, now_us: i64) -> Option<String> {
+        let mut text = String::new();
+        self.write(bits, now_us, &mut text).then_some(text)
+    }
+
+    /// Appends what [`Self::draw`] returns; false, and nothing, is NULL.
+    pub(crate) fn write(&self, bits: u64, now_us: i64, out: &mut impl fmt::Write) -> bool {
         let index = |n: usize| usize::try_from(random::below(bits, n as u64)).expect("below a length");
-        match self {
-            Self::Fixed(value) => value.clone(),
-            Self::Choice(values) => values[index(values.len())].clone(),
+        let written = match self {
+            Self::Fixed(None) => return false,
+            Self::Fixed(Some(value)) => out.write_str(value),
+            Self::Choice(values) => match &values[index(values.len())] {
+                Some(value) => out.write_str(value),
+                None => return false,
+            },
             Self::Weighted { values, cumulated } => {
                 let total = cumulated.last().expect("a sample has a value");
                 let at = random::unit(bits) * total;
                 let rank = cumulated.partition_point(|sum| *sum <= at).min(values.len() - 1);
-                Some(values[rank].clone())
+                out.write_str(&values[rank])
             }
-            Self::Array { values, .. } if values.is_empty() => Some(array::write([])),
+            Self::Array { values, .. } if values.is_empty() => out.write_str(&array::write([])),
             Self::Array { values, length } => {
                 let drawn = (0..u64::from(*length)).map(|i| {
                     let at = random::below(random::at(bits, i), values.len() as u64);
                     Some(values[usize::try_from(at).expect("below a length")].as_str())
                 });
-                Some(array::write(drawn))
+                out.write_str(&array::write(drawn))
             }
             Self::Uniform { min, max } => {
                 let span = max.abs_diff(*min).saturating_add(1);
-                Some(min.wrapping_add_unsigned(random::below(bits, span)).to_string())
+                write!(out, "{}", min.wrapping_add_unsigned(random::below(bits, span)))
             }
             Self::Ago { min, max } => {
                 let span =
                     u64::try_from(max.saturating_sub(*min).as_micros()).unwrap_or(u64::MAX).saturating_add(1);
                 let least = i64::try_from(min.as_micros()).unwrap_or(i64::MAX);
                 let ago = least.saturating_add_unsigned(random::below(bits, span));
-                Some(timestamp_text(now_us.saturating_sub(ago)))
+                write_timestamp(now_us.saturating_sub(ago), out)
             }
-        }
+        };
+        written.expect("text in memory takes what is written");
+        true
     }
 }
 
-/// Returns a moment as PostgreSQL reads it into any date or time type.
-fn timestamp_text(unix_us: i64) -> String {
-    chrono::DateTime::from_timestamp_micros(unix_us)
-        .map_or_else(|| "epoch".to_owned(), |moment| moment.format("%Y-%m-%d %H:%M:%S%.6f+00").to_string())
+/// Writes a moment as PostgreSQL reads it into any date or time type.
+fn write_timestamp(unix_us: i64, out: &mut impl fmt::Write) -> fmt::Result {
+    match chrono::DateTime::from_timestamp_micros(unix_us) {
+        Some(moment) => write!(out, "{}", moment.format("%Y-%m-%d %H:%M:%S%.6f+00")),
+        None => out.write_str("epoch"),
+    }
 }
 
 #[cfg(test)]

@@ -6,38 +6,41 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::support::cli::{output, perfkit};
-use crate::support::pg::Database;
+use crate::support::pg::{Database, Server};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Report {
+pub(crate) struct Report {
     schema_version: u32,
-    valid: bool,
+    pub(crate) valid: bool,
     invalid_reason: Option<String>,
     environment: Value,
-    statements: Vec<Statement>,
+    pub(crate) statements: Vec<Statement>,
     thresholds: Vec<Threshold>,
-    interrupted: bool,
+    pub(crate) schedule_lag: Value,
+    connections_lost: u64,
+    pub(crate) interrupted: bool,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Statement {
+pub(crate) struct Statement {
     name: String,
-    count: u64,
-    errors: u64,
+    pub(crate) count: u64,
+    pub(crate) errors: u64,
     rate_per_s: f64,
     mean_ms: f64,
-    p50_ms: f64,
+    pub(crate) p50_ms: f64,
     p75_ms: f64,
     p90_ms: f64,
     p95_ms: f64,
     p99_ms: f64,
     p999_ms: f64,
     max_ms: f64,
-    response: Value,
+    pub(crate) response: Value,
     hdr: String,
-    errors_by_sqlstate: BTreeMap<String, u64>,
+    pub(crate) errors_by_sqlstate: BTreeMap<String, u64>,
+    pub(crate) retries: u64,
 }
 
 #[derive(Deserialize)]
@@ -60,6 +63,7 @@ fn measures_every_statement() {
     let database = Database::create();
     let report: Report = bench(&["--json"], CONFIG).on(&database).succeeds().json_as();
     assert_eq!((report.schema_version, report.valid, report.interrupted), (1, true, false));
+    assert!(report.schedule_lag["p50_ms"].is_null() && report.connections_lost == 0);
     assert!(report.invalid_reason.is_none() && report.environment["connections"] == 2);
     let [one, sum] = report.statements.as_slice() else { panic!("two statements") };
     assert_eq!((one.name.as_str(), sum.name.as_str()), ("one", "sum"));
@@ -71,7 +75,7 @@ fn measures_every_statement() {
         let figures = [s.p50_ms, s.p75_ms, s.p90_ms, s.p95_ms, s.p99_ms, s.p999_ms, s.max_ms];
         assert!(figures.is_sorted() && figures[0] > 0.0 && s.mean_ms > 0.0);
         assert!(s.response["p99_ms"].as_f64().unwrap() > 0.0);
-        assert!(s.hdr.len() > 20 && s.errors_by_sqlstate.is_empty());
+        assert!(s.hdr.len() > 20 && s.errors_by_sqlstate.is_empty() && s.retries == 0);
     }
 }
 
@@ -100,6 +104,7 @@ fn keeps_a_rate() {
     let count: u64 = report.statements.iter().map(|statement| statement.count).sum();
     assert!((190..=200).contains(&count), "{count} of 200");
     assert_eq!(report.environment["open_loop"], true);
+    assert!(report.schedule_lag["p50_ms"].as_f64().unwrap() > 0.0);
 }
 
 #[test]
@@ -133,22 +138,52 @@ fn a_statement_that_cannot_run_is_reported_at_the_start() {
 
 #[test]
 fn a_server_that_goes_away_is_no_good_measurement() {
-    let database = Database::create();
-    let (child, _folder) = perfkit(&["bench", "--duration", "20s", "--json", "-c", "2"])
+    let server = Server::start("", &["listen_addresses="], 5432);
+    let database = Database { url: server.url("postgres", "postgres") };
+    let (child, _folder) = perfkit(&["bench", "--duration", "3s", "--json", "-c", "2"])
         .file("perfkit.yaml", CONFIG)
         .on(&database)
         .spawn();
     std::thread::sleep(std::time::Duration::from_millis(2500));
-    database.query(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-         WHERE datname = current_database() AND application_name = 'perfkit'",
-    );
+    server.control(&["stop", "-m", "immediate"]);
     let output = output(child);
     let finished = crate::support::cli::finished(&output);
     assert_eq!(finished.status, 3, "{}", finished.stderr);
     assert!(finished.stderr.contains("closed every connection"), "{}", finished.stderr);
     let report: Report = finished.json_as();
-    assert!(!report.valid && report.statements[0].count > 0);
+    assert!(!report.valid && report.connections_lost == 2 && report.statements[0].count > 0);
+}
+
+/// Ends the sessions of a running bench in the middle of its measurement.
+fn bench_with_lost_connections(args: &[&str]) -> crate::support::cli::Finished {
+    let database = Database::create();
+    let args = [&["bench", "--duration", "3s", "--json", "-c", "2"], args].concat();
+    let (child, _folder) = perfkit(&args).file("perfkit.yaml", CONFIG).on(&database).spawn();
+    std::thread::sleep(std::time::Duration::from_millis(2500));
+    database.query(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+         WHERE datname = current_database() AND application_name = 'perfkit'",
+    );
+    crate::support::cli::finished(&child.wait_with_output().unwrap())
+}
+
+#[test]
+fn lost_connections_are_opened_anew() {
+    let finished = bench_with_lost_connections(&["--rate", "200"]);
+    assert_eq!(finished.status, 0, "{}", finished.stderr);
+    let report: Report = finished.json_as();
+    assert!(report.valid && report.connections_lost >= 2, "the schedule goes on meanwhile");
+    let count: u64 = report.statements.iter().map(|statement| statement.count + statement.errors).sum();
+    assert!(count > 570, "{count} of 600");
+}
+
+#[test]
+fn at_full_speed_lost_connections_make_a_measurement_invalid() {
+    let finished = bench_with_lost_connections(&[]);
+    assert_eq!(finished.status, 4, "{}", finished.stderr);
+    let report: Report = finished.json_as();
+    assert!(report.invalid_reason.unwrap().contains("connections were lost"));
+    assert!(report.connections_lost >= 2);
 }
 
 #[test]

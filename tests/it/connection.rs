@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
 use crate::support::cli::{Perfkit, output, perfkit};
-use crate::support::pg::{Database, PASSWORD, SHARED, Server, unprivileged};
+use crate::support::pg::{Database, PASSWORD, SHARED, Server, server_file};
 
 const WHO: &str = "SELECT current_user, current_setting('application_name')";
 
@@ -168,16 +168,7 @@ fn tls_has_the_meanings_of_libpq() {
     let other = rcgen::CertificateParams::new(Vec::<String>::new()).unwrap().self_signed(&other_key).unwrap();
 
     let files = tempfile::tempdir().unwrap();
-    let write = |name: &str, text: &str| {
-        let path = files.path().join(name);
-        fs::write(&path, text).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-        if let Some((uid, gid)) = unprivileged() {
-            std::os::unix::fs::chown(&path, Some(uid), Some(gid)).unwrap();
-        }
-        path.display().to_string()
-    };
-    fs::set_permissions(files.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let write = |name: &str, text: &str| server_file(files.path(), name, text);
     let (cert_file, key_file) =
         (write("server.crt", &certificate.pem()), write("server.key", &key.serialize_pem()));
     let (ca_file, other_file) = (write("ca.crt", &ca_certificate.pem()), write("other.crt", &other.pem()));

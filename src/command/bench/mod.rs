@@ -7,26 +7,25 @@ mod start;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 use crate::bench::{
-    BenchConfig, BenchReport, Environment, Picker, Schedule, Stage, StatementStats, Threshold,
+    Arrivals, BenchConfig, BenchReport, Environment, Picker, Schedule, Stage, StatementStats, Threshold,
 };
 use crate::cli::{ConnectArgs, WorkloadArgs, parse_duration};
 use crate::context::Context;
 use crate::error::{Error, ExitStatus, Result};
-use crate::load::{self, Load, Prepared};
-use crate::pg::{self, Access, Connection, Pool, Target};
+use crate::load::{self, Load, Protocol, Request};
+use crate::pg::{self, Access, Connection, Target};
 use crate::report;
 use crate::sources;
 use crate::ui::Unit;
 use crate::unit;
 use crate::workload::Statement;
+use crate::workload::parameter::Generator;
 
 const DEFAULT_DURATION: Duration = Duration::from_secs(10);
 const DEFAULT_CONNECTIONS: usize = 8;
-/// Caches fill and statements are prepared in this time.
-const WARM_UP: Duration = Duration::from_secs(1);
 /// Below this share of the wanted rate, the figures are of another load than the one asked for.
 const MIN_ACHIEVED_RATE: f64 = 0.95;
 
@@ -42,12 +41,24 @@ pub(crate) struct BenchArgs {
     /// Measure this long [default: 10s]
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     duration: Option<Duration>,
+    /// Before that, send statements for this long without measuring, so that caches fill
+    #[arg(long, value_name = "TIME", value_parser = parse_warm_up, default_value = "1s")]
+    warm_up: Duration,
     /// Use this many connections [default: 8]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=10_000))]
     connections: Option<u16>,
     /// Send this many statements per second, over all connections
     #[arg(long, value_name = "N")]
     rate: Option<f64>,
+    /// Let the statements of a rate come like this
+    #[arg(long, value_name = "HOW", value_enum, default_value_t)]
+    arrivals: ArrivalsArg,
+    /// Send statements like this
+    #[arg(long, value_name = "HOW", value_enum, default_value_t)]
+    protocol: ProtocolArg,
+    /// Drive the connections by this many threads [default: one for each processor]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
     /// Require this, as in "p95 < 50ms" (can be repeated; replaces those of perfkit.yaml)
     #[arg(long = "threshold", value_name = "CONDITION")]
     thresholds: Vec<Threshold>,
@@ -74,11 +85,63 @@ enum BenchCommand {
     Merge(merge::MergeArgs),
 }
 
+fn parse_warm_up(text: &str) -> Result<Duration, String> {
+    const LONGEST: Duration = Duration::from_hours(24);
+    match parse_duration(text)? {
+        warm_up if warm_up <= LONGEST => Ok(warm_up),
+        _ => Err("a warm-up takes a day at most".to_owned()),
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum ArrivalsArg {
+    /// All the same time apart
+    #[default]
+    Constant,
+    /// At random, independent of each other (a Poisson process)
+    Poisson,
+}
+
+impl From<ArrivalsArg> for Arrivals {
+    fn from(arg: ArrivalsArg) -> Self {
+        match arg {
+            ArrivalsArg::Constant => Self::Constant,
+            ArrivalsArg::Poisson => Self::Poisson,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum ProtocolArg {
+    /// As one text with the values inside
+    Simple,
+    /// With the values apart, parsed every time
+    Extended,
+    /// Prepared once for each connection
+    #[default]
+    Prepared,
+}
+
+impl From<ProtocolArg> for Protocol {
+    fn from(arg: ProtocolArg) -> Self {
+        match arg {
+            ProtocolArg::Simple => Self::Simple,
+            ProtocolArg::Extended => Self::Extended,
+            ProtocolArg::Prepared => Self::Prepared,
+        }
+    }
+}
+
 /// How to measure.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     pub(crate) stages: Vec<Stage>,
+    pub(crate) warm_up: Duration,
+    pub(crate) arrivals: Arrivals,
+    pub(crate) protocol: Protocol,
     pub(crate) connections: usize,
+    /// How many threads drive them.
+    pub(crate) threads: usize,
     pub(crate) thresholds: Vec<Threshold>,
     pub(crate) allow_writes: bool,
     pub(crate) seed: u64,
@@ -130,7 +193,7 @@ fn publish(context: &Context, report: &BenchReport, log: Option<&Path>) -> Resul
     if let Some(reason) = &report.invalid_reason {
         context.ui.warn(format_args!("the measurement is invalid: {reason}"));
         if report.all_lost {
-            return Err(Error::server("the server closed every connection during the run").hint(
+            return Err(Error::server("the server closed every connection and takes no other").hint(
                 "Look into the server's log for the reason; what was measured until then is printed.",
             ));
         }
@@ -153,12 +216,21 @@ fn plan(args: &BenchArgs, config: &BenchConfig) -> Result<Plan> {
     let thresholds = if args.thresholds.is_empty() { &config.thresholds } else { &args.thresholds };
     Ok(Plan {
         stages,
+        warm_up: args.warm_up,
+        arrivals: args.arrivals.into(),
+        protocol: args.protocol.into(),
+        threads: args.threads.map_or_else(processors, usize::from),
         connections: args.connections.map(usize::from).or(config.connections).unwrap_or(DEFAULT_CONNECTIONS),
         thresholds: thresholds.clone(),
         allow_writes: args.allow_writes,
         seed: args.seed,
         start_at: args.start_at,
     })
+}
+
+/// How many threads can run at once.
+pub(crate) fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// Checks that every statement runs, then runs the load.
@@ -179,32 +251,28 @@ pub(crate) async fn measure(
         })?;
     }
     let access = if plan.allow_writes { Access::ReadWrite } else { Access::ReadOnly };
-    let pool = Pool::new(target, connection, plan.connections, access)?;
     let load = Load {
-        statements: statements
-            .iter()
-            .zip(generators)
-            .map(|(statement, generators)| Prepared::new(statement, generators))
-            .collect(),
+        requests: requests(connection, statements, generators, plan.protocol).await?,
         picker: Picker::new(statements.iter().map(|statement| statement.weight)),
-        schedule: Schedule::new(plan.stages.clone()),
+        schedule: Schedule::new(plan.stages.clone(), plan.arrivals, plan.seed),
         connections: plan.connections,
+        threads: plan.threads,
         seed: plan.seed,
-        warm_up: WARM_UP,
+        warm_up: plan.warm_up,
     };
-    if let Some(start_at) = plan.start_at {
-        pool.fill(plan.connections, &context.interrupt).await?;
-        start::wait(context, start_at, WARM_UP).await?;
-    }
-    let started_at = start::since_1970(SystemTime::now() + WARM_UP);
     let is_open_loop = load.schedule.is_open_loop();
     let duration = load.schedule.duration();
+    let ready = load::open(load, target.endpoint(connection, access)?, &context.interrupt).await?;
+    if let Some(start_at) = plan.start_at {
+        start::wait(context, start_at, plan.warm_up).await?;
+    }
+    let started_at = start::since_1970(SystemTime::now() + plan.warm_up);
     let progress = context.ui.progress(
         "bench",
         u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),
         Unit::Milliseconds,
     );
-    let measured = load::run(load, &pool, &context.interrupt, |elapsed| {
+    let measured = load::run(ready, &context.interrupt, |elapsed| {
         progress.set(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX));
     })
     .await?;
@@ -220,14 +288,14 @@ pub(crate) async fn measure(
         invalid_reason: if measured.interrupted {
             None
         } else {
-            invalid_reason(&total, n_done, &measured, plan.connections)
+            invalid_reason(&total, n_done, &measured, is_open_loop)
         },
-        all_lost: measured.n_lost == plan.connections,
+        all_lost: measured.n_down == plan.connections,
         environment: Environment {
             server_version: Some(connection.version),
             perfkit_version: Some(env!("CARGO_PKG_VERSION").to_owned()),
             connections: Some(plan.connections),
-            cpus: std::thread::available_parallelism().ok().map(usize::from),
+            cpus: Some(processors()),
             seed: Some(plan.seed),
             generators: 1,
         },
@@ -237,9 +305,28 @@ pub(crate) async fn measure(
         outcomes: Vec::new(),
         interrupted: measured.interrupted,
         is_open_loop,
+        lag: measured.lag,
+        n_lost: measured.n_lost,
     };
     report.check(&plan.thresholds);
     Ok(report)
+}
+
+/// Makes the statements ready to be sent.
+async fn requests(
+    connection: &Connection,
+    statements: &[Statement],
+    generators: Vec<Vec<Generator>>,
+    protocol: Protocol,
+) -> Result<Vec<Request>> {
+    let texts: Vec<&str> = statements.iter().map(|statement| statement.sql.as_str()).collect();
+    let are_binary = pg::explain::binary_results(connection, &texts).await?;
+    let requests = statements.iter().zip(generators).zip(are_binary).enumerate();
+    Ok(requests
+        .map(|(i, ((statement, generators), is_binary))| {
+            Request::new(i, (&statement.name, &statement.sql), generators, protocol, is_binary)
+        })
+        .collect())
 }
 
 /// Says why the figures are not those of the load that was asked for.
@@ -247,11 +334,13 @@ fn invalid_reason(
     total: &StatementStats,
     n_done: u64,
     measured: &load::Measured,
-    connections: usize,
+    is_open_loop: bool,
 ) -> Option<String> {
     let n_unsent = measured.n_unsent;
-    if measured.n_lost > 0 {
-        return Some(format!("{} of {connections} connections were lost", measured.n_lost));
+    // A schedule goes on meanwhile, and what is late counts from when it was due.
+    if measured.n_lost > 0 && (!is_open_loop || measured.n_down > 0) {
+        let n_lost = unit::count(measured.n_lost);
+        return Some(format!("connections were lost ({n_lost}), and no latency holds the time without them"));
     }
     #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
     let share = n_done as f64 / (n_done + n_unsent) as f64;

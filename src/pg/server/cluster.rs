@@ -32,7 +32,8 @@ impl Settings {
         "max_wal_size=4GB",
         "checkpoint_timeout=30min",
         "track_io_timing=on",
-        "max_connections=200",
+        // What `perfkit bench` is measured with, and some.
+        "max_connections=300",
     ]);
     /// For data that is measured while indexes are switched in the catalog: a vacuum that does not see an index would
     /// leave entries in it that point at other rows.

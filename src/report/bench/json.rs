@@ -33,6 +33,8 @@ pub(super) fn report(report: &BenchReport) -> Value {
         },
         "statements": statements,
         "thresholds": outcomes,
+        "schedule_lag": with_hdr(&report.lag),
+        "connections_lost": report.n_lost,
         "interrupted": report.interrupted,
     })
 }
@@ -46,10 +48,10 @@ fn statement_json(report: &BenchReport, stats: &StatementStats) -> Value {
     });
     if let (Value::Object(json), Value::Object(latency)) = (&mut json, latency_json(&stats.service)) {
         json.extend(latency);
-        json.insert("response".to_owned(), latency_json(&stats.response));
-        json["response"]["hdr"] = base64(&stats.response.to_hdr()).into();
+        json.insert("response".to_owned(), with_hdr(&stats.response));
         json.insert("hdr".to_owned(), base64(&stats.service.to_hdr()).into());
         json.insert("errors_by_sqlstate".to_owned(), json!(stats.errors));
+        json.insert("retries".to_owned(), stats.n_retries.into());
     }
     json
 }
@@ -68,6 +70,13 @@ fn latency_json(latency: &Latency) -> Value {
         "p999_ms": figure(|s| s.p999_ms),
         "max_ms": figure(|s| s.max_ms),
     })
+}
+
+/// With the histogram itself, for who adds it up with others.
+fn with_hdr(latency: &Latency) -> Value {
+    let mut json = latency_json(latency);
+    json["hdr"] = base64(&latency.to_hdr()).into();
+    json
 }
 
 /// Encodes bytes as HdrHistogram's tools expect them in text (RFC 4648, section 4).

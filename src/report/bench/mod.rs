@@ -27,10 +27,8 @@ pub(crate) fn document<'a>(report: &'a BenchReport, style: &Style) -> Document<'
     } else {
         document
     };
-    let document = match errors(report) {
-        errors if errors.is_empty() => document,
-        errors => document.text(errors.join("\n")),
-    };
+    let events = [errors(report), events(report)].concat();
+    let document = if events.is_empty() { document } else { document.text(events.join("\n")) };
     if report.outcomes.is_empty() { document } else { document.text(thresholds(report, style)) }
 }
 
@@ -188,6 +186,19 @@ fn errors(report: &BenchReport) -> Vec<String> {
             class => format!("{}: {} × SQLSTATE {class}", stats.name, unit::count(*n)),
         })
         .collect()
+}
+
+/// What happened beside statements that ended, a line each.
+fn events(report: &BenchReport) -> Vec<String> {
+    let retried = report.statements.iter().filter(|stats| stats.n_retries > 0).map(|stats| {
+        format!("{}: {} × tried again (SQLSTATE 40001, 40P01)", stats.name, unit::count(stats.n_retries))
+    });
+    let lost = (report.n_lost > 0).then(|| format!("connections lost: {}", unit::count(report.n_lost)));
+    let lag = report.lag.summary().map(|lag| {
+        let [p50, p99, max] = [lag.p50_ms, lag.p99_ms, lag.max_ms].map(unit::milliseconds);
+        format!("sent behind schedule: p50 {p50} ms, p99 {p99} ms, max {max} ms")
+    });
+    retried.chain(lost).chain(lag).collect()
 }
 
 fn thresholds(report: &BenchReport, style: &Style) -> String {

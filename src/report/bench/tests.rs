@@ -32,6 +32,8 @@ fn report() -> BenchReport {
         interrupted: false,
         all_lost: false,
         is_open_loop: true,
+        lag: Latency::new(),
+        n_lost: 0,
     };
     let thresholds = ["p50 < 2s", "errors < 0.1%"].map(|text| text.parse::<Threshold>().unwrap());
     report.check(&thresholds);

@@ -108,6 +108,21 @@ impl Drop for Server {
     }
 }
 
+/// Writes a file that servers may read and no other user, into a folder that they may enter; returns its path.
+pub(crate) fn server_file(folder: &Path, name: &str, text: &str) -> String {
+    use std::fs::{Permissions, set_permissions};
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let path = folder.join(name);
+    std::fs::write(&path, text).expect("the folder can be written");
+    set_permissions(&path, Permissions::from_mode(0o600)).expect("the file is ours");
+    set_permissions(folder, Permissions::from_mode(0o755)).expect("the folder is ours");
+    if let Some((uid, gid)) = unprivileged() {
+        chown(&path, Some(uid), Some(gid)).expect("root can give files away");
+    }
+    path.display().to_string()
+}
+
 /// A database of the shared server.
 pub(crate) struct Database {
     pub(crate) url: String,

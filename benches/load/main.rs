@@ -1,0 +1,184 @@
+//! `perfkit bench` against pgbench: the same statement, server, connections and number of threads, in short slices that
+//! alternate, so that a noisy machine is noisy for both. Only ratios count.
+//!
+//! `PERFKIT_LOAD_ROUNDS` makes more or fewer rounds. `PERFKIT_PG_BIN` names the folder of pgbench: that in `PATH` is a wrapper on
+//! some distributions, whose start costs more than a slice.
+
+#![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
+#![expect(clippy::disallowed_methods, reason = "cargo bench takes no arguments of ours")]
+
+#[expect(dead_code, reason = "other benchmarks use the rest")]
+#[path = "../support/processor.rs"]
+mod processor;
+#[expect(dead_code, reason = "other benchmarks use the rest")]
+#[path = "../support/mod.rs"]
+mod support;
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use processor::Process;
+use serde_json::Value;
+use support::Sandbox;
+
+const ROUNDS: usize = 8;
+/// Of `pgbench_accounts`; each scale has 100,000 rows, and all fit into the sandbox's shared buffers.
+const SCALE: u32 = 10;
+/// How long a slice takes, in seconds: with many connections the processes need a while to share the processors.
+const SLICE_S: u32 = 2;
+const LONG_SLICE_S: u32 = 4;
+const THREADS: u32 = 2;
+/// The share of the capacity at which the punctuality of the schedule is measured.
+const LOAD: f64 = 0.8;
+
+/// What to measure, and the goals: the least rate and the greatest processor time of a transaction, as shares of pgbench's.
+struct Case {
+    protocol: &'static str,
+    connections: u32,
+    rate_goal: f64,
+    cpu_goal: Option<f64>,
+}
+
+const fn case(protocol: &'static str, connections: u32, rate_goal: f64, cpu_goal: Option<f64>) -> Case {
+    Case { protocol, connections, rate_goal, cpu_goal }
+}
+
+const CASES: [Case; 5] = [
+    case("prepared", 1, 0.95, None),
+    case("prepared", 16, 1.10, Some(0.8)),
+    case("prepared", 64, 1.10, Some(0.8)),
+    case("prepared", 256, 1.25, Some(0.8)),
+    case("simple", 16, 1.15, Some(0.8)),
+];
+
+/// One slice.
+struct Slice {
+    rate_per_s: f64,
+    cpu_us: f64,
+}
+
+fn main() {
+    let rounds = std::env::var("PERFKIT_LOAD_ROUNDS").ok().and_then(|n| n.parse().ok()).unwrap_or(ROUNDS);
+    let bench = Bench::new();
+    let mut ratios: Vec<Vec<(f64, f64)>> = CASES.iter().map(|_| Vec::new()).collect();
+    for round in 0..rounds {
+        for (case, ratios) in CASES.iter().zip(&mut ratios) {
+            // Each comes first as often as the other.
+            let (perfkit, pgbench) = if round % 2 == 0 {
+                let perfkit = bench.perfkit(case);
+                (perfkit, bench.pgbench(case))
+            } else {
+                let pgbench = bench.pgbench(case);
+                (bench.perfkit(case), pgbench)
+            };
+            ratios.push((perfkit.rate_per_s / pgbench.rate_per_s, perfkit.cpu_us / pgbench.cpu_us));
+        }
+    }
+    println!("perfkit bench ÷ pgbench, medians of {rounds} rounds (quartiles)");
+    for (case, ratios) in CASES.iter().zip(ratios) {
+        let (rates, cpus) = ratios.into_iter().unzip();
+        println!(
+            "{:>8}, {:>3} connections: rate {} (goal ≥ {:.2}), processor time {}{}",
+            case.protocol,
+            case.connections,
+            quartiles(rates),
+            case.rate_goal,
+            quartiles(cpus),
+            case.cpu_goal.map_or_else(String::new, |goal| format!(" (goal ≤ {goal:.2})")),
+        );
+    }
+    bench.schedule_lag();
+}
+
+/// A server with pgbench's tables.
+struct Bench {
+    sandbox: Sandbox,
+    pgbench: PathBuf,
+    folder: PathBuf,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let sandbox = Sandbox::start();
+        let bin = std::env::var_os("PERFKIT_PG_BIN").map(PathBuf::from).unwrap_or_default();
+        let bench = Self { pgbench: bin.join("pgbench"), folder: sandbox.folder.join("load"), sandbox };
+        std::fs::create_dir_all(&bench.folder).expect("the sandbox's folder is ours");
+        let config = format!(
+            "workload:\n  statements:\n    - name: select\n      sql: SELECT abalance FROM pgbench_accounts WHERE aid = $1\n      \
+             params: [{{uniform: {{min: 1, max: {}}}}}]\n",
+            SCALE * 100_000
+        );
+        std::fs::write(bench.folder.join("perfkit.yaml"), config).expect("the folder can be written");
+        run(bench.pgbench_command().args(["-i", "-q", "-s", &SCALE.to_string()]));
+        bench
+    }
+
+    /// pgbench on the sandbox.
+    fn pgbench_command(&self) -> Command {
+        let mut command = Command::new(&self.pgbench);
+        command.env("PGDATABASE", &self.sandbox.url);
+        command
+    }
+
+    fn pgbench(&self, case: &Case) -> Slice {
+        let mut command = self.pgbench_command();
+        command.args(["-n", "-S", "-M", case.protocol, "-c", &case.connections.to_string()]);
+        command.args(["-j", &THREADS.min(case.connections).to_string(), "-T", &slice_s(case).to_string()]);
+        let (text, cpu_s) = run(&mut command);
+        let figure = |name: &str| {
+            let line = text.lines().find_map(|line| line.trim().strip_prefix(name));
+            let word = line.and_then(|rest| rest.split_whitespace().next());
+            word.and_then(|word| word.parse::<f64>().ok()).unwrap_or_else(|| panic!("{name} in {text}"))
+        };
+        let n = figure("number of transactions actually processed:");
+        Slice { rate_per_s: figure("tps ="), cpu_us: cpu_s * 1e6 / n }
+    }
+
+    fn perfkit(&self, case: &Case) -> Slice {
+        let (report, cpu_s) = self.report(case, &[]);
+        let figure = |name: &str| report["statements"][0][name].as_f64().expect("a figure");
+        Slice { rate_per_s: figure("rate_per_s"), cpu_us: cpu_s * 1e6 / figure("count") }
+    }
+
+    fn report(&self, case: &Case, args: &[&str]) -> (Value, f64) {
+        let mut command = self.sandbox.command(&["bench", "--json", "--quiet", "--warm-up", "0s"]);
+        command.args(["--connections", &case.connections.to_string(), "--threads", &THREADS.to_string()]);
+        command.args(["--protocol", case.protocol, "--duration", &format!("{}s", slice_s(case))]).args(args);
+        let (text, cpu_s) = run(command.env("DATABASE_URL", &self.sandbox.url).current_dir(&self.folder));
+        (serde_json::from_str(&text).expect("JSON"), cpu_s)
+    }
+
+    /// How far behind its schedule the generator sends, while the server has time left.
+    fn schedule_lag(&self) {
+        let case = case("prepared", 16, 1.0, None);
+        let rate = format!("{:.0}", self.perfkit(&case).rate_per_s * LOAD);
+        let (report, _) = self.report(&case, &["--rate", &rate, "--arrivals", "poisson"]);
+        let lag = |name: &str| report["schedule_lag"][name].as_f64().expect("a figure") * 1e3;
+        println!(
+            "sent behind schedule at {rate}/s, {:.0} % of capacity: p50 {:.0} µs (goal ≤ 15), p99 {:.0} µs (goal ≤ 100)",
+            LOAD * 100.0,
+            lag("p50_ms"),
+            lag("p99_ms"),
+        );
+    }
+}
+
+const fn slice_s(case: &Case) -> u32 {
+    if case.connections > 100 { LONG_SLICE_S } else { SLICE_S }
+}
+
+/// Runs a program; returns what it printed and the processor time that it took, in seconds.
+fn run(command: &mut Command) -> (String, f64) {
+    let before = Process::cpu_of_ended_children();
+    let output = command.stderr(Stdio::inherit()).output().expect("the program starts");
+    let text = String::from_utf8(output.stdout).expect("it prints text");
+    assert!(output.status.success(), "{command:?}: {text}");
+    (text, (Process::cpu_of_ended_children() - before).as_secs_f64())
+}
+
+/// The median with its quartiles.
+fn quartiles(mut ratios: Vec<f64>) -> String {
+    ratios.sort_by(f64::total_cmp);
+    let at = |quarter: usize| ratios[(ratios.len() - 1) * quarter / 4];
+    format!("{:.2} ({:.2} to {:.2})", at(2), at(1), at(3))
+}

@@ -1,0 +1,418 @@
+//! One thread's loop: waits for answers and due times, sends statements, records latencies.
+//!
+//! Sockets are only watched for input. A server that takes a statement off a unix socket would else wake the client for the
+//! room that makes, which doubles its context switches; output is watched while a socket is full. Nothing is allocated in
+//! the loop but for values that are text, and nothing is shared but the counters of due times.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender};
+use std::time::{Duration, Instant};
+
+use mio::event::Event;
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Poll, Token};
+
+use super::Shared;
+use super::pace::{self, Due, DueKind, Pace, Turn};
+use super::reconnect::Lost;
+use super::recorder::Recorder;
+use super::request::Draw;
+use super::session::{Outcome, Run, Session};
+use super::startup::{self, CancelKey, Opened};
+use super::stream::Stream;
+use super::timer::Timer;
+use crate::random;
+
+/// Tokens above those of clients.
+pub(super) const WAKE: Token = Token(usize::MAX);
+const TIMER: Token = Token(usize::MAX - 1);
+/// How much is read at once.
+const READ_BYTES: usize = 64 * 1024;
+/// Answers that are handled between two looks at the schedule.
+const EVENTS: usize = 256;
+/// After an interrupt: how long requests to cancel may take, and how long cancelled statements may.
+const CANCEL_TIME: Duration = Duration::from_millis(300);
+const STOP_TIME: Duration = Duration::from_millis(600);
+
+/// What a thread runs.
+pub(super) struct EventLoop {
+    shared: Arc<Shared>,
+    thread: usize,
+    poll: Poll,
+    timer: Timer,
+    clients: Vec<Client>,
+    /// Those that wait for their turn, longest first.
+    idle: VecDeque<usize>,
+    n_running: usize,
+    pace: Pace,
+    recorder: Recorder,
+    /// Sessions to be opened anew go out, and come back.
+    lost: Sender<Lost>,
+    found: Receiver<(usize, Opened)>,
+    buffer: Vec<u8>,
+    /// Whether the user has interrupted.
+    is_stopping: bool,
+    /// When to stop waiting for answers.
+    deadline: Instant,
+}
+
+/// One session with its place among all of the run.
+struct Client {
+    number: u64,
+    /// How many statements it has drawn by itself.
+    n_drawn: u64,
+    idle_since: Instant,
+    session: Session,
+    /// `None` while the connection is lost.
+    connection: Option<Connection>,
+}
+
+struct Connection {
+    stream: Stream,
+    key: Option<CancelKey>,
+    /// Bytes of the session's output that are sent.
+    n_written: usize,
+    /// Whether it is watched for room to send.
+    is_full: bool,
+}
+
+/// What a thread is given.
+pub(super) struct Start {
+    pub(super) thread: usize,
+    pub(super) poll: Poll,
+    /// Sessions with their numbers.
+    pub(super) opened: Vec<(u64, Opened)>,
+    pub(super) pace: Pace,
+    pub(super) lost: Sender<Lost>,
+    pub(super) found: Receiver<(usize, Opened)>,
+}
+
+/// What it returns.
+pub(super) struct Part {
+    pub(super) recorder: Recorder,
+    /// Connections that are lost at the end.
+    pub(super) n_down: usize,
+}
+
+/// What the loop does after everything due is sent.
+enum Wait {
+    /// It waits for events, for this long if there is a limit.
+    Events(Option<Duration>),
+    Over,
+}
+
+/// Runs the loop to the end of the schedule.
+pub(super) fn run(shared: Arc<Shared>, start: Start) -> io::Result<Part> {
+    let mut event_loop = EventLoop::new(shared, start)?;
+    let mut events = Events::with_capacity(EVENTS);
+    while let Wait::Events(timeout) = event_loop.turn()? {
+        match event_loop.poll.poll(&mut events, timeout) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            result => result?,
+        }
+        for event in &events {
+            event_loop.handle(event)?;
+        }
+    }
+    Ok(event_loop.finish())
+}
+
+impl EventLoop {
+    fn new(shared: Arc<Shared>, start: Start) -> io::Result<Self> {
+        let Start { thread, poll, opened, pace, lost, found } = start;
+        let timer = Timer::new(poll.registry(), TIMER)?;
+        let recorder = Recorder::new(&shared.requests, shared.is_open_loop);
+        let deadline = pace.end() + pace::grace(shared.endpoint.statement_timeout);
+        let mut this = Self {
+            clients: Vec::with_capacity(opened.len()),
+            idle: VecDeque::with_capacity(opened.len()),
+            n_running: 0,
+            buffer: vec![0; READ_BYTES],
+            is_stopping: false,
+            shared,
+            thread,
+            poll,
+            timer,
+            pace,
+            recorder,
+            lost,
+            found,
+            deadline,
+        };
+        let now = Instant::now();
+        for (client, (number, opened)) in opened.into_iter().enumerate() {
+            let session = Session::new(this.shared.requests.len());
+            this.clients.push(Client { number, n_drawn: 0, idle_since: now, session, connection: None });
+            this.connect(client, opened)?;
+        }
+        Ok(this)
+    }
+
+    /// Sends what is due.
+    fn turn(&mut self) -> io::Result<Wait> {
+        let mut now = Instant::now();
+        if self.shared.is_stopped() && !self.is_stopping {
+            self.stop(now);
+        }
+        if self.is_stopping {
+            if self.n_running == 0 || now >= self.deadline {
+                return Ok(Wait::Over);
+            }
+            return self.timer.wake_at(self.deadline, now).map(Wait::Events);
+        }
+        let mut wake = self.deadline;
+        while let Some(client) = self.idle.front().copied() {
+            match self.pace.turn(now) {
+                Turn::Send(due) => {
+                    self.idle.pop_front();
+                    self.send(client, due, now)?;
+                    // The next is not sent at the same time.
+                    now = Instant::now();
+                }
+                Turn::Wait(until) => {
+                    wake = until;
+                    break;
+                }
+                Turn::Over => {
+                    if self.n_running == 0 {
+                        return Ok(Wait::Over);
+                    }
+                    break;
+                }
+            }
+        }
+        // Without any connection nobody asks the schedule.
+        if self.n_running == 0 && self.idle.is_empty() {
+            if now >= self.pace.end() {
+                return Ok(Wait::Over);
+            }
+            wake = self.pace.end();
+        }
+        if now >= self.deadline {
+            return Ok(Wait::Over);
+        }
+        self.timer.wake_at(wake, now).map(Wait::Events)
+    }
+
+    fn handle(&mut self, event: &Event) -> io::Result<()> {
+        match event.token() {
+            WAKE => {
+                while let Ok((client, opened)) = self.found.try_recv() {
+                    self.connect(client, opened)?;
+                }
+                Ok(())
+            }
+            TIMER => Ok(()),
+            Token(client) => {
+                let done = self.exchange(client, event);
+                // What goes wrong with one connection does not end the run.
+                if done.is_err() { self.lose(client) } else { Ok(()) }
+            }
+        }
+    }
+
+    /// Sends and receives what is possible now. An error means that the connection is of no more use.
+    #[inline]
+    fn exchange(&mut self, client: usize, event: &Event) -> io::Result<()> {
+        if event.is_writable() {
+            self.flush(client)?;
+        }
+        if !event.is_readable() {
+            return Ok(());
+        }
+        // The buffer leaves `self` for a while, so that both can be used.
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let received = self.receive(client, &mut buffer, event.is_read_closed());
+        self.buffer = buffer;
+        received
+    }
+
+    #[inline]
+    fn receive(&mut self, client: usize, buffer: &mut [u8], is_closed: bool) -> io::Result<()> {
+        loop {
+            let Client { session, connection, .. } = &mut self.clients[client];
+            let Some(connection) = connection else { return Ok(()) };
+            let n = match connection.stream.read(buffer) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(n) => n,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            };
+            let is_drained = n < buffer.len() && !is_closed && connection.stream.is_drained_by_short_read();
+            let mut input = &buffer[..n];
+            if let Some(outcome) = session.receive(&mut input, &self.shared.requests)? {
+                // What follows an answer, such as a notice, is taken before the next statement is sent.
+                if session.receive(&mut input, &self.shared.requests)?.is_some() {
+                    return Err(io::Error::new(io::ErrorKind::InvalidData, "two answers to one statement"));
+                }
+                self.ended(client, outcome)?;
+            } else if !session.out.is_empty() {
+                self.flush(client)?;
+            }
+            if is_drained {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Records an execution, and lets the session send its next.
+    #[inline]
+    fn ended(&mut self, client: usize, outcome: Outcome) -> io::Result<()> {
+        let now = Instant::now();
+        self.n_running -= 1;
+        // After an interrupt, what fails was cancelled.
+        if outcome.error.is_none() || !self.is_stopping {
+            self.recorder.ended(&outcome.run, outcome.error, now);
+        }
+        self.clients[client].idle_since = now;
+        if !self.is_stopping
+            && self.idle.is_empty()
+            && let Turn::Send(due) = self.pace.turn(now)
+        {
+            return self.start(client, due, now);
+        }
+        self.idle.push_back(client);
+        Ok(())
+    }
+
+    /// Sends the next statement of a client, whose connection may turn out to be lost.
+    fn send(&mut self, client: usize, due: Due, now: Instant) -> io::Result<()> {
+        if self.start(client, due, now).is_err() { self.lose(client) } else { Ok(()) }
+    }
+
+    #[inline]
+    fn start(&mut self, client: usize, due: Due, now: Instant) -> io::Result<()> {
+        let shared = &*self.shared;
+        let this = &mut self.clients[client];
+        let (stream, counter) = match due.kind {
+            DueKind::Open { stage, n } => {
+                (random::at(random::substream(shared.seed, "schedule"), stage as u64), n)
+            }
+            kind => {
+                // What is measured does not depend on how much the warm-up drew.
+                let seed = if kind == DueKind::WarmUp { !shared.seed } else { shared.seed };
+                this.n_drawn += 1;
+                (random::at(seed, this.number), this.n_drawn)
+            }
+        };
+        let run = Run {
+            statement: shared.picker.pick(random::at(stream, counter)),
+            draw: Draw { bits: random::at(!stream, counter), now_us: shared.now_us(now) },
+            due,
+            sent: now,
+            n_tries: 1,
+        };
+        self.n_running += 1;
+        self.recorder.sent(due, this.idle_since, now);
+        this.session.start(run, &shared.requests)?;
+        self.flush(client)
+    }
+
+    /// Sends what waits to be sent, as far as the socket takes it.
+    #[inline]
+    fn flush(&mut self, client: usize) -> io::Result<()> {
+        let Client { session, connection: Some(connection), .. } = &mut self.clients[client] else {
+            return Ok(());
+        };
+        let is_full = loop {
+            let rest = &session.out[connection.n_written..];
+            let sent = if rest.is_empty() {
+                connection.stream.flush().map(|()| 0)
+            } else {
+                connection.stream.write(rest)
+            };
+            match sent {
+                Ok(0) => break !rest.is_empty(),
+                Ok(n) => connection.n_written += n,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break true,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        };
+        if connection.n_written == session.out.len() {
+            session.out.clear();
+            connection.n_written = 0;
+        }
+        if is_full != connection.is_full {
+            connection.is_full = is_full;
+            let interest = if is_full { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
+            let raw_fd = connection.stream.raw_fd();
+            self.poll.registry().reregister(&mut SourceFd(&raw_fd), Token(client), interest)?;
+        }
+        Ok(())
+    }
+
+    /// Takes a fresh session.
+    fn connect(&mut self, client: usize, opened: Opened) -> io::Result<()> {
+        let Opened { stream, key } = opened;
+        let raw_fd = stream.raw_fd();
+        self.poll.registry().register(&mut SourceFd(&raw_fd), Token(client), Interest::READABLE)?;
+        let this = &mut self.clients[client];
+        this.session = Session::new(self.shared.requests.len());
+        this.connection = Some(Connection { stream, key, n_written: 0, is_full: false });
+        this.idle_since = Instant::now();
+        self.idle.push_back(client);
+        Ok(())
+    }
+
+    /// Gives a connection up, and has it opened anew.
+    #[cold]
+    fn lose(&mut self, client: usize) -> io::Result<()> {
+        let this = &mut self.clients[client];
+        let Some(connection) = this.connection.take() else { return Ok(()) };
+        let raw_fd = connection.stream.raw_fd();
+        self.poll.registry().deregister(&mut SourceFd(&raw_fd))?;
+        let (run, error) = this.session.lose();
+        match &run {
+            Some(_) => self.n_running -= 1,
+            None => self.idle.retain(|idle| *idle != client),
+        }
+        if !self.is_stopping {
+            self.recorder.lost(run.as_ref(), error);
+            // Nobody opens sessions any more if this fails: the run is over.
+            drop(self.lost.send(Lost { thread: self.thread, client }));
+        }
+        Ok(())
+    }
+
+    /// Asks the server to cancel what runs, and lets it take a moment.
+    #[cold]
+    fn stop(&mut self, now: Instant) {
+        self.is_stopping = true;
+        self.deadline = now + STOP_TIME;
+        for client in &self.clients {
+            let key = client.connection.as_ref().and_then(|connection| connection.key);
+            if let Some(key) = key.filter(|_| !client.session.is_idle()) {
+                // What cannot be cancelled ends with its connection, or by its time-out.
+                drop(startup::cancel(&self.shared.endpoint, key));
+            }
+            if now.elapsed() > CANCEL_TIME {
+                break;
+            }
+        }
+    }
+
+    fn finish(mut self) -> Part {
+        let mut n_down = 0;
+        for client in &mut self.clients {
+            match &mut client.connection {
+                None => n_down += 1,
+                Some(connection) => {
+                    let is_answered = client.session.is_idle();
+                    if is_answered {
+                        connection.stream.say_goodbye();
+                    }
+                    connection.stream.close();
+                    if !is_answered && !self.is_stopping {
+                        let (run, error) = client.session.lose();
+                        self.recorder.lost(run.as_ref(), error);
+                    }
+                }
+            }
+        }
+        Part { recorder: self.recorder.finish(), n_down }
+    }
+}

@@ -1,0 +1,78 @@
+//! What one thread measures. Threads share nothing; their parts are merged at the end.
+
+use std::time::Instant;
+
+use super::frame::SqlState;
+use super::pace::{Due, DueKind};
+use super::request::Request;
+use super::session::Run;
+use crate::bench::{Latency, StatementStats};
+
+/// What failed without an SQLSTATE.
+const CONNECTION: &str = "connection";
+
+pub(super) struct Recorder {
+    pub(super) statements: Vec<StatementStats>,
+    /// How late statements were sent although a session was free.
+    pub(super) lag: Latency,
+    /// How many were sent of those that a schedule had a moment for.
+    pub(super) n_sent: u64,
+    pub(super) n_lost: u64,
+    /// Whether latency is counted from the schedule too.
+    is_open_loop: bool,
+}
+
+impl Recorder {
+    pub(super) fn new(requests: &[Request], is_open_loop: bool) -> Self {
+        let statements = requests.iter().map(|request| StatementStats::new(&request.name)).collect();
+        Self { statements, lag: Latency::new(), n_sent: 0, n_lost: 0, is_open_loop }
+    }
+
+    /// Notes that a statement is sent, by a session that was free since `idle_since`.
+    #[inline]
+    pub(super) fn sent(&mut self, due: Due, idle_since: Instant, now: Instant) {
+        if let DueKind::Open { .. } = due.kind {
+            self.n_sent += 1;
+            if idle_since <= due.at {
+                self.lag.record(now - due.at);
+            }
+        }
+    }
+
+    #[inline]
+    pub(super) fn ended(&mut self, run: &Run, error: Option<SqlState>, now: Instant) {
+        if run.due.kind == DueKind::WarmUp {
+            return;
+        }
+        let stats = &mut self.statements[run.statement];
+        stats.n_retries += u64::from(run.n_tries - 1);
+        match error {
+            None => {
+                stats.service.record(now - run.sent);
+                if self.is_open_loop {
+                    stats.response.record(now - run.due.at);
+                }
+            }
+            Some(code) => stats.record_error(code.as_str()),
+        }
+    }
+
+    /// Notes a connection that is gone, with what it ran and what the server said last.
+    pub(super) fn lost(&mut self, run: Option<&Run>, error: Option<SqlState>) {
+        self.n_lost += 1;
+        if let Some(run) = run.filter(|run| run.due.kind != DueKind::WarmUp) {
+            let class = error.as_ref().map_or(CONNECTION, SqlState::as_str);
+            self.statements[run.statement].record_error(class);
+        }
+    }
+
+    /// Ends the measurement: without a schedule a response takes as long as its service.
+    pub(super) fn finish(mut self) -> Self {
+        if !self.is_open_loop {
+            for stats in &mut self.statements {
+                stats.response = stats.service.clone();
+            }
+        }
+        self
+    }
+}
