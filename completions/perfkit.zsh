@@ -971,6 +971,8 @@ prepared\:"Prepared once for each connection"))' \
 '--threads=[Drive the connections by this many threads \[default\: one for each processor\]]:N:_default' \
 '*--threshold=[Require this, as in "p95 < 50ms" (can be repeated; replaces those of perfkit.yaml)]:CONDITION:_default' \
 '--seed=[Draw other parameters and another order]:N:_default' \
+'--start-at=[Measure from this moment on, as in 2030-01-31T12\:00\:00Z, so that several machines are one load]:TIME:_default' \
+'--hlog=[Write the histograms to this file too, as an interval log of HdrHistogram]:FILE:_files' \
 '-d+[Connect to this database (URL or keyword/value string)]:URL:_default' \
 '--database-url=[Connect to this database (URL or keyword/value string)]:URL:_default' \
 '--statement-timeout=[Cancel a statement after this time \[default\: 30s\]]:TIME:_default' \
@@ -987,7 +989,98 @@ prepared\:"Prepared once for each connection"))' \
 '--quiet[Print results, warnings and errors only]' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
+":: :_perfkit__subcmd__bench_commands" \
+"*::: :->bench" \
 && ret=0
+
+    case $state in
+    (bench)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:perfkit-bench-command-$line[1]:"
+        case $line[1] in
+            (compare)
+_arguments "${_arguments_options[@]}" : \
+'--b=[B is this database (URL or keyword/value string)]:URL:_default' \
+'*--set-a=[Set this in the sessions of A (can be repeated)]:NAME=VALUE:_default' \
+'*--set-b=[Set this in the sessions of B (can be repeated)]:NAME=VALUE:_default' \
+'*--workload-b=[Take the statements of B from here (can be repeated); those of A are named by \`--workload\`]:SOURCE:_default' \
+'--block=[Measure each block this long]:TIME:_default' \
+'-c+[Use this many connections]:N:_default' \
+'--connections=[Use this many connections]:N:_default' \
+'--rate=[Send this many statements per second, over all connections]:N:_default' \
+'--min-effect=[The smallest slowdown that matters, in percent; twice that for p99]:PERCENT:_default' \
+'--max-pairs=[Measure so many pairs of blocks at the most\: after 10 and 20 there is a verdict if it is clear]:N:_default' \
+'--on-inconclusive=[What an INCONCLUSIVE verdict does to the exit status]:WHAT:((pass\:"Exit with status 0"
+fail\:"Exit with status 1"))' \
+'--seed=[Draw other parameters and another order]:N:_default' \
+'-d+[Connect to this database (URL or keyword/value string)]:URL:_default' \
+'--database-url=[Connect to this database (URL or keyword/value string)]:URL:_default' \
+'--statement-timeout=[Cancel a statement after this time \[default\: 30s\]]:TIME:_default' \
+'--lock-timeout=[Give up waiting for a lock after this time \[default\: 2s\]]:TIME:_default' \
+'*-w+[Take the statements from here (can be repeated)]:SOURCE:_default' \
+'*--workload=[Take the statements from here (can be repeated)]:SOURCE:_default' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'--color=[Use color]:WHEN:(auto always never)' \
+'--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
+'(--b --set-b --workload-b)--calibrate[Compare A with itself, to see what this machine can tell]' \
+'--allow-writes[Run statements that change data too]' \
+'--json[Print the result as JSON]' \
+'-q[Print results, warnings and errors only]' \
+'--quiet[Print results, warnings and errors only]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+'*::reports -- Show how two reports of `perfkit bench --json` differ; one run each gives no verdict:_files' \
+&& ret=0
+;;
+(merge)
+_arguments "${_arguments_options[@]}" : \
+'*--threshold=[Require this, as in "p95 < 50ms" (can be repeated; replaces those of the reports)]:CONDITION:_default' \
+'--hlog=[Write the sum to this file too, as an interval log of HdrHistogram]:FILE:_files' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'--color=[Use color]:WHEN:(auto always never)' \
+'--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
+'--json[Print the result as JSON]' \
+'-q[Print results, warnings and errors only]' \
+'--quiet[Print results, warnings and errors only]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+'*::files -- The results, as .json or .hlog:_files' \
+&& ret=0
+;;
+(help)
+_arguments "${_arguments_options[@]}" : \
+":: :_perfkit__subcmd__bench__subcmd__help_commands" \
+"*::: :->help" \
+&& ret=0
+
+    case $state in
+    (help)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:perfkit-bench-help-command-$line[1]:"
+        case $line[1] in
+            (compare)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(merge)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(help)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+        esac
+    ;;
+esac
+;;
+        esac
+    ;;
+esac
 ;;
 (completions)
 _arguments "${_arguments_options[@]}" : \
@@ -1211,7 +1304,27 @@ esac
 ;;
 (bench)
 _arguments "${_arguments_options[@]}" : \
+":: :_perfkit__subcmd__help__subcmd__bench_commands" \
+"*::: :->bench" \
 && ret=0
+
+    case $state in
+    (bench)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:perfkit-help-bench-command-$line[1]:"
+        case $line[1] in
+            (compare)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(merge)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+        esac
+    ;;
+esac
 ;;
 (completions)
 _arguments "${_arguments_options[@]}" : \
@@ -1253,8 +1366,46 @@ _perfkit_commands() {
 }
 (( $+functions[_perfkit__subcmd__bench_commands] )) ||
 _perfkit__subcmd__bench_commands() {
-    local commands; commands=()
+    local commands; commands=(
+'compare:Say whether B is slower than A, by short runs of both in turns' \
+'merge:Add up what several generators have measured, exactly' \
+'help:Print this message or the help of the given subcommand(s)' \
+    )
     _describe -t commands 'perfkit bench commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__bench__subcmd__compare_commands] )) ||
+_perfkit__subcmd__bench__subcmd__compare_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit bench compare commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__bench__subcmd__help_commands] )) ||
+_perfkit__subcmd__bench__subcmd__help_commands() {
+    local commands; commands=(
+'compare:Say whether B is slower than A, by short runs of both in turns' \
+'merge:Add up what several generators have measured, exactly' \
+'help:Print this message or the help of the given subcommand(s)' \
+    )
+    _describe -t commands 'perfkit bench help commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__bench__subcmd__help__subcmd__compare_commands] )) ||
+_perfkit__subcmd__bench__subcmd__help__subcmd__compare_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit bench help compare commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__bench__subcmd__help__subcmd__help_commands] )) ||
+_perfkit__subcmd__bench__subcmd__help__subcmd__help_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit bench help help commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__bench__subcmd__help__subcmd__merge_commands] )) ||
+_perfkit__subcmd__bench__subcmd__help__subcmd__merge_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit bench help merge commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__bench__subcmd__merge_commands] )) ||
+_perfkit__subcmd__bench__subcmd__merge_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit bench merge commands' commands "$@"
 }
 (( $+functions[_perfkit__subcmd__completions_commands] )) ||
 _perfkit__subcmd__completions_commands() {
@@ -1479,8 +1630,21 @@ _perfkit__subcmd__help_commands() {
 }
 (( $+functions[_perfkit__subcmd__help__subcmd__bench_commands] )) ||
 _perfkit__subcmd__help__subcmd__bench_commands() {
-    local commands; commands=()
+    local commands; commands=(
+'compare:Say whether B is slower than A, by short runs of both in turns' \
+'merge:Add up what several generators have measured, exactly' \
+    )
     _describe -t commands 'perfkit help bench commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__help__subcmd__bench__subcmd__compare_commands] )) ||
+_perfkit__subcmd__help__subcmd__bench__subcmd__compare_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit help bench compare commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__help__subcmd__bench__subcmd__merge_commands] )) ||
+_perfkit__subcmd__help__subcmd__bench__subcmd__merge_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit help bench merge commands' commands "$@"
 }
 (( $+functions[_perfkit__subcmd__help__subcmd__completions_commands] )) ||
 _perfkit__subcmd__help__subcmd__completions_commands() {

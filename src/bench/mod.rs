@@ -1,5 +1,6 @@
 //! Load tests: what to run, when, what was measured and whether that is good enough.
 
+pub(crate) mod compare;
 pub(crate) mod hlog;
 mod latency;
 mod merge;

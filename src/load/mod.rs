@@ -111,9 +111,14 @@ pub(crate) struct Ready {
     opened: Vec<Vec<(u64, Opened)>>,
 }
 
+impl Ready {
+    pub(crate) fn schedule(&self) -> &Schedule {
+        &self.load.schedule
+    }
+}
+
 /// Opens the connections of a load.
-pub(crate) async fn open(load: Load, endpoint: Endpoint, interrupt: &Interrupt) -> Result<Ready, Error> {
-    let endpoint = Arc::new(endpoint);
+pub(crate) async fn open(load: Load, endpoint: Arc<Endpoint>, interrupt: &Interrupt) -> Result<Ready, Error> {
     let n_threads = load.threads.clamp(1, load.connections);
     let opened = tokio::select! {
         opened = open_all(&endpoint, load.connections, n_threads) => opened?,

@@ -27,6 +27,7 @@ pub(crate) enum Protocol {
 const BINARY: i16 = 1;
 
 /// A statement that is ready to be sent.
+#[derive(Clone)]
 pub(crate) struct Request {
     pub(crate) name: String,
     sql: String,

@@ -105,6 +105,17 @@ impl Connection {
     }
 }
 
+/// Escapes what would end an option of the server's command line.
+fn escaped_option(value: &str) -> String {
+    value.chars().fold(String::new(), |mut escaped, c| {
+        if c.is_ascii_whitespace() || c == '\\' {
+            escaped.push('\\');
+        }
+        escaped.push(c);
+        escaped
+    })
+}
+
 impl Target {
     /// Resolves a connection string with its defaults, password file and certificates.
     pub(crate) fn new(conninfo: Conninfo, environment: &Environment, timeouts: Timeouts) -> Result<Self> {
@@ -135,6 +146,21 @@ impl Target {
     #[must_use]
     pub(crate) fn with_statement_timeout(mut self, timeout: Duration) -> Self {
         self.timeouts.statement = timeout;
+        self
+    }
+
+    /// Gives every session these settings, as `PGOPTIONS` would, after those that it has.
+    #[must_use]
+    pub(crate) fn with_settings(mut self, settings: &[(String, String)]) -> Self {
+        for host in &mut self.hosts {
+            let mut options = host.config.get_options().unwrap_or_default().to_owned();
+            for (name, value) in settings {
+                options = format!("{options} -c {name}={}", escaped_option(value));
+            }
+            if !options.is_empty() {
+                host.config.options(options.trim_start().to_owned());
+            }
+        }
         self
     }
 

@@ -217,7 +217,7 @@ impl Samples {
 }
 
 /// Draws one parameter's values; built once, used from every thread.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Generator {
     Fixed(Option<String>),
     Choice(Vec<Option<String>>),

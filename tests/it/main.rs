@@ -8,6 +8,7 @@ mod support;
 
 mod architecture;
 mod bench;
+mod bench_compare;
 mod bench_engine;
 mod bench_merge;
 mod bench_reports;

@@ -57,7 +57,8 @@ fn thresholds(runs: &[(String, BenchReport)]) -> Vec<Threshold> {
     thresholds
 }
 
-fn read(path: &Path) -> Result<BenchReport> {
+/// Reads a report or an interval log.
+pub(super) fn read(path: &Path) -> Result<BenchReport> {
     let fail = || Error::usage(format!("could not read the result of a run from {:?}", path.display()));
     let text = fs::read_to_string(path).map_err(|error| fail().cause(error))?;
     // A report is an object; no line of a log starts like that.

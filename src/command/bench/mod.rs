@@ -1,10 +1,12 @@
 //! `perfkit bench`: runs the workload under load and measures latencies.
 
+mod compare;
 mod hlog;
 mod merge;
 mod start;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -12,11 +14,12 @@ use clap::{Args, Subcommand, ValueEnum};
 use crate::bench::{
     Arrivals, BenchConfig, BenchReport, Environment, Picker, Schedule, Stage, StatementStats, Threshold,
 };
+use crate::catalog::Catalog;
 use crate::cli::{ConnectArgs, WorkloadArgs, parse_duration};
 use crate::context::Context;
 use crate::error::{Error, ExitStatus, Result};
 use crate::load::{self, Load, Protocol, Request};
-use crate::pg::{self, Access, Connection, Target};
+use crate::pg::{self, Access, Connection, Endpoint, Target};
 use crate::report;
 use crate::sources;
 use crate::ui::Unit;
@@ -82,6 +85,7 @@ pub(crate) struct BenchArgs {
 
 #[derive(Subcommand, Debug)]
 enum BenchCommand {
+    Compare(Box<compare::CompareArgs>),
     Merge(merge::MergeArgs),
 }
 
@@ -151,6 +155,7 @@ pub(crate) struct Plan {
 
 pub(crate) async fn run(context: &Context, args: &BenchArgs) -> Result<ExitStatus> {
     match &args.command {
+        Some(BenchCommand::Compare(args)) => return compare::run(context, args).await,
         Some(BenchCommand::Merge(args)) => return merge::run(context, args),
         None => {}
     }
@@ -161,8 +166,26 @@ pub(crate) async fn run(context: &Context, args: &BenchArgs) -> Result<ExitStatu
         connection.require_primary()?;
     }
     let catalog = pg::catalog::load(&mut connection).await?;
-    let mut workload = sources::load(context, &args.workload.workload, Some(&connection), &catalog).await?;
-    if !args.allow_writes {
+    let statements =
+        workload(context, &args.workload.workload, &connection, &catalog, args.allow_writes).await?;
+    let config = context.config.as_ref().map(|file| file.config.bench.clone()).unwrap_or_default();
+    let plan = plan(args, &config)?;
+
+    let report = measure(context, &target, &mut connection, &catalog, &statements, &plan).await?;
+
+    publish(context, &report, args.hlog.as_deref())
+}
+
+/// Returns the statements to send.
+async fn workload(
+    context: &Context,
+    named: &[String],
+    connection: &Connection,
+    catalog: &Catalog,
+    allow_writes: bool,
+) -> Result<Vec<Statement>> {
+    let mut workload = sources::load(context, named, Some(connection), catalog).await?;
+    if !allow_writes {
         let n_before = workload.statements.len();
         workload.skip_if(|statement| statement.kind.writes().then(|| "changes data".to_owned()));
         let n_left_out = n_before - workload.statements.len();
@@ -176,12 +199,7 @@ pub(crate) async fn run(context: &Context, args: &BenchArgs) -> Result<ExitStatu
         return Err(Error::usage("the workload has no statement to run")
             .hint("Add `--allow-writes` to run statements that change data."));
     }
-    let config = context.config.as_ref().map(|file| file.config.bench.clone()).unwrap_or_default();
-    let plan = plan(args, &config)?;
-
-    let report = measure(context, &target, &mut connection, &catalog, &workload.statements, &plan).await?;
-
-    publish(context, &report, args.hlog.as_deref())
+    Ok(workload.statements)
 }
 
 /// Prints a result, writes its log, and says by the exit status what came of it.
@@ -210,9 +228,7 @@ fn plan(args: &BenchArgs, config: &BenchConfig) -> Result<Plan> {
         let duration = args.duration.or(config.duration).unwrap_or(DEFAULT_DURATION);
         vec![Stage { duration, rate: args.rate.or(config.rate) }]
     };
-    BenchConfig { stages: stages.clone(), ..BenchConfig::default() }
-        .check()
-        .map_err(|(key, reason)| Error::usage(format!("{key} {reason}")))?;
+    check_stages(&stages)?;
     let thresholds = if args.thresholds.is_empty() { &config.thresholds } else { &args.thresholds };
     Ok(Plan {
         stages,
@@ -228,9 +244,62 @@ fn plan(args: &BenchArgs, config: &BenchConfig) -> Result<Plan> {
     })
 }
 
+fn check_stages(stages: &[Stage]) -> Result<()> {
+    BenchConfig { stages: stages.to_vec(), ..BenchConfig::default() }
+        .check()
+        .map_err(|(key, reason)| Error::usage(format!("{key} {reason}")))
+}
+
 /// How many threads can run at once.
 pub(crate) fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Statements that are known to run, and the way to their server.
+struct Checked {
+    statements: Vec<Statement>,
+    generators: Vec<Vec<Generator>>,
+    requests: Vec<Request>,
+    endpoint: Arc<Endpoint>,
+}
+
+impl Checked {
+    async fn new(
+        target: &Target,
+        connection: &mut Connection,
+        statements: Vec<Statement>,
+        generators: Vec<Vec<Generator>>,
+        plan: &Plan,
+    ) -> Result<Self> {
+        for (statement, generators) in statements.iter().zip(&generators) {
+            // A statement that cannot even be planned would only count errors for the whole run.
+            let values = sources::draw(generators, plan.seed);
+            pg::explain::estimate(connection, &statement.sql, &values).await.map_err(|error| {
+                Error::from(error).context(format!("statement \"{}\" cannot be run", statement.name))
+            })?;
+        }
+        let access = if plan.allow_writes { Access::ReadWrite } else { Access::ReadOnly };
+        Ok(Self {
+            requests: requests(connection, &statements, &generators, plan.protocol).await?,
+            endpoint: Arc::new(target.endpoint(connection, access)?),
+            statements,
+            generators,
+        })
+    }
+
+    /// Opens the connections of a load.
+    async fn open(&self, context: &Context, plan: &Plan) -> Result<load::Ready> {
+        let load = Load {
+            requests: self.requests.clone(),
+            picker: Picker::new(self.statements.iter().map(|statement| statement.weight)),
+            schedule: Schedule::new(plan.stages.clone(), plan.arrivals, plan.seed),
+            connections: plan.connections,
+            threads: plan.threads,
+            seed: plan.seed,
+            warm_up: plan.warm_up,
+        };
+        Ok(load::open(load, self.endpoint.clone(), &context.interrupt).await?)
+    }
 }
 
 /// Checks that every statement runs, then runs the load.
@@ -238,31 +307,15 @@ pub(crate) async fn measure(
     context: &Context,
     target: &Target,
     connection: &mut Connection,
-    catalog: &crate::catalog::Catalog,
+    catalog: &Catalog,
     statements: &[Statement],
     plan: &Plan,
 ) -> Result<BenchReport> {
     let generators = sources::generators(context, connection, catalog, statements, plan.seed).await?;
-    for (statement, generators) in statements.iter().zip(&generators) {
-        // A statement that cannot even be planned would only count errors for the whole run.
-        let values = sources::draw(generators, plan.seed);
-        pg::explain::estimate(connection, &statement.sql, &values).await.map_err(|error| {
-            Error::from(error).context(format!("statement \"{}\" cannot be run", statement.name))
-        })?;
-    }
-    let access = if plan.allow_writes { Access::ReadWrite } else { Access::ReadOnly };
-    let load = Load {
-        requests: requests(connection, statements, generators, plan.protocol).await?,
-        picker: Picker::new(statements.iter().map(|statement| statement.weight)),
-        schedule: Schedule::new(plan.stages.clone(), plan.arrivals, plan.seed),
-        connections: plan.connections,
-        threads: plan.threads,
-        seed: plan.seed,
-        warm_up: plan.warm_up,
-    };
-    let is_open_loop = load.schedule.is_open_loop();
-    let duration = load.schedule.duration();
-    let ready = load::open(load, target.endpoint(connection, access)?, &context.interrupt).await?;
+    let checked = Checked::new(target, connection, statements.to_vec(), generators, plan).await?;
+    let ready = checked.open(context, plan).await?;
+    let schedule = ready.schedule();
+    let (is_open_loop, duration) = (schedule.is_open_loop(), schedule.duration());
     if let Some(start_at) = plan.start_at {
         start::wait(context, start_at, plan.warm_up).await?;
     }
@@ -316,7 +369,7 @@ pub(crate) async fn measure(
 async fn requests(
     connection: &Connection,
     statements: &[Statement],
-    generators: Vec<Vec<Generator>>,
+    generators: &[Vec<Generator>],
     protocol: Protocol,
 ) -> Result<Vec<Request>> {
     let texts: Vec<&str> = statements.iter().map(|statement| statement.sql.as_str()).collect();
@@ -324,7 +377,7 @@ async fn requests(
     let requests = statements.iter().zip(generators).zip(are_binary).enumerate();
     Ok(requests
         .map(|(i, ((statement, generators), is_binary))| {
-            Request::new(i, (&statement.name, &statement.sql), generators, protocol, is_binary)
+            Request::new(i, (&statement.name, &statement.sql), generators.clone(), protocol, is_binary)
         })
         .collect())
 }

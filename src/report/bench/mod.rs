@@ -1,6 +1,7 @@
 //! Latencies of a load test.
 
 mod ci;
+pub(crate) mod compare;
 mod html;
 mod json;
 mod markdown;
@@ -149,7 +150,7 @@ fn basis(report: &BenchReport) -> Vec<String> {
     };
     let version = environment.server_version.map(|n| format!("PostgreSQL {}.{}", n / 10_000, n % 10_000));
     let perfkit = environment.perfkit_version.as_ref().map(|version| format!("perfkit {version}"));
-    let cpus = environment.cpus.map(|n| format!("{n} processors beside the generator"));
+    let cpus = environment.cpus.map(|n| format!("a generator with {n} processors"));
     let seed = environment.seed.map(|seed| format!("seed {seed}"));
     let place: Vec<String> = [version, perfkit, cpus, seed].into_iter().flatten().collect();
     [latency.to_owned(), place.join(", ")].into_iter().filter(|line| !line.is_empty()).collect()

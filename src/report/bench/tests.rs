@@ -70,7 +70,7 @@ fn markdown_has_the_verdicts_first() {
     <details><summary>How this was measured</summary>
 
     - Latencies are response times: from the moment when the schedule had a statement due.
-    - PostgreSQL 15.18, perfkit 0.1.0, 2 processors beside the generator, seed 42
+    - PostgreSQL 15.18, perfkit 0.1.0, a generator with 2 processors, seed 42
 
     </details>
     ");

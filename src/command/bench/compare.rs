@@ -1,0 +1,362 @@
+//! `perfkit bench compare`: says whether B is slower than A, from short runs of both in turns.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+use super::{Checked, Plan, processors};
+use crate::bench::compare::{self, Block, LOOKS, Pair, Rules, Verdict};
+use crate::bench::{Arrivals, Stage, StatementStats};
+use crate::cli::{ConnectArgs, WorkloadArgs, parse_duration};
+use crate::context::Context;
+use crate::error::{Error, ExitStatus, Result};
+use crate::load::{self, Protocol};
+use crate::pg::conninfo::Conninfo;
+use crate::pg::{self, Access, Target};
+use crate::random;
+use crate::report::bench::compare::{Compared, document};
+use crate::sources;
+use crate::ui::Progress;
+use crate::ui::Unit;
+
+/// Connections are there and statements prepared; the server turns to the other load.
+const LONGEST_WARM_UP: Duration = Duration::from_millis(200);
+/// How often each pair of differences is drawn anew for its interval.
+const N_RESAMPLES: u32 = 10_000;
+/// From this share of failed executions on, latencies are those of errors too.
+const MAX_ERROR_SHARE: f64 = 0.01;
+
+/// Say whether B is slower than A, by short runs of both in turns
+///
+/// A is the database, B another one (`--b`), the same with other settings (`--set-b`), or other versions of the statements
+/// (`--workload-b`). Both get the same parameters in the same order. The verdict is PASS, REGRESSION or INCONCLUSIVE: a
+/// regression is larger than what noise explains and than `--min-effect`, and is found twice; then the exit status is 1.
+#[derive(Args, Debug)]
+pub(super) struct CompareArgs {
+    /// Show how two reports of `perfkit bench --json` differ; one run each gives no verdict
+    #[arg(value_name = "REPORT", num_args = 2, conflicts_with_all = ["b", "set_a", "set_b", "workload_b", "calibrate"])]
+    reports: Vec<PathBuf>,
+    /// B is this database (URL or keyword/value string)
+    #[arg(long, value_name = "URL")]
+    b: Option<String>,
+    /// Set this in the sessions of A (can be repeated)
+    #[arg(long, value_name = "NAME=VALUE", value_parser = parse_setting)]
+    set_a: Vec<(String, String)>,
+    /// Set this in the sessions of B (can be repeated)
+    #[arg(long, value_name = "NAME=VALUE", value_parser = parse_setting)]
+    set_b: Vec<(String, String)>,
+    /// Take the statements of B from here (can be repeated); those of A are named by `--workload`
+    #[arg(long, value_name = "SOURCE")]
+    workload_b: Vec<String>,
+    /// Compare A with itself, to see what this machine can tell
+    #[arg(long, conflicts_with_all = ["b", "set_b", "workload_b"])]
+    calibrate: bool,
+    /// Measure each block this long
+    #[arg(long, value_name = "TIME", default_value = "3s", value_parser = parse_duration)]
+    block: Duration,
+    /// Use this many connections
+    #[arg(short, long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    connections: u16,
+    /// Send this many statements per second, over all connections
+    #[arg(long, value_name = "N")]
+    rate: Option<f64>,
+    /// The smallest slowdown that matters, in percent; twice that for p99
+    #[arg(long, value_name = "PERCENT", default_value_t = 5.0, value_parser = parse_percent)]
+    min_effect: f64,
+    /// Measure so many pairs of blocks at the most: after 10 and 20 there is a verdict if it is clear
+    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=30))]
+    max_pairs: u16,
+    /// What an INCONCLUSIVE verdict does to the exit status
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t = OnInconclusive::Pass)]
+    on_inconclusive: OnInconclusive,
+    /// Run statements that change data too
+    #[arg(long)]
+    allow_writes: bool,
+    /// Draw other parameters and another order
+    #[arg(long, value_name = "N", default_value_t = 42)]
+    seed: u64,
+    #[command(flatten)]
+    connect: ConnectArgs,
+    #[command(flatten)]
+    workload: WorkloadArgs,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum OnInconclusive {
+    /// Exit with status 0
+    Pass,
+    /// Exit with status 1
+    Fail,
+}
+
+pub(super) async fn run(context: &Context, args: &CompareArgs) -> Result<ExitStatus> {
+    if let [a, b] = &args.reports[..] {
+        return of_reports(context, args, a, b);
+    }
+    if !args.calibrate && args.b.is_none() && args.set_a == args.set_b && args.workload_b.is_empty() {
+        return Err(Error::usage("A and B are the same")
+            .hint("Say what B is with `--b URL`, `--set-b NAME=VALUE` or `--workload-b SOURCE`, or add `--calibrate`."));
+    }
+    let plan = plan(args)?;
+    let arms = arms(context, args, &plan).await?;
+
+    let first = measure(context, args, &plan, &arms, args.seed).await?;
+    let comparison = compare::compare(&first, &rules(args));
+    let second = if comparison.verdict == Verdict::Regression && !context.interrupt.is_raised() {
+        context.ui.status("a regression; measuring once more from the beginning");
+        let pairs = measure(context, args, &plan, &arms, random::mix(args.seed)).await?;
+        Some(compare::compare(&pairs, &rules(args)).verdict)
+    } else {
+        None
+    };
+    let labels = arms.map(|arm| arm.label);
+    let interrupted = context.interrupt.is_raised();
+    conclude(context, args, &Compared { comparison, labels, block: args.block, second, interrupted })
+}
+
+fn conclude(context: &Context, args: &CompareArgs, compared: &Compared) -> Result<ExitStatus> {
+    context.ui.publish(&document(compared, context.ui.style()))?;
+    if compared.comparison.n_pairs == 0 && !compared.interrupted {
+        context.ui.warn("the measurement is invalid: no pair of blocks is without a flaw");
+        return Ok(ExitStatus::InvalidMeasurement);
+    }
+    Ok(match compared.verdict() {
+        Verdict::Pass => ExitStatus::Success,
+        Verdict::Regression => ExitStatus::Findings,
+        Verdict::Inconclusive if args.on_inconclusive == OnInconclusive::Fail => ExitStatus::Findings,
+        Verdict::Inconclusive => ExitStatus::Success,
+    })
+}
+
+/// Compares two single runs, of which nobody knows how much they differ by chance.
+fn of_reports(context: &Context, args: &CompareArgs, a: &Path, b: &Path) -> Result<ExitStatus> {
+    let (of_a, of_b) = (super::merge::read(a)?, super::merge::read(b)?);
+    let names = |report: &crate::bench::BenchReport| -> Vec<String> {
+        report.statements.iter().map(|stats| stats.name.clone()).collect()
+    };
+    if names(&of_a) != names(&of_b) {
+        return Err(Error::usage(format!(
+            "{:?} and {:?} are not of the same statements",
+            a.display(),
+            b.display()
+        ))
+        .hint("Compare runs of the same workload."));
+    }
+    let block = |report: &crate::bench::BenchReport| {
+        let flaw = report.invalid_reason.clone();
+        Block::new(&report.statements, report.elapsed, report.is_open_loop, flaw)
+    };
+    let pair = Pair { a: block(&of_a), b: block(&of_b) };
+    let comparison = compare::compare(&[pair], &rules(args));
+    let labels = [a, b].map(|path| path.display().to_string());
+    let compared = Compared { comparison, labels, block: of_a.elapsed, second: None, interrupted: false };
+    context.ui.status("one run each gives no verdict: `perfkit bench compare --b URL` measures in turns");
+    conclude(context, args, &compared)
+}
+
+fn rules(args: &CompareArgs) -> Rules {
+    Rules { min_effect: args.min_effect / 100.0, n_resamples: N_RESAMPLES, seed: args.seed }
+}
+
+fn plan(args: &CompareArgs) -> Result<Plan> {
+    let stages = vec![Stage { duration: args.block, rate: args.rate }];
+    super::check_stages(&stages)?;
+    Ok(Plan {
+        warm_up: LONGEST_WARM_UP.min(args.block / 10),
+        arrivals: Arrivals::default(),
+        protocol: Protocol::Prepared,
+        stages,
+        threads: processors(),
+        connections: usize::from(args.connections),
+        thresholds: Vec::new(),
+        allow_writes: args.allow_writes,
+        seed: args.seed,
+        start_at: None,
+    })
+}
+
+/// One of the two that are compared.
+struct Arm {
+    label: String,
+    checked: Checked,
+}
+
+/// Connects to both and prepares what they are sent. Parameters of B are drawn from the values of A where the statements agree.
+async fn arms(context: &Context, args: &CompareArgs, plan: &Plan) -> Result<[Arm; 2]> {
+    let target_a = context.target(&args.connect)?;
+    let target_b = match &args.b {
+        Some(url) => {
+            let conninfo = Conninfo::parse(url).map_err(|error| {
+                Error::usage("invalid connection string in --b")
+                    .cause(error)
+                    .hint("Write it as postgresql://user@host:5432/database or as \"host=… dbname=…\".")
+            })?;
+            context.another_target(&args.connect, conninfo)?
+        }
+        None => context.target(&args.connect)?,
+    };
+    let label = |target: &Target, settings: &[(String, String)], workload: &[String]| {
+        let settings = settings.iter().map(|(name, value)| format!("{name}={value}"));
+        let parts: Vec<String> =
+            [target.label().to_owned()].into_iter().chain(settings).chain(workload.iter().cloned()).collect();
+        parts.join(", ")
+    };
+    let workload_b = if args.workload_b.is_empty() { &args.workload.workload } else { &args.workload_b };
+    let labels =
+        [label(&target_a, &args.set_a, &args.workload.workload), label(&target_b, &args.set_b, workload_b)];
+    let a =
+        of_target(context, &target_a.with_settings(&args.set_a), &args.workload.workload, plan, None).await?;
+    let b = of_target(context, &target_b.with_settings(&args.set_b), workload_b, plan, Some(&a)).await?;
+    let [label_a, label_b] = labels;
+    Ok([Arm { label: label_a, checked: a }, Arm { label: label_b, checked: b }])
+}
+
+async fn of_target(
+    context: &Context,
+    target: &Target,
+    workload: &[String],
+    plan: &Plan,
+    other: Option<&Checked>,
+) -> Result<Checked> {
+    let mut connection = target.connect(Access::ReadOnly, &context.interrupt).await?;
+    if plan.allow_writes {
+        connection.require_primary()?;
+    }
+    let catalog = pg::catalog::load(&mut connection).await?;
+    let statements = super::workload(context, workload, &connection, &catalog, plan.allow_writes).await?;
+    if let Some(other) = other {
+        let names = |statements: &[crate::workload::Statement]| -> Vec<String> {
+            statements.iter().map(|statement| statement.name.clone()).collect()
+        };
+        if names(&other.statements) != names(&statements) {
+            return Err(Error::usage("A and B do not have the same statements")
+                .cause(format!(
+                    "A has {}; B has {}",
+                    names(&other.statements).join(", "),
+                    names(&statements).join(", ")
+                ))
+                .hint("Give statements that belong together the same name, in the same order."));
+        }
+    }
+    let mut generators = sources::generators(context, &connection, &catalog, &statements, plan.seed).await?;
+    for (i, statement) in statements.iter().enumerate() {
+        if let Some(other) = other.filter(|other| other.statements[i].parameters == statement.parameters) {
+            generators[i].clone_from(&other.generators[i]);
+        }
+    }
+    Checked::new(target, &mut connection, statements, generators, plan).await
+}
+
+/// Measures pairs until their verdict is clear at one of the planned looks, or there are enough.
+async fn measure(
+    context: &Context,
+    args: &CompareArgs,
+    plan: &Plan,
+    arms: &[Arm; 2],
+    seed: u64,
+) -> Result<Vec<Pair>> {
+    let max_pairs = usize::from(args.max_pairs);
+    let progress = context.ui.progress("compare", 2 * u64::from(args.max_pairs) + 2, Unit::Steps);
+    // The first pair warms both up and does not count.
+    if pair(context, plan, arms, seed, 0, &progress).await?.is_none() {
+        return Ok(Vec::new());
+    }
+    let mut pairs = Vec::with_capacity(max_pairs);
+    while pairs.len() < max_pairs {
+        let Some(pair) = pair(context, plan, arms, seed, pairs.len() + 1, &progress).await? else { break };
+        pairs.push(pair);
+        let is_look = LOOKS.contains(&pairs.len());
+        if is_look && compare::compare(&pairs, &rules(args)).verdict != Verdict::Inconclusive {
+            break;
+        }
+    }
+    Ok(pairs)
+}
+
+/// Measures both, in the order that the pair's number says; `None` once the user interrupts.
+async fn pair(
+    context: &Context,
+    plan: &Plan,
+    arms: &[Arm; 2],
+    seed: u64,
+    number: usize,
+    progress: &Progress,
+) -> Result<Option<Pair>> {
+    let of_pair = Plan { seed: random::at(seed, number as u64), ..plan.clone() };
+    let [a, b] = arms;
+    let (first, second, is_swapped) =
+        if compare::starts_with_b(number, seed) { (b, a, true) } else { (a, b, false) };
+    let Some(first) = block(context, &of_pair, first, progress).await? else { return Ok(None) };
+    let Some(second) = block(context, &of_pair, second, progress).await? else { return Ok(None) };
+    Ok(Some(if is_swapped { Pair { a: second, b: first } } else { Pair { a: first, b: second } }))
+}
+
+/// Measures one block; `None` once the user interrupts.
+async fn block(context: &Context, plan: &Plan, arm: &Arm, progress: &Progress) -> Result<Option<Block>> {
+    if context.interrupt.is_raised() {
+        return Ok(None);
+    }
+    let ready = arm.checked.open(context, plan).await?;
+    let is_open_loop = ready.schedule().is_open_loop();
+    let measured = load::run(ready, &context.interrupt, |_| ()).await?;
+    progress.advance(1);
+    if measured.interrupted {
+        return Ok(None);
+    }
+    if measured.n_lost > 0 {
+        return Err(Error::server(format!(
+            "{} of {} connections to {} were lost",
+            measured.n_lost, plan.connections, arm.label
+        ))
+        .hint("Look into the server's log for the reason, and compare once more."));
+    }
+    let flaw = flaw(&measured, is_open_loop);
+    Ok(Some(Block::new(&measured.statements, measured.elapsed, is_open_loop, flaw)))
+}
+
+/// Says why a block does not show how fast the server is.
+fn flaw(measured: &load::Measured, is_open_loop: bool) -> Option<String> {
+    let total = StatementStats::total(&measured.statements);
+    let n_done = total.service.count() + total.error_count();
+    #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
+    let error_share = total.error_count() as f64 / n_done.max(1) as f64;
+    super::invalid_reason(&total, n_done, measured, is_open_loop).or_else(|| {
+        (error_share > MAX_ERROR_SHARE)
+            .then(|| format!("{:.1} % of the executions failed", error_share * 100.0))
+    })
+}
+
+fn parse_setting(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.trim().is_empty() => {
+            Ok((name.trim().to_owned(), value.trim().to_owned()))
+        }
+        _ => Err("write it as NAME=VALUE, as in work_mem=64MB".to_owned()),
+    }
+}
+
+fn parse_percent(text: &str) -> Result<f64, String> {
+    let percent: f64 = text.trim_end_matches('%').trim().parse().map_err(|_| "it is no number".to_owned())?;
+    if percent > 0.0 && percent <= 100.0 {
+        Ok(percent)
+    } else {
+        Err("it must be above 0, up to 100".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_settings_and_percentages() {
+        assert_eq!(parse_setting("work_mem = 64MB"), Ok(("work_mem".to_owned(), "64MB".to_owned())));
+        assert_eq!(parse_setting("a=b=c"), Ok(("a".to_owned(), "b=c".to_owned())));
+        assert!(parse_setting("work_mem").is_err() && parse_setting("=1").is_err());
+        assert_eq!(parse_percent("2.5 %"), Ok(2.5));
+        for text in ["", "0", "-1", "101", "five", "NaN"] {
+            assert!(parse_percent(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! Whether B is slower than A.
+
+use serde_json::{Value, json};
+
+use crate::bench::compare::{Comparison, Finding, Verdict};
+use crate::report::results::{Case, Level, Problem, Suite};
+use crate::report::{Align, Document, Format, SCHEMA_VERSION, Style, Table, junit};
+use crate::unit;
+
+/// A comparison with what it is of.
+#[derive(Debug)]
+pub(crate) struct Compared {
+    pub(crate) comparison: Comparison,
+    /// What A and B are, for people.
+    pub(crate) labels: [String; 2],
+    /// How long a block is.
+    pub(crate) block: std::time::Duration,
+    /// The verdict of a second run from the beginning, after a first one found a regression.
+    pub(crate) second: Option<Verdict>,
+    pub(crate) interrupted: bool,
+}
+
+impl Compared {
+    /// A regression is one if it is found twice.
+    pub(crate) fn verdict(&self) -> Verdict {
+        match (self.comparison.verdict, self.second) {
+            (Verdict::Regression, Some(Verdict::Regression)) => Verdict::Regression,
+            (Verdict::Regression, _) => Verdict::Inconclusive,
+            (verdict, _) => verdict,
+        }
+    }
+}
+
+pub(crate) fn document<'a>(compared: &'a Compared, style: &Style) -> Document<'a> {
+    let Comparison { findings, .. } = &compared.comparison;
+    let verdict = match compared.verdict() {
+        Verdict::Pass => style.green(&summary(compared)),
+        Verdict::Regression => style.red(&summary(compared)),
+        Verdict::Inconclusive => style.yellow(&summary(compared)),
+    };
+    let document = Document::new(json(compared))
+        .form(Format::Junit, || junit::text(&suites(compared)))
+        .csv(|| csv(findings));
+    let document = document.prose(verdict, format!("## Comparison\n\n**{}**", summary(compared)));
+    let document = if findings.is_empty() { document } else { document.table(table(findings)) };
+    match notes(compared) {
+        notes if notes.is_empty() => document,
+        notes => document.text(notes.join("\n")),
+    }
+}
+
+fn summary(compared: &Compared) -> String {
+    let [a, b] = &compared.labels;
+    let Comparison { n_pairs, .. } = compared.comparison;
+    let pairs = if n_pairs == 1 { "pair" } else { "pairs" };
+    let block = humantime::format_duration(compared.block);
+    format!("{}: B ({b}) against A ({a}), {n_pairs} {pairs} of {block}", compared.verdict().name())
+}
+
+fn table(findings: &[Finding]) -> Table {
+    let right = |name| (name, Align::Right);
+    let mut table = Table::new([
+        ("statement", Align::Left),
+        ("figure", Align::Left),
+        right("A"),
+        right("B"),
+        right("slower by"),
+        right("interval"),
+        right("matters from"),
+        ("verdict", Align::Left),
+    ]);
+    for finding in findings {
+        table.row([
+            finding.statement.clone(),
+            finding.metric.name().to_owned(),
+            figure(finding, finding.a),
+            figure(finding, finding.b),
+            percent(finding.slowdown),
+            finding
+                .interval
+                .map_or("-".to_owned(), |(low, high)| format!("{} to {}", percent(low), percent(high))),
+            percent(finding.min_effect),
+            finding.verdict.name().to_owned(),
+        ]);
+    }
+    table
+}
+
+fn csv(findings: &[Finding]) -> Table {
+    let right = |name| (name, Align::Right);
+    let mut table = Table::new([
+        ("statement", Align::Left),
+        ("figure", Align::Left),
+        right("a"),
+        right("b"),
+        right("slowdown"),
+        right("low"),
+        right("high"),
+        right("min_effect"),
+        ("verdict", Align::Left),
+    ]);
+    for finding in findings {
+        let bound = |of: fn((f64, f64)) -> f64| {
+            finding.interval.map_or(String::new(), |it| rounded(of(it)).to_string())
+        };
+        table.row([
+            finding.statement.clone(),
+            finding.metric.name().to_owned(),
+            rounded(finding.a).to_string(),
+            rounded(finding.b).to_string(),
+            rounded(finding.slowdown).to_string(),
+            bound(|it| it.0),
+            bound(|it| it.1),
+            finding.min_effect.to_string(),
+            finding.verdict.name().to_owned(),
+        ]);
+    }
+    table
+}
+
+fn figure(finding: &Finding, value: f64) -> String {
+    if finding.metric.is_rate() {
+        format!("{}/s", unit::estimate(value))
+    } else {
+        format!("{} ms", unit::milliseconds(value))
+    }
+}
+
+fn percent(share: f64) -> String {
+    // There is no -0.0 %.
+    let share = (share * 1000.0).round() / 10.0;
+    format!("{:.1} %", if share == 0.0 { 0.0 } else { share })
+}
+
+/// Says what the verdict does not rest on, and what would have been found.
+fn notes(compared: &Compared) -> Vec<String> {
+    let Comparison { findings, dropped, lacking, .. } = &compared.comparison;
+    let mut notes = Vec::new();
+    if compared.interrupted {
+        notes.push("interrupted: this is what was measured until then".to_owned());
+    }
+    match compared.second {
+        Some(Verdict::Regression) => {
+            notes.push("a second run from the beginning has found the regression too".to_owned())
+        }
+        Some(second) => notes.push(format!(
+            "a regression was found, but a second run from the beginning says {}: take it for noise",
+            second.name()
+        )),
+        None => {}
+    }
+    if let Some(first) = dropped.first() {
+        notes.push(format!("{} pairs do not count; the first: {first}", dropped.len()));
+    }
+    if !lacking.is_empty() {
+        let names: Vec<String> =
+            lacking.iter().map(|(name, metric)| format!("{name} {}", metric.name())).collect();
+        notes.push(format!("not compared, for too few executions in a block: {}", names.join(", ")));
+    }
+    let unclear = findings.iter().filter(|finding| finding.verdict == Verdict::Inconclusive);
+    for finding in unclear {
+        if let Some(detectable) = finding.detectable() {
+            notes.push(format!(
+                "{} {}: at this noise a slowdown is told from {} on; more pairs or longer blocks tell smaller ones",
+                finding.statement,
+                finding.metric.name(),
+                percent(detectable)
+            ));
+        }
+    }
+    notes
+}
+
+fn suites(compared: &Compared) -> Vec<Suite> {
+    let case = |finding: &Finding| {
+        let message = format!(
+            "B is slower by {}, which matters from {} on",
+            percent(finding.slowdown),
+            percent(finding.min_effect)
+        );
+        let is_regression =
+            finding.verdict == Verdict::Regression && compared.verdict() == Verdict::Regression;
+        let problem = Problem {
+            rule: "regression".to_owned(),
+            level: Level::Error,
+            message,
+            detail: None,
+            place: None,
+        };
+        Case {
+            name: format!("{} {}", finding.statement, finding.metric.name()),
+            time_ms: None,
+            problems: is_regression.then_some(problem).into_iter().collect(),
+        }
+    };
+    vec![Suite {
+        name: "comparison".to_owned(),
+        cases: compared.comparison.findings.iter().map(case).collect(),
+    }]
+}
+
+fn json(compared: &Compared) -> Value {
+    let Comparison { findings, n_pairs, dropped, lacking, .. } = &compared.comparison;
+    let verdict = |verdict: Verdict| verdict.name().to_ascii_lowercase();
+    let findings: Vec<Value> = findings
+        .iter()
+        .map(|finding| {
+            json!({
+                "statement": finding.statement,
+                "figure": finding.metric.name(),
+                "unit": if finding.metric.is_rate() { "per_s" } else { "ms" },
+                "a": rounded(finding.a),
+                "b": rounded(finding.b),
+                "slowdown": rounded(finding.slowdown),
+                "low": finding.interval.map(|it| rounded(it.0)),
+                "high": finding.interval.map(|it| rounded(it.1)),
+                "min_effect": finding.min_effect,
+                "detectable": finding.detectable().map(rounded),
+                "n_pairs": finding.n_pairs,
+                "verdict": verdict(finding.verdict),
+            })
+        })
+        .collect();
+    let lacking: Vec<Value> =
+        lacking.iter().map(|(name, metric)| json!({ "statement": name, "figure": metric.name() })).collect();
+    json!({
+        "schema_version": SCHEMA_VERSION,
+        "verdict": verdict(compared.verdict()),
+        "second_verdict": compared.second.map(verdict),
+        "a": compared.labels[0],
+        "b": compared.labels[1],
+        "block_ms": unit::json_ms(unit::as_ms(compared.block)),
+        "n_pairs": n_pairs,
+        "dropped_pairs": dropped,
+        "findings": findings,
+        "not_compared": lacking,
+        "interrupted": compared.interrupted,
+    })
+}
+
+fn rounded(value: f64) -> f64 {
+    (value * 1e6).round() / 1e6
+}

@@ -1,0 +1,133 @@
+//! `perfkit bench compare`
+
+use serde::Deserialize;
+
+use crate::support::cli::{Perfkit, perfkit};
+use crate::support::pg::Database;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Report {
+    schema_version: u32,
+    verdict: String,
+    second_verdict: Option<String>,
+    a: String,
+    b: String,
+    block_ms: f64,
+    n_pairs: usize,
+    dropped_pairs: Vec<String>,
+    findings: Vec<Finding>,
+    not_compared: Vec<Figure>,
+    interrupted: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Figure {
+    statement: String,
+    figure: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Finding {
+    statement: String,
+    figure: String,
+    unit: String,
+    a: f64,
+    b: f64,
+    slowdown: f64,
+    low: Option<f64>,
+    high: Option<f64>,
+    min_effect: f64,
+    detectable: Option<f64>,
+    n_pairs: usize,
+    verdict: String,
+}
+
+/// Takes as long as a setting says, so that nobody's load decides who is slower.
+const NAP: &str = "workload:\n  statements:\n    - {name: nap, sql: \"SELECT pg_sleep(current_setting('perfkit.nap')::float8)\"}\n";
+
+fn compare(args: &[&str], config: &str) -> Perfkit {
+    let args = [&["bench", "compare", "--block", "150ms", "-c", "16"], args].concat();
+    perfkit(&args).file("perfkit.yaml", config)
+}
+
+#[test]
+fn a_planted_slowdown_is_a_regression() {
+    let database = Database::create();
+    let settings = ["--set-a", "perfkit.nap=0.001", "--set-b", "perfkit.nap=0.010"];
+    let run =
+        compare(&[&["--json", "--max-pairs", "10"], &settings[..]].concat(), NAP).on(&database).exits(1);
+    let report: Report = run.json_as();
+    assert_eq!((report.schema_version, report.verdict.as_str(), report.n_pairs), (1, "regression", 10));
+    assert_eq!(report.second_verdict.as_deref(), Some("regression"));
+    assert!(report.a.ends_with("perfkit.nap=0.001") && report.b.ends_with("perfkit.nap=0.010"));
+    assert!((report.block_ms - 150.0).abs() < 1e-9 && report.dropped_pairs.is_empty() && !report.interrupted);
+    let rate = report.findings.iter().find(|finding| finding.figure == "rate").unwrap();
+    assert_eq!((rate.statement.as_str(), rate.unit.as_str(), rate.n_pairs), ("all", "per_s", 10));
+    assert!(rate.b < rate.a && rate.slowdown > 0.5 && rate.verdict == "regression", "{} {}", rate.a, rate.b);
+    assert!(
+        rate.low.unwrap() > rate.min_effect
+            && rate.low <= Some(rate.slowdown)
+            && rate.high >= Some(rate.slowdown)
+    );
+    assert!(rate.detectable.unwrap() > rate.min_effect);
+    assert!(
+        report.not_compared.iter().any(|it| it.statement == "nap" && it.figure == "p99"),
+        "10,000 are needed"
+    );
+}
+
+#[test]
+fn few_pairs_are_inconclusive() {
+    let database = Database::create();
+    let config = "workload: {statements: [{name: one, sql: SELECT 1}]}\n";
+    let run = compare(&["--calibrate", "--max-pairs", "2"], config).on(&database).succeeds();
+    assert!(run.stdout.starts_with("INCONCLUSIVE: B ("), "{}", run.stdout);
+    compare(&["--calibrate", "--max-pairs", "2", "--on-inconclusive", "fail"], config).on(&database).exits(1);
+}
+
+#[test]
+fn blocks_full_of_errors_do_not_count() {
+    let database = Database::create();
+    let config = "workload: {statements: [{name: no, sql: \"SELECT 1 / (random() * 0)::int\"}]}\n";
+    let run = compare(&["--calibrate", "--max-pairs", "2", "--json"], config).on(&database).exits(4);
+    let report: Report = run.json_as();
+    assert!(report.n_pairs == 0 && report.dropped_pairs == ["A: every statement failed"; 2]);
+}
+
+#[test]
+fn two_reports_give_differences_without_a_verdict() {
+    let database = Database::create();
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(
+        folder.path().join("perfkit.yaml"),
+        "workload: {statements: [{name: one, sql: SELECT 1}]}\n",
+    )
+    .unwrap();
+    for file in ["a.json", "b.json"] {
+        let args = ["bench", "--duration", "500ms", "-c", "2", "-o", file];
+        perfkit(&args).within(folder.path()).on(&database).succeeds();
+    }
+    let run = perfkit(&["bench", "compare", "a.json", "b.json"]).within(folder.path()).succeeds();
+    assert!(
+        run.stdout.starts_with("INCONCLUSIVE: B (b.json) against A (a.json), 1 pair of "),
+        "{}",
+        run.stdout
+    );
+    assert!(run.stdout.contains("\none ") && run.stderr.contains("no verdict"), "{}", run.stdout);
+}
+
+#[test]
+fn refuses_what_cannot_be_compared() {
+    let database = Database::create();
+    let config = "workload: {statements: [{name: one, sql: SELECT 1}]}\n";
+    compare(&[], config).on(&database).fails(2, &["A and B are the same", "--calibrate"]);
+    compare(&["--set-b", "work_mem"], config).on(&database).fails(2, &["NAME=VALUE"]);
+    compare(&["--b", "ftp://nowhere"], config).on(&database).fails(2, &["--b"]);
+    compare(&["--workload-b", "b.sql"], config)
+        .file("b.sql", "SELECT 2")
+        .on(&database)
+        .fails(2, &["do not have the same statements", "A has one; B has b"]);
+}
