@@ -483,3 +483,14 @@ fn password_file(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_with_spaces_stay_one_option() {
+        assert_eq!(escaped_option("64MB"), "64MB");
+        assert_eq!(escaped_option(r"a b\c"), r"a\ b\\c");
+    }
+}

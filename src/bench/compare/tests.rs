@@ -9,7 +9,7 @@ fn normal(seed: u64, counter: u64) -> f64 {
 
 /// A block of a machine that drifts, with noise in each block and now and then a neighbor that doubles all latencies.
 fn block(seed: u64, pair: u64, arm: u64, slower: f64) -> Block {
-    let drift = 0.3 * (pair as f64 / 7.0 + random::unit(seed)).sin();
+    let drift = 0.3 * (f64::from(u32::try_from(pair).unwrap()) / 7.0 + random::unit(seed)).sin();
     let place = 10 * (2 * pair + arm);
     let neighbor = if random::unit(random::at(!seed, place)) < 0.03 { 2.0 } else { 1.0 };
     let noise = |i: u64, sd: f64| (sd * normal(seed, place + i)).exp();

@@ -122,10 +122,9 @@ fn conclude(context: &Context, args: &CompareArgs, compared: &Compared) -> Resul
         return Ok(ExitStatus::InvalidMeasurement);
     }
     Ok(match compared.verdict() {
-        Verdict::Pass => ExitStatus::Success,
         Verdict::Regression => ExitStatus::Findings,
         Verdict::Inconclusive if args.on_inconclusive == OnInconclusive::Fail => ExitStatus::Findings,
-        Verdict::Inconclusive => ExitStatus::Success,
+        Verdict::Pass | Verdict::Inconclusive => ExitStatus::Success,
     })
 }
 

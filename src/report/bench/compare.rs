@@ -150,7 +150,7 @@ fn notes(compared: &Compared) -> Vec<String> {
         None => {}
     }
     if let Some(first) = dropped.first() {
-        notes.push(format!("{} pairs do not count; the first: {first}", dropped.len()));
+        notes.push(format!("pairs that do not count: {}; the first because of {first}", dropped.len()));
     }
     if !lacking.is_empty() {
         let names: Vec<String> =
@@ -240,4 +240,69 @@ fn json(compared: &Compared) -> Value {
 
 fn rounded(value: f64) -> f64 {
     (value * 1e6).round() / 1e6
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bench::compare::Metric;
+
+    fn compared(second: Option<Verdict>) -> Compared {
+        let finding = |metric, slowdown: f64, verdict| Finding {
+            statement: "one".to_owned(),
+            metric,
+            a: 2.0,
+            b: 2.0 * (1.0 + slowdown),
+            slowdown,
+            interval: Some((slowdown - 0.03, slowdown + 0.03)),
+            min_effect: 0.05,
+            n_pairs: 10,
+            verdict,
+        };
+        let findings = vec![
+            finding(Metric::P50, 0.1, Verdict::Regression),
+            finding(Metric::Mean, 0.04, Verdict::Inconclusive),
+        ];
+        let comparison = Comparison {
+            verdict: Verdict::Regression,
+            findings,
+            n_pairs: 10,
+            dropped: vec!["A: 5 of 8 connections were lost".to_owned()],
+            lacking: vec![("one".to_owned(), Metric::P99)],
+        };
+        let block = std::time::Duration::from_secs(3);
+        Compared { comparison, labels: ["old", "new"].map(str::to_owned), block, second, interrupted: false }
+    }
+
+    fn render(compared: &Compared, format: Format) -> String {
+        document(compared, &Style::PLAIN).render(format, &Style::PLAIN).unwrap()
+    }
+
+    #[test]
+    fn the_text_says_what_was_found_and_what_was_not() {
+        insta::assert_snapshot!(render(&compared(Some(Verdict::Regression)), Format::Text), @r"
+        REGRESSION: B (new) against A (old), 10 pairs of 3s
+
+        statement  figure        A        B  slower by         interval  matters from  verdict
+        one        p50     2.00 ms  2.20 ms     10.0 %  7.0 % to 13.0 %         5.0 %  REGRESSION
+        one        mean    2.00 ms  2.08 ms      4.0 %   1.0 % to 7.0 %         5.0 %  INCONCLUSIVE
+
+        a second run from the beginning has found the regression too
+        pairs that do not count: 1; the first because of A: 5 of 8 connections were lost
+        not compared, for too few executions in a block: one p99
+        one mean: at this noise a slowdown is told from 8.1 % on; more pairs or longer blocks tell smaller ones
+        ");
+    }
+
+    #[test]
+    fn a_regression_that_is_found_once_is_none() {
+        let once = compared(Some(Verdict::Pass));
+        let text = render(&once, Format::Text);
+        assert!(text.starts_with("INCONCLUSIVE: ") && text.contains("take it for noise"), "{text}");
+        assert!(!render(&once, Format::Junit).contains("<failure"));
+        let twice = compared(Some(Verdict::Regression));
+        assert_eq!(render(&twice, Format::Junit).matches("<failure type=\"regression\"").count(), 1);
+        assert!(render(&twice, Format::Markdown).starts_with("## Comparison\n\n**REGRESSION: B (new)"));
+        assert!(render(&twice, Format::Csv).contains("\none,p50,2,2.2,0.1,0.07,0.13,0.05,REGRESSION\n"));
+    }
 }
