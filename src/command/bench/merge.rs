@@ -59,13 +59,15 @@ fn thresholds(runs: &[(String, BenchReport)]) -> Vec<Threshold> {
 
 /// Reads a report or an interval log.
 pub(super) fn read(path: &Path) -> Result<BenchReport> {
-    let fail = || Error::usage(format!("could not read the result of a run from {:?}", path.display()));
+    let fail = || {
+        Error::usage(format!("could not read the result of a run from {:?}", path.display()))
+            .hint("Write one with `perfkit bench --json` or `perfkit bench --hlog FILE`.")
+    };
     let text = fs::read_to_string(path).map_err(|error| fail().cause(error))?;
     // A report is an object; no line of a log starts like that.
-    let read = if text.trim_start().starts_with('{') {
+    if text.trim_start().starts_with('{') {
         saved::read(&text).map_err(|error| fail().cause(&error).causes_of(&error))
     } else {
         hlog::read(&text).map_err(|error| fail().cause(&error).causes_of(&error))
-    };
-    read.map_err(|error| error.hint("Write one with `perfkit bench --json` or `perfkit bench --hlog FILE`."))
+    }
 }

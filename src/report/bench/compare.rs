@@ -139,16 +139,15 @@ fn notes(compared: &Compared) -> Vec<String> {
     if compared.interrupted {
         notes.push("interrupted: this is what was measured until then".to_owned());
     }
-    match compared.second {
-        Some(Verdict::Regression) => {
-            notes.push("a second run from the beginning has found the regression too".to_owned())
+    notes.extend(compared.second.map(|second| match second {
+        Verdict::Regression => "a second run from the beginning has found the regression too".to_owned(),
+        other => {
+            format!(
+                "a regression was found, but a second run from the beginning says {}: take it for noise",
+                other.name()
+            )
         }
-        Some(second) => notes.push(format!(
-            "a regression was found, but a second run from the beginning says {}: take it for noise",
-            second.name()
-        )),
-        None => {}
-    }
+    }));
     if let Some(first) = dropped.first() {
         notes.push(format!("pairs that do not count: {}; the first because of {first}", dropped.len()));
     }
