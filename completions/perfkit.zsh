@@ -906,6 +906,7 @@ _arguments "${_arguments_options[@]}" : \
             (clean)
 _arguments "${_arguments_options[@]}" : \
 '--run=[The run, or the beginning of its id \[default\: the newest\]]:RUN:_default' \
+'--triggers=[Whether triggers fire for the rows; when off, foreign keys are checked by queries, and what triggers would undo stays]:WHEN:(on off)' \
 '--streams=[Sessions that load at the same time \[default\: one for each core, at most 4\]]:N:_default' \
 '-d+[Connect to this database (URL or keyword/value string)]:URL:_default' \
 '--database-url=[Connect to this database (URL or keyword/value string)]:URL:_default' \

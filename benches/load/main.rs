@@ -173,7 +173,7 @@ fn run(command: &mut Command) -> (String, f64) {
     let output = command.stderr(Stdio::inherit()).output().expect("the program starts");
     let text = String::from_utf8(output.stdout).expect("it prints text");
     assert!(output.status.success(), "{command:?}: {text}");
-    (text, (Process::cpu_of_ended_children() - before).as_secs_f64())
+    (text, Process::cpu_of_ended_children().saturating_sub(before).as_secs_f64())
 }
 
 /// The median with its quartiles.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::support::cli::{output, perfkit};
+use crate::support::cli::{finished, output, perfkit};
 use crate::support::pg::{Database, Server};
 
 #[derive(Deserialize)]
@@ -164,7 +164,7 @@ fn bench_with_lost_connections(args: &[&str]) -> crate::support::cli::Finished {
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
          WHERE datname = current_database() AND application_name = 'perfkit'",
     );
-    crate::support::cli::finished(&child.wait_with_output().unwrap())
+    finished(&output(child))
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::counter_add::{DRIFT, churn, fill, mentions};
 use crate::counter_backfill::{SLOWLY, add, await_counted, await_true, end, held, held_by};
-use crate::support::cli::perfkit;
+use crate::support::cli::{output, perfkit};
 use crate::support::pg::{Database, Server};
 
 const SETTINGS: [&str; 1] = ["listen_addresses="];
@@ -177,7 +177,7 @@ fn a_fold_goes_on_until_it_is_interrupted() {
         assert_eq!(database.value(DRIFT), "0");
     }
     interrupt(&child);
-    let output = child.wait_with_output().expect("it ends");
+    let output = output(child);
     assert_eq!(output.status.code(), Some(130), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
@@ -209,6 +209,6 @@ fn a_verify_that_waits_for_a_lock_can_be_interrupted() {
         );
         std::thread::sleep(Duration::from_millis(300));
         interrupt(&child);
-        assert_eq!(child.wait_with_output().expect("it ends").status.code(), Some(130));
+        assert_eq!(output(child).status.code(), Some(130));
     });
 }

@@ -49,7 +49,7 @@ struct Proof {
     problems: Vec<String>,
 }
 
-/// Triggers that fire when rows are deleted (`TRIGGER_TYPE_DELETE` in pg_trigger.h).
+/// Triggers that fire when rows are deleted (`TRIGGER_TYPE_DELETE` in `pg_trigger.h`).
 const DELETE_TRIGGERS: &str =
     "SELECT EXISTS (SELECT FROM pg_trigger WHERE tgtype & 8 <> 0 AND NOT tgisinternal)";
 const SEED: [&str; 7] = ["seed", "--scale", "1", "--yes", "--make-partitions", "--schema", "*"];
