@@ -336,7 +336,11 @@ async fn open(config: &Config, tls: Option<Tls>) -> Result<Client, tokio_postgre
 }
 
 /// Sets the timeouts and the access of a fresh session.
-async fn set_up(client: &Client, access: Access, timeouts: Timeouts) -> Result<(), tokio_postgres::Error> {
+pub(super) async fn set_up(
+    client: &Client,
+    access: Access,
+    timeouts: Timeouts,
+) -> Result<(), tokio_postgres::Error> {
     let [statement, lock, read_only] = settings(access, timeouts);
     client.query(sql::SESSION, &[&statement, &lock, &read_only]).await.map(drop)
 }

@@ -19,6 +19,7 @@ use super::connect::{Access, Connection, Target};
 use super::error::{Error, Result};
 use super::explain;
 use super::interrupt::Interrupt;
+use super::pool::{self, Pool};
 use super::shadow::Question;
 use super::sql;
 use crate::index::{Answer, Definition, Size};
@@ -70,7 +71,7 @@ struct Candidate {
 }
 
 struct Session {
-    connection: Connection,
+    client: pool::Session,
     /// The hypothetical indexes that are there, by candidate: oid and name.
     present: BTreeMap<usize, (u32, String)>,
     hidden: BTreeSet<u32>,
@@ -78,15 +79,16 @@ struct Session {
 }
 
 impl Hypopg {
-    /// Opens sessions on the target and tries each candidate once.
+    /// Opens sessions on the server of a connection and tries each candidate once.
     pub(crate) async fn start(
-        target: &Target,
+        (target, connection): (&Target, &Connection),
         interrupt: &Interrupt,
         candidates: &[(Definition, Size)],
         existing: &[(String, String)],
     ) -> Result<Self> {
-        let first = Session::open(target, interrupt).await?;
-        let row = first.connection.query_one(sql::HYPOPG, &[]).await.map_err(doing("look for HypoPG"))?;
+        let pool = Pool::new(target, connection, SESSIONS, Access::ReadOnly)?;
+        let first = Session::open(&pool, interrupt).await?;
+        let row = first.client.query_one(sql::HYPOPG, &[]).await.map_err(doing("look for HypoPG"))?;
         let Some(schema) = get::<Option<String>>(&row, "schema")? else {
             let hint = if get(&row, "is_available")? { NOT_CREATED } else { NOT_INSTALLED };
             return Err(Error::NoExtension { name: "hypopg", hint });
@@ -105,12 +107,12 @@ impl Hypopg {
             n_calls: 0,
         };
         for (definition, _) in candidates {
-            let candidate = hypopg.try_candidate(definition, version).await?;
+            let candidate = hypopg.try_candidate(definition, (connection.major(), version)).await?;
             hypopg.members.candidates.push(candidate);
         }
         hypopg.find_existing(existing).await?;
         while hypopg.sessions.len() < SESSIONS {
-            hypopg.sessions.push(Session::open(target, interrupt).await?);
+            hypopg.sessions.push(Session::open(&pool, interrupt).await?);
         }
         Ok(hypopg)
     }
@@ -177,7 +179,7 @@ impl Hypopg {
                     Some(schema) => sql::quote_qualified(schema, &name.name),
                     None => sql::quote_identifier(&name.name),
                 };
-                let row = self.sessions[0].connection.query_opt(sql::PLAIN_TABLE, &[&quoted]).await;
+                let row = self.sessions[0].client.query_opt(sql::PLAIN_TABLE, &[&quoted]).await;
                 let row = row.map_err(doing("look up the statement's table"))?;
                 row.map(|row| Ok((get(&row, "schema")?, get(&row, "name")?))).transpose()?
             }
@@ -189,13 +191,13 @@ impl Hypopg {
     async fn try_candidate(
         &mut self,
         definition: &Definition,
-        version: [u32; 3],
+        (major, version): (u32, [u32; 3]),
     ) -> Result<Option<Candidate>> {
         let session = &mut self.sessions[0];
         let refused = if definition.keys.len() + definition.include.len() > MAX_COLUMNS {
             Some(format!("has more than {MAX_COLUMNS} columns"))
         } else if !definition.include.is_empty()
-            && session.connection.major() >= INCLUDE_IN_DOUBT_MAJOR
+            && major >= INCLUDE_IN_DOUBT_MAJOR
             && version < INCLUDE_TRUSTED_VERSION
         {
             Some("INCLUDE is said to crash servers with this version of HypoPG (HypoPG#114)".to_owned())
@@ -232,7 +234,7 @@ impl Hypopg {
 
     async fn find_existing(&mut self, existing: &[(String, String)]) -> Result<()> {
         for (schema, name) in existing {
-            let row = self.sessions[0].connection.query_opt(sql::RELATION_OID, &[schema, name]).await;
+            let row = self.sessions[0].client.query_opt(sql::RELATION_OID, &[schema, name]).await;
             let row = row.map_err(doing(format!("look up index \"{name}\"")))?;
             let oid: Option<u32> = row.map(|row| get(&row, "oid")).transpose()?;
             self.members.existing.push(oid.map(|oid| (oid, name.clone())));
@@ -251,16 +253,13 @@ impl Hypopg {
 }
 
 impl Session {
-    async fn open(target: &Target, interrupt: &Interrupt) -> Result<Self> {
-        let connection = target.connect(Access::ReadOnly, interrupt).await?;
+    async fn open(pool: &Pool, interrupt: &Interrupt) -> Result<Self> {
+        let client = pool.get(interrupt).await?;
         // EXPLAIN compiles expressions of costly plans; costs are the same without. HypoPG may be off for this role.
         for (name, value) in [("jit", "off"), ("hypopg.enabled", "on")] {
-            connection
-                .query(sql::SET_CONFIG, &[&name, &value])
-                .await
-                .map_err(doing(format!("set {name}")))?;
+            client.query(sql::SET_CONFIG, &[&name, &value]).await.map_err(doing(format!("set {name}")))?;
         }
-        Ok(Self { connection, present: BTreeMap::new(), hidden: BTreeSet::new(), prepared: BTreeMap::new() })
+        Ok(Self { client, present: BTreeMap::new(), hidden: BTreeSet::new(), prepared: BTreeMap::new() })
     }
 
     async fn answers(
@@ -280,12 +279,12 @@ impl Session {
     async fn answer(&mut self, members: &Members, question: &Question<'_>) -> Result<Answer> {
         if !self.prepared.contains_key(question.statement) {
             let prepared =
-                self.connection.prepare(&format!("EXPLAIN (FORMAT JSON) {}", question.statement)).await;
+                self.client.prepare(&format!("EXPLAIN (FORMAT JSON) {}", question.statement)).await;
             self.prepared
                 .insert(question.statement.to_owned(), prepared.map_err(doing("plan the statement"))?);
         }
         let prepared = &self.prepared[question.statement];
-        let text = explain::run_prepared(&self.connection, prepared, question.parameters).await?;
+        let text = explain::run_prepared(&self.client, prepared, question.parameters).await?;
         let names: BTreeSet<String> = explain::index_names(&text).collect();
         let hypothetical = self.present.iter().filter(|(_, (_, name))| names.contains(name.as_str()));
         let existing = members.existing.iter().zip(members.candidates.len()..);
@@ -351,7 +350,7 @@ impl Session {
         let calls = format!(
             "SELECT {schema}.{function}(i.oid) FROM pg_catalog.unnest($1::pg_catalog.oid[]) AS i (oid)"
         );
-        let called = self.connection.query(&calls, &[&oids]).await;
+        let called = self.client.query(&calls, &[&oids]).await;
         called.map(drop).map_err(doing("switch hypothetical indexes"))
     }
 
@@ -364,7 +363,7 @@ impl Session {
              ORDER BY d.n"
         );
         let ddl: Vec<&str> = new.iter().map(|(_, ddl)| ddl.as_str()).collect();
-        let rows = self.connection.query(&create, &[&ddl]).await?;
+        let rows = self.client.query(&create, &[&ddl]).await?;
         for ((member, _), row) in new.iter().zip(&rows) {
             self.present.insert(*member, (row.try_get("oid")?, row.try_get("name")?));
         }
@@ -375,7 +374,7 @@ impl Session {
     async fn reset(&mut self, schema: &str) -> Result<()> {
         self.present.clear();
         let hidden: Vec<u32> = std::mem::take(&mut self.hidden).into_iter().collect();
-        let reset = self.connection.query(&format!("SELECT {schema}.hypopg_reset()"), &[]).await;
+        let reset = self.client.query(&format!("SELECT {schema}.hypopg_reset()"), &[]).await;
         reset.map_err(doing("drop hypothetical indexes"))?;
         self.call(schema, "hypopg_unhide_index", &hidden).await
     }

@@ -1,4 +1,4 @@
-//! The edge to PostgreSQL: the only user of `tokio-postgres`.
+//! The edge to PostgreSQL: the only user of `tokio-postgres` and `deadpool-postgres`.
 
 pub(crate) mod audit;
 pub(crate) mod catalog;
@@ -14,6 +14,7 @@ pub(crate) mod hypopg;
 pub(crate) mod index_record;
 pub(crate) mod interrupt;
 pub(crate) mod journal;
+mod pool;
 pub(crate) mod sample;
 pub(crate) mod sampled_copy;
 pub(crate) mod seed;

@@ -56,10 +56,10 @@ impl Engine {
                 shadow.start_planners(n_cores.min(MAX_PLANNERS)).await?;
                 Place::Shadow(Box::new(shadow))
             }
-            (None, Some((target, _))) => {
+            (None, Some((target, connection))) => {
                 let names: Vec<(String, String)> =
                     names.map(|(schema, name)| (schema.to_owned(), name.to_owned())).collect();
-                let hypopg = Hypopg::start(target, &context.interrupt, &sized, &names).await?;
+                let hypopg = Hypopg::start((target, connection), &context.interrupt, &sized, &names).await?;
                 Place::Hypopg(Box::new(hypopg))
             }
             (None, None) => unreachable!("advice is made with a shadow or with a connection"),
