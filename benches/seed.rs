@@ -8,7 +8,6 @@
 
 #[path = "support/memory.rs"]
 mod memory;
-#[expect(dead_code, reason = "other benchmarks use the rest")]
 #[path = "support/processor.rs"]
 mod processor;
 mod support;

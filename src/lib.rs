@@ -64,6 +64,12 @@
 //! `command::counter::execute` carries a plan out, one step a transaction, and `pg::journal` keeps how far it is, by which another
 //! terminal sees it and lets it wait.
 //!
+//! # Load tests
+//!
+//! `load` measures, `bench::latency` holds what it measured: histograms that add up exactly. `bench::saved` reads reports back,
+//! `bench::hlog` interval logs, and `bench::merge` makes one run of many. `command::bench::compare` sends blocks to A and B in
+//! turns; `bench::compare` says in which order, and judges the pairs.
+//!
 //! # Plans
 //!
 //! `plan::read` takes any input apart (`decode`, `frame`, `log`), reads each format into the keys of EXPLAIN's JSON, and

@@ -8,16 +8,13 @@
 #![expect(clippy::disallowed_methods, reason = "cargo bench takes no arguments of ours")]
 
 #[expect(dead_code, reason = "other benchmarks use the rest")]
-#[path = "../support/processor.rs"]
-mod processor;
-#[expect(dead_code, reason = "other benchmarks use the rest")]
 #[path = "../support/mod.rs"]
 mod support;
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
-use processor::Process;
 use serde_json::Value;
 use support::Sandbox;
 
@@ -169,11 +166,22 @@ const fn slice_s(case: &Case) -> u32 {
 
 /// Runs a program; returns what it printed and the processor time that it took, in seconds.
 fn run(command: &mut Command) -> (String, f64) {
-    let before = Process::cpu_of_ended_children();
+    let before = cpu_of_ended_children();
     let output = command.stderr(Stdio::inherit()).output().expect("the program starts");
     let text = String::from_utf8(output.stdout).expect("it prints text");
     assert!(output.status.success(), "{command:?}: {text}");
-    (text, Process::cpu_of_ended_children().saturating_sub(before).as_secs_f64())
+    (text, cpu_of_ended_children().saturating_sub(before).as_secs_f64())
+}
+
+/// Returns how long the children of this process ran that have ended (`proc_pid_stat(5)`, fields 16 and 17).
+fn cpu_of_ended_children() -> Duration {
+    /// `USER_HZ`, which Linux shows to every program as 100.
+    const TICK: Duration = Duration::from_millis(10);
+    let stat = std::fs::read_to_string("/proc/self/stat").expect("this process is there");
+    // The name may hold anything, but the last parenthesis closes it; the state follows as field 3.
+    let (_, fields) = stat.rsplit_once(')').expect("a name in parentheses");
+    let ticks = fields.split_whitespace().skip(16 - 3).take(2);
+    TICK * ticks.map(|ticks| ticks.parse::<u32>().expect("ticks")).sum::<u32>()
 }
 
 /// The median with its quartiles.

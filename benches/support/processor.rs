@@ -33,11 +33,6 @@ impl Process {
         Self::read_file(&format!("/proc/{pid}"))
     }
 
-    /// Returns how long the children of this process ran that have ended.
-    pub(crate) fn cpu_of_ended_children() -> Duration {
-        Self::read_file("/proc/self").expect("this process is there").cpu_of_ended
-    }
-
     fn read_file(folder: &str) -> Option<Self> {
         /// `USER_HZ`, which Linux shows to every program as 100.
         const TICK: Duration = Duration::from_millis(10);

@@ -12,6 +12,7 @@ const SPIN: Duration = Duration::from_micros(20);
 #[cfg(target_os = "linux")]
 pub(super) struct Timer {
     descriptor: nix::sys::timerfd::TimerFd,
+    /// When it goes off, or has gone off.
     armed: Option<Instant>,
 }
 
@@ -39,11 +40,12 @@ impl Timer {
             return Ok(Some(Duration::ZERO));
         };
         // An alarm before its time only makes the loop look again.
-        let is_covered = self.armed.is_some_and(|armed| armed > now && armed <= at);
+        let alarm = now + asleep;
+        let is_covered = self.armed.is_some_and(|armed| armed > now && armed <= alarm);
         if !is_covered {
             let expiration = Expiration::OneShot(TimeSpec::from_duration(asleep));
             self.descriptor.set(expiration, TimerSetTimeFlags::empty())?;
-            self.armed = Some(at);
+            self.armed = Some(alarm);
         }
         Ok(None)
     }

@@ -22,7 +22,7 @@ pub(crate) fn add(args: &[&str]) -> Perfkit {
 
 /// Waits until a query says `t`.
 pub(crate) fn await_true(database: &Database, sql: &str) {
-    let deadline = Instant::now() + Duration::from_mins(1);
+    let deadline = Instant::now() + Duration::from_mins(3);
     while database.try_query(sql).ok().and_then(|mut rows| rows.pop()).as_deref() != Some("t") {
         assert!(Instant::now() < deadline, "{sql}");
         std::thread::sleep(Duration::from_millis(20));
