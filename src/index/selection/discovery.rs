@@ -18,6 +18,8 @@ const PLANS_AN_ITEM: usize = 24;
 const DOUBTS_AN_ITEM: usize = 12;
 /// Times that a set is made and the planner asked what it lacks.
 const MAX_ROUNDS: usize = 12;
+/// In a set of so few members, what could take the place of two of them is asked for as well.
+const FEW_MEMBERS: usize = 6;
 /// Rounds that may pass without a better set.
 const MAX_IDLE_ROUNDS: usize = 3;
 /// The largest candidates that are looked at alone, as parts of the limit to bytes.
@@ -260,7 +262,7 @@ struct Doubt {
 }
 
 /// Asks what a set costs with everything that would still fit, and with everything that would fit instead of each of
-/// its members; then for the plans in which that could save something. Returns the number of questions asked.
+/// its members, of few also of each two of them; then for the plans in which that could save something. Returns the number of questions asked.
 fn doubt<P: Planner>(
     knowledge: &mut Knowledge<P>,
     terms: &Terms,
@@ -273,26 +275,30 @@ fn doubt<P: Planner>(
     let created: Vec<usize> = chosen.minus(&knowledge.base).iter().collect();
     let bytes: u64 = created.iter().map(|member| members[*member].size_bytes).sum();
     let mut doubts = Vec::new();
-    for removed in std::iter::once(None).chain(created.iter().copied().map(Some)) {
-        let n_kept = created.len() - usize::from(removed.is_some());
+    let pairs = created.iter().enumerate().filter(|_| created.len() <= FEW_MEMBERS);
+    let pairs = pairs.flat_map(|(at, first)| created[..at].iter().map(|second| vec![*first, *second]));
+    let removals = std::iter::once(Vec::new()).chain(created.iter().map(|member| vec![*member])).chain(pairs);
+    for removed in removals {
+        let n_kept = created.len() - removed.len();
         if limits.max_indexes.is_some_and(|limit| n_kept >= limit) {
             continue;
         }
-        let freed = removed.map_or(0, |member| members[member].size_bytes);
+        let freed: u64 = removed.iter().map(|member| members[*member].size_bytes).sum();
         let slack = limits.storage_bytes.map_or(u64::MAX, |limit| limit.saturating_sub(bytes - freed));
         // Without a limit to bytes, what a member leaves room for is what could have been added anyway: only those
         // that see the member may want something else.
         let is_concerned = |item: &usize| {
             limits.storage_bytes.is_some()
                 || limits.max_indexes.is_some()
-                || removed.is_none_or(|member| knowledge.relevant[*item].binary_search(&member).is_ok())
+                || removed.is_empty()
+                || removed.iter().any(|member| knowledge.relevant[*item].binary_search(member).is_ok())
         };
         let too_large = (0..members.len()).filter(|member| members[*member].size_bytes > slack);
         let mut hidden = Bits::of(members.len(), &too_large.collect::<Vec<_>>());
         let mut keep = chosen.clone();
-        if let Some(member) = removed {
-            hidden.insert(member);
-            keep.remove(member);
+        for member in &removed {
+            hidden.insert(*member);
+            keep.remove(*member);
         }
         let questions = (0..pools.len())
             .filter(is_concerned)
