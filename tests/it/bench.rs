@@ -136,6 +136,15 @@ fn a_statement_that_cannot_run_is_reported_at_the_start() {
     bench(&["--json"], config).on(&database).exits(2);
 }
 
+/// Waits until the two sessions of a bench have begun, and their warm-up of a second is over.
+fn await_measurement(database: &Database) {
+    database.await_true(
+        "SELECT count(*) = 2 FROM pg_stat_activity
+         WHERE datname = current_database() AND application_name = 'perfkit' AND query ~ '^SELECT (1|sum)'",
+    );
+    std::thread::sleep(std::time::Duration::from_millis(1500));
+}
+
 #[test]
 fn a_server_that_goes_away_is_no_good_measurement() {
     let server = Server::start("", &["listen_addresses="], 5432);
@@ -144,7 +153,7 @@ fn a_server_that_goes_away_is_no_good_measurement() {
         .file("perfkit.yaml", CONFIG)
         .on(&database)
         .spawn();
-    std::thread::sleep(std::time::Duration::from_millis(2500));
+    await_measurement(&database);
     server.control(&["stop", "-m", "immediate"]);
     let output = output(child);
     let finished = crate::support::cli::finished(&output);
@@ -159,7 +168,7 @@ fn bench_with_lost_connections(args: &[&str]) -> crate::support::cli::Finished {
     let database = Database::create();
     let args = [&["bench", "--duration", "3s", "--json", "-c", "2"], args].concat();
     let (child, _folder) = perfkit(&args).file("perfkit.yaml", CONFIG).on(&database).spawn();
-    std::thread::sleep(std::time::Duration::from_millis(2500));
+    await_measurement(&database);
     database.query(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
          WHERE datname = current_database() AND application_name = 'perfkit'",
@@ -193,7 +202,7 @@ fn ctrl_c_still_prints_what_was_measured() {
         .file("perfkit.yaml", CONFIG)
         .on(&database)
         .spawn();
-    std::thread::sleep(std::time::Duration::from_millis(2500));
+    await_measurement(&database);
     let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).unwrap());
     nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
     let output = output(child);

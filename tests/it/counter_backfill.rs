@@ -20,17 +20,8 @@ pub(crate) fn add(args: &[&str]) -> Perfkit {
     perfkit(&[&COUNTS[..], args].concat())
 }
 
-/// Waits until a query says `t`.
-pub(crate) fn await_true(database: &Database, sql: &str) {
-    let deadline = Instant::now() + Duration::from_mins(3);
-    while database.try_query(sql).ok().and_then(|mut rows| rows.pop()).as_deref() != Some("t") {
-        assert!(Instant::now() < deadline, "{sql}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
 pub(crate) fn await_counted(database: &Database, n: u32) {
-    await_true(database, &format!("SELECT count(*) >= {n} FROM keywords WHERE mentions_count IS NOT NULL"));
+    database.await_true(&format!("SELECT count(*) >= {n} FROM keywords WHERE mentions_count IS NOT NULL"));
 }
 
 fn kill(child: &mut Child) {
@@ -96,12 +87,12 @@ fn a_killed_run_goes_on_while_others_write_and_nothing_drifts() {
                     scope.spawn(move || write(database, stop, seed));
                 }
                 let _stop = StopAtDrop(&stop);
-                let slowly = || add(&[&SLOWLY, &more[..]].concat()).on(&database).spawn();
-                let (mut first, _folder) = slowly();
+                let (mut first, _folder) = add(&[&SLOWLY, &more[..]].concat()).on(&database).spawn();
                 await_counted(&database, 1);
                 database.while_session(HOLD_LAST, || {
                     kill(&mut first);
-                    let (mut second, _folder) = slowly();
+                    let again = add(&[&["--yes"], &more[..]].concat());
+                    let (mut second, _folder) = again.on(&database).spawn();
                     await_counted(&database, 400);
                     kill(&mut second);
                     assert_ne!(database.value(COUNTED), "2000");
@@ -119,7 +110,7 @@ pub(crate) fn held(database: &Database, more: &[&str]) -> (Child, PathBuf, tempf
     let run = add(&[&["--yes", "--pause-file", "stop"], more].concat()).file("stop", "").on(database);
     let file = run.folder().join("stop");
     let (child, folder) = run.spawn();
-    await_true(database, &held_by("file"));
+    database.await_true(&held_by("file"));
     assert_eq!(database.value(COUNTED), "0");
     (child, file, folder)
 }
@@ -157,9 +148,7 @@ fn a_run_that_was_killed_is_told_of() {
     let database = mentions(200, 500);
     let (mut child, _, _folder) = held(&database, &[]);
     kill(&mut child);
-    await_true(
-        &database,
-        "SELECT count(*) = 0 FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'perfkit'",
+    database.await_true("SELECT count(*) = 0 FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'perfkit'",
     );
     let status = perfkit(&["counter", "status", "--json"]).on(&database).succeeds().json();
     assert_eq!(status["runs"][0]["state"], "cut short");
@@ -244,9 +233,9 @@ fn a_count_of_a_column_that_was_there_goes_on_after_its_last_row() {
         let (mut child, _folder) = add(&SLOWLY).on(&database).spawn();
         let has_cursor = "SELECT entry #>> '{progress,cursor}' IS NOT NULL FROM perfkit.counter_journal
                           WHERE entry ->> 'entry' = 'progress' ORDER BY id DESC LIMIT 1";
-        await_true(&database, "SELECT count(*) < 2000 FROM keywords WHERE mentions_count < 0");
+        database.await_true("SELECT count(*) < 2000 FROM keywords WHERE mentions_count < 0");
         database.while_session(HOLD_LAST, || {
-            await_true(&database, has_cursor);
+            database.await_true(has_cursor);
             kill(&mut child);
             assert_ne!(database.value("SELECT count(*) FROM keywords WHERE mentions_count < 0"), "0");
         });

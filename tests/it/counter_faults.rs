@@ -4,7 +4,7 @@ use std::process::Child;
 use std::time::Duration;
 
 use crate::counter_add::{DRIFT, churn, fill, mentions};
-use crate::counter_backfill::{SLOWLY, add, await_counted, await_true, end, held, held_by};
+use crate::counter_backfill::{SLOWLY, add, await_counted, end, held, held_by};
 use crate::support::cli::{output, perfkit};
 use crate::support::pg::{Database, Server};
 
@@ -31,14 +31,14 @@ fn a_server_that_restarts_is_waited_for_and_nothing_drifts() {
                 if column.is_empty() {
                     await_counted(&database, 100);
                 } else {
-                    await_true(&database, "SELECT count(*) > 100 FROM keywords WHERE mentions_count >= 0");
+                    database.await_true("SELECT count(*) > 100 FROM keywords WHERE mentions_count >= 0");
                 }
                 churn(&database);
                 server.control(&["restart", "-m", mode]);
                 child
             });
             let (child, _folder) = child;
-            await_true(&database, "SELECT true");
+            database.await_true("SELECT true");
             churn_again(&database);
             let (is_done, stderr) = end(child);
             assert!(is_done, "{mode} {column}: {stderr}");
@@ -68,7 +68,7 @@ fn a_run_makes_way_for_slots_and_sessions() {
     database.query("SELECT pg_switch_wal()");
     database.execute("CREATE TABLE filler (); SELECT pg_switch_wal()");
     let (child, _folder) = add(&["--yes", "--max-slot-size", "1MB"]).on(&database).spawn();
-    await_true(&database, &held_by("a replication slot holds back"));
+    database.await_true(&held_by("a replication slot holds back"));
     assert_eq!(database.value(counted), "0");
     database.query("SELECT pg_drop_replication_slot('behind')");
     let (is_done, stderr) = end(child);
@@ -78,12 +78,9 @@ fn a_run_makes_way_for_slots_and_sessions() {
     perfkit(&["counter", "drop", "keywords.mentions_count", "--yes"]).on(&database).succeeds();
     std::thread::scope(|scope| {
         let sleeper = scope.spawn(|| database.try_query("SELECT pg_sleep(600)").is_err());
-        await_true(
-            &database,
-            "SELECT count(*) = 1 FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(600)'",
-        );
+        database.await_true("SELECT count(*) = 1 FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(600)'");
         let (child, _folder) = add(&["--yes", "--max-active", "0"]).on(&database).spawn();
-        await_true(&database, &held_by("sessions are active"));
+        database.await_true(&held_by("sessions are active"));
         assert_eq!(database.value(counted), "0");
         database.query(
             "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(600)'",
@@ -123,10 +120,8 @@ fn a_throttle_query_that_fails_for_a_while_lets_a_run_wait() {
     let (child, file, _folder) = held(&database, &["--pause-when", "SELECT is_on FROM switches"]);
     database.while_session("BEGIN; LOCK TABLE switches IN ACCESS EXCLUSIVE MODE", || {
         std::fs::remove_file(file).expect("it is there");
-        await_true(
-            &database,
-            &held_by("the throttle query fails: canceling statement due to statement timeout"),
-        );
+        database
+            .await_true(&held_by("the throttle query fails: canceling statement due to statement timeout"));
     });
     let (is_done, stderr) = end(child);
     assert!(is_done, "{stderr}");
@@ -173,7 +168,7 @@ fn a_fold_goes_on_until_it_is_interrupted() {
     let is_empty = "SELECT count(*) = 0 FROM keywords_mentions_keyword_id_pending";
     for _ in 0..2 {
         churn_again(&database);
-        await_true(&database, is_empty);
+        database.await_true(is_empty);
         assert_eq!(database.value(DRIFT), "0");
     }
     interrupt(&child);
@@ -203,9 +198,7 @@ fn a_verify_that_waits_for_a_lock_can_be_interrupted() {
     add(&["--yes"]).on(&database).succeeds();
     database.while_session("BEGIN; LOCK TABLE mentions IN ACCESS EXCLUSIVE MODE", || {
         let (child, _folder) = perfkit(&["counter", "verify"]).on(&database).spawn();
-        await_true(
-            &database,
-            "SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'perfkit'",
+        database.await_true("SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'perfkit'",
         );
         std::thread::sleep(Duration::from_millis(300));
         interrupt(&child);

@@ -186,6 +186,15 @@ impl Database {
         self.query(sql).pop().unwrap_or_else(|| panic!("{sql}: no row"))
     }
 
+    /// Waits until a query says `t`.
+    pub(crate) fn await_true(&self, sql: &str) {
+        let deadline = Instant::now() + Duration::from_mins(3);
+        while self.try_query(sql).ok().and_then(|mut rows| rows.pop()).as_deref() != Some("t") {
+            assert!(Instant::now() < deadline, "{sql}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     pub(crate) fn try_query(&self, sql: &str) -> Result<Vec<String>, tokio_postgres::Error> {
         self.with_client(|client| async move {
             let messages = client.simple_query(sql).await?;
