@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::execute::{Executor, Flow};
-use crate::command::index::apply::{Watcher, pause};
+use crate::command::index::apply::{self, Watcher, pause};
 use crate::counter::backfill::pace::{self, MAX_DELAY_ATTEMPT};
 use crate::counter::backfill::{Backfill, Due, Key, Protocol};
 use crate::counter::journal::{Entry, Progress};
@@ -93,8 +93,7 @@ impl Executor<'_> {
                 match looked {
                     Ok(true) => self.throttle.pace.gave_way(),
                     Ok(false) => {}
-                    Err(_) if self.control.is_closed() => self.keep_control().await?,
-                    Err(error) => return Err(error),
+                    Err(error) => self.lost_sight(error).await?,
                 }
                 result
             } else {
@@ -154,9 +153,18 @@ impl Executor<'_> {
     async fn look(&mut self) -> Result<()> {
         let pids = self.pids();
         match self.throttle.look(&self.control, &pids, &self.run.id).await {
-            Err(_) if self.control.is_closed() => self.keep_control().await,
-            looked => looked.map(drop),
+            Ok(_) => Ok(()),
+            Err(error) => self.lost_sight(error).await,
         }
+    }
+
+    /// Takes the lock again where a look has failed because the session is lost; that is told before the connection is closed.
+    async fn lost_sight(&mut self, error: pg::Error) -> Result<()> {
+        if error.failure() != Failure::SessionLost && !self.control.is_closed() {
+            return Err(error.into());
+        }
+        pause(self.context, apply::POLL).await?;
+        self.keep_control().await
     }
 
     /// Waits until the server, and people, let the run go on.

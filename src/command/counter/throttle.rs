@@ -5,9 +5,8 @@ use std::time::{Duration, Instant};
 
 use super::PaceArgs;
 use crate::counter::backfill::pace::{DEFAULT_DUTY, DEFAULT_TARGET, Hold, Limits, Pace, hold};
-use crate::error::Result;
-use crate::pg::Connection;
 use crate::pg::counter::load::{Load, load};
+use crate::pg::{Connection, Result};
 use crate::run_id::RunId;
 
 /// How often it is asked how busy the server is.
