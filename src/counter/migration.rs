@@ -127,7 +127,7 @@ fn down(step: &Step, sites: &[Site], state: &State) -> Vec<String> {
 /// after an interruption.
 fn backfill(site: &Site, due: Due, protocol: Protocol) -> Result<String, MigrationError> {
     match (protocol, due) {
-        (Protocol::Publish, _) => Err(MigrationError::Scan(site.child.clone())),
+        (Protocol::Publish | Protocol::LockThenScan, _) => Err(MigrationError::Scan(site.child.clone())),
         (Protocol::LockThenCount, Due::Uncounted) => Ok(count_in_batches(site)),
         // REPEATABLE READ cannot be had in a block, and columns that were there before do not show what is counted.
         (Protocol::Snapshot, _) | (_, Due::All) => Ok(counted_by_perfkit(site, due)),

@@ -56,7 +56,13 @@ pub(crate) fn plan_lines(steps: &[Step], notes: &[Note]) -> Vec<String> {
             Some(lock) => format!("; {} lock: {} wait", lock.name(), lock.blocks()),
             None => String::new(),
         };
-        let batches = if step.sql.is_empty() { ", in batches of a moment each" } else { "" };
+        let batches = match &step.action {
+            Action::Backfill { protocol: Protocol::LockThenScan, .. } => {
+                ", in few batches, as each reads the whole table"
+            }
+            _ if step.sql.is_empty() => ", in batches of a moment each",
+            _ => "",
+        };
         lines.push(format!("{}. -- {} on {}{batches}{lock}", number + 1, step.action.verb(), step.on));
         lines.extend(statements(step).iter().map(|sql| format!("{sql};")));
     }

@@ -199,6 +199,26 @@ fn a_table_of_its_own_counts_values_without_a_parent() {
     assert!(made(&database).is_empty(), "{:?}", made(&database));
 }
 
+/// Small batches would make more scans of the child, and not shorter ones.
+#[test]
+fn values_without_an_index_are_counted_in_few_scans() {
+    let database = Database::create();
+    database.execute(
+        "CREATE TABLE votes (id bigserial PRIMARY KEY, word text);
+         INSERT INTO votes (word) SELECT 'w' || i % 2000 FROM generate_series(1, 5000) AS i; ANALYZE",
+    );
+    let scans = "SELECT seq_scan FROM pg_stat_user_tables WHERE relname = 'votes'";
+    let before: u64 = database.value(scans).parse().expect("a number");
+    let words = ["counter", "add", "words.votes_count", "--counts", "votes", "--key", "word", "--storage"];
+    perfkit(&[&words[..], &["side", "--batch-time", "1ms", "--yes"]].concat()).on(&database).succeeds();
+    let after: u64 = database.value(scans).parse().expect("a number");
+    // One makes the rows, one counts.
+    assert!(after - before <= 4, "{before} {after}");
+    let right = "SELECT count(*) FROM words_votes_word_counts AS c
+        WHERE votes_count = (SELECT count(*) FROM votes AS v WHERE v.word = c.word)";
+    assert_eq!(database.value(right), "2000");
+}
+
 #[test]
 fn sync_puts_triggers_on_a_new_partition() {
     let database = Database::create();

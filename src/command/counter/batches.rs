@@ -11,7 +11,7 @@ use crate::counter::site::Site;
 use crate::counter::state::State;
 use crate::error::Result;
 use crate::index::change::failure::Failure;
-use crate::pg::counter::batch::{self, Counting, Folded};
+use crate::pg::counter::batch::{self, Counting, Folded, Ran};
 use crate::pg::counter::fold::{self, Turn};
 use crate::pg::{self};
 use crate::sources;
@@ -80,9 +80,8 @@ impl Executor<'_> {
         n_busy = 0;
         let mut n_vain = 0;
         self.look().await?;
-        while let Some(batch) = count.backfill.next(self.throttle.pace.rows()) {
+        while let Some(batch) = count.backfill.next(protocol.batch_rows(self.throttle.pace.rows())) {
             self.await_calm(&mut count).await?;
-            let start = Instant::now();
             let result = if self.throttle.is_due() {
                 let pids = self.pids();
                 // It looks while the batch has its locks: so it sees who waits for them.
@@ -99,8 +98,8 @@ impl Executor<'_> {
             } else {
                 counting.run(&self.worker.connection, &batch).await
             };
-            let seen = match result {
-                Ok(seen) => seen,
+            let Ran { seen, time } = match result {
+                Ok(ran) => ran,
                 Err(error) => {
                     let Some(flow) = self.busy(error, &mut n_busy).await? else { continue };
                     *n_rows += count.n_done;
@@ -110,7 +109,7 @@ impl Executor<'_> {
             n_busy = 0;
             count.backfill.took(&batch, &seen);
             count.n_done += seen.iter().filter(|(_, is_taken)| *is_taken).count() as u64;
-            let rest = self.throttle.took(seen.len(), start.elapsed());
+            let rest = self.throttle.took(seen.len(), time);
             count.show();
             if count.noted.elapsed() >= NOTE_INTERVAL {
                 self.write_progress(&mut count, None).await?;
@@ -227,7 +226,7 @@ impl Executor<'_> {
                     n_busy = 0;
                     *n_rows += keys.len() as u64;
                     let is_last = keys.len() < n_asked as usize;
-                    let rest = self.throttle.took(keys.len(), start.elapsed());
+                    let rest = self.throttle.took(keys.len(), start.elapsed().into());
                     cursor = keys.into_iter().next_back();
                     if is_last {
                         return Ok(Flow::Next);
@@ -250,7 +249,7 @@ impl Executor<'_> {
         let (ui, throttle) = (&self.context.ui, &mut self.throttle);
         let rest = |turn: Turn<'_>| {
             Some(match turn {
-                Turn::Took(elapsed) => throttle.took(0, elapsed),
+                Turn::Took(elapsed) => throttle.took(0, elapsed.into()),
                 Turn::Locked(n) => {
                     if n == MANY {
                         let parent = &site.parent;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use super::PaceArgs;
-use crate::counter::backfill::pace::{DEFAULT_DUTY, DEFAULT_TARGET, Hold, Limits, Pace, hold};
+use crate::counter::backfill::pace::{BatchTime, DEFAULT_DUTY, DEFAULT_TARGET, Hold, Limits, Pace, hold};
 use crate::pg::counter::load::{Load, load};
 use crate::pg::{Connection, Result};
 use crate::run_id::RunId;
@@ -58,7 +58,7 @@ impl Throttle {
     }
 
     /// Takes note of a batch, and returns the pause after it.
-    pub(super) fn took(&mut self, n_rows: usize, elapsed: Duration) -> Duration {
-        self.pace.took(n_rows, elapsed, !self.seen.has_company)
+    pub(super) fn took(&mut self, n_rows: usize, time: BatchTime) -> Duration {
+        self.pace.took(n_rows, time, !self.seen.has_company)
     }
 }

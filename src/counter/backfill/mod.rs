@@ -10,6 +10,9 @@ use std::collections::BTreeSet;
 
 use super::site::{KeyPair, Mode, Site};
 
+/// What is read of a whole child is counted for so many parents at once: all of their keys are held in memory.
+const MAX_SCAN_ROWS: u32 = 100_000;
+
 /// The values of a key's columns, as text.
 pub(crate) type Key = Vec<String>;
 
@@ -18,6 +21,8 @@ pub(crate) type Key = Vec<String>;
 pub(crate) enum Protocol {
     /// The parents are locked, and counted by a new statement.
     LockThenCount,
+    /// The same of a child without an index: each batch reads all of it, so that few of them take all parents that there are.
+    LockThenScan,
     /// One snapshot counts the children and deletes the pending changes that it sees.
     Snapshot,
     /// One scan of the child has counted all of it; parents get what it found, and lose the pending changes that it saw.
@@ -80,7 +85,15 @@ pub(crate) fn protocol(mode: Mode, has_index: bool) -> Protocol {
     match (mode, has_index) {
         (Mode::Queue, false) => Protocol::Publish,
         (Mode::Queue, true) => Protocol::Snapshot,
-        (Mode::Inline | Mode::Slots, _) => Protocol::LockThenCount,
+        (Mode::Inline | Mode::Slots, true) => Protocol::LockThenCount,
+        (Mode::Inline | Mode::Slots, false) => Protocol::LockThenScan,
+    }
+}
+
+impl Protocol {
+    /// Returns how many parents a batch takes that has time for `n_rows` of them.
+    pub(crate) fn batch_rows(self, n_rows: u32) -> u32 {
+        if self == Self::LockThenScan { MAX_SCAN_ROWS } else { n_rows }
     }
 }
 
@@ -337,5 +350,8 @@ mod tests {
         assert_eq!(counting.lasting(), site);
         assert_eq!(protocol(Mode::Queue, true), Protocol::Snapshot);
         assert_eq!(protocol(Mode::Slots, true), Protocol::LockThenCount);
+        // Fewer rows would make more scans, and not shorter ones.
+        let scanning = protocol(Mode::Inline, false);
+        assert_eq!((scanning.batch_rows(1), Protocol::LockThenCount.batch_rows(1)), (100_000, 1));
     }
 }

@@ -32,12 +32,30 @@ pub(crate) fn delay(attempt: u32) -> Duration {
     failure::delay(attempt.min(MAX_DELAY_ATTEMPT), 0)
 }
 
+/// Where nobody else works a batch may take so many times its target: nobody waits for its locks, and whoever comes waits for no
+/// more than 50 ms.
+const ALONE: u32 = 2;
+
+/// How long a batch has taken.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BatchTime {
+    pub(crate) elapsed: Duration,
+    /// The part that its messages were on their way, which fewer rows would not shorten.
+    pub(crate) latency: Duration,
+}
+
 /// Adapts batches to the time that they take.
 #[derive(Clone, Debug)]
 pub(crate) struct Pace {
     target: Duration,
     duty: f64,
     rows: f64,
+}
+
+impl From<Duration> for BatchTime {
+    fn from(elapsed: Duration) -> Self {
+        Self { elapsed, latency: Duration::ZERO }
+    }
 }
 
 impl Pace {
@@ -53,15 +71,16 @@ impl Pace {
     }
 
     /// Takes note of a batch of so many rows, and returns how long the pause after it is. Where nobody else works there is none.
-    pub(crate) fn took(&mut self, n_rows: usize, elapsed: Duration, is_alone: bool) -> Duration {
-        let target_ms = unit::as_ms(self.target);
-        let elapsed_ms = unit::as_ms(elapsed).max(0.001);
-        let is_congested = elapsed_ms > CONGESTED * target_ms;
+    pub(crate) fn took(&mut self, n_rows: usize, time: BatchTime, is_alone: bool) -> Duration {
+        let BatchTime { elapsed, latency } = time;
+        let target_ms = unit::as_ms(if is_alone { ALONE * self.target } else { self.target });
+        let work_ms = unit::as_ms(elapsed.saturating_sub(latency)).max(0.001);
+        let is_congested = work_ms > CONGESTED * target_ms;
         // The last rows of a table, or the few that were skipped, say nothing of a whole batch.
         #[expect(clippy::cast_precision_loss, reason = "a batch has few rows")]
         let is_whole = n_rows as f64 >= self.rows.floor();
         if is_whole || is_congested {
-            self.scale((target_ms / elapsed_ms).clamp(MIN_FACTOR, MAX_FACTOR));
+            self.scale((target_ms / work_ms).clamp(MIN_FACTOR, MAX_FACTOR));
         }
         if is_alone {
             return Duration::ZERO;
@@ -188,7 +207,7 @@ mod tests {
                 row_us = (row_us * (0.95 + 0.1 * random::unit(random::at(seed, i)))).clamp(20.0, 2_000.0);
                 let n_rows = pace.rows();
                 let elapsed = Duration::from_secs_f64(f64::from(n_rows) * row_us / 1e6);
-                pace.took(n_rows as usize, elapsed, false);
+                pace.took(n_rows as usize, elapsed.into(), false);
                 times.push(unit::as_ms(elapsed));
             }
             let settled = &mut times[40..];
@@ -207,7 +226,7 @@ mod tests {
                 if gave_way {
                     pace.gave_way();
                 } else {
-                    pace.took(n_rows, Duration::from_micros(elapsed_us), false);
+                    pace.took(n_rows, Duration::from_micros(elapsed_us).into(), false);
                 }
                 prop_assert!((1..=2_000).contains(&pace.rows()));
             }
@@ -217,7 +236,7 @@ mod tests {
     #[test]
     fn pauses_leave_their_part_of_the_time() {
         let check = |duty: f64, elapsed: Duration, is_alone: bool, expected: Duration| {
-            let pause = Pace::new(25 * MS, duty).took(20, elapsed, is_alone);
+            let pause = Pace::new(25 * MS, duty).took(20, elapsed.into(), is_alone);
             assert!(pause.abs_diff(expected) < MS / 10, "{duty}, {elapsed:?}: {pause:?}");
         };
         check(1.0 / 3.0, 25 * MS, false, 50 * MS);
@@ -234,9 +253,9 @@ mod tests {
     #[test]
     fn a_short_batch_says_nothing_of_a_long_one() {
         let mut pace = Pace::new(25 * MS, 1.0);
-        pace.took(3, MS, false);
+        pace.took(3, MS.into(), false);
         assert_eq!(pace.rows(), 20);
-        pace.took(3, 100 * MS, false);
+        pace.took(3, (100 * MS).into(), false);
         assert_eq!(pace.rows(), 10);
     }
 
@@ -257,6 +276,21 @@ mod tests {
         ] {
             assert_eq!(passes(sqlstate), expected, "{sqlstate}");
         }
+    }
+
+    #[test]
+    fn a_slow_network_makes_no_small_batches() {
+        let rows_after = |time: BatchTime, is_alone: bool| {
+            let mut pace = Pace::new(25 * MS, 1.0);
+            pace.took(20, time, is_alone);
+            pace.rows()
+        };
+        let far = BatchTime { elapsed: 125 * MS, latency: 100 * MS };
+        assert_eq!((rows_after(far, false), rows_after((125 * MS).into(), false)), (20, 10));
+        // The pause is about all of it: locks are held while a message is on its way.
+        assert_eq!(Pace::new(25 * MS, 0.5).took(20, far, false), 125 * MS);
+        assert_eq!(rows_after(BatchTime { elapsed: MS, latency: 2 * MS }, false), 30);
+        assert_eq!((rows_after((50 * MS).into(), true), rows_after((50 * MS).into(), false)), (20, 10));
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub(crate) fn lock_timeout(deadlock_timeout: Duration) -> Duration {
 /// A batch whose commit is lost in a crash is uncounted again, so its commit need not wait for the disk.
 pub(crate) fn begin(site: &Site, protocol: Protocol, lock_timeout: Duration) -> Vec<String> {
     let isolation = match protocol {
-        Protocol::LockThenCount | Protocol::Publish => "READ COMMITTED",
+        Protocol::LockThenCount | Protocol::LockThenScan | Protocol::Publish => "READ COMMITTED",
         // What is pending must be seen, or not, together with the children that it is about.
         Protocol::Snapshot => "REPEATABLE READ",
     };
@@ -51,7 +51,7 @@ pub(crate) fn begin(site: &Site, protocol: Protocol, lock_timeout: Duration) -> 
 /// by the indexes.
 pub(crate) fn begin_batch(site: &Site, protocol: Protocol, lock_timeout: Duration) -> Vec<String> {
     let mut statements = begin(site, protocol, lock_timeout);
-    if protocol != Protocol::Publish {
+    if matches!(protocol, Protocol::LockThenCount | Protocol::Snapshot) {
         let settings = ["SET LOCAL enable_seqscan = off", "SET LOCAL random_page_cost = 1.1"];
         statements.splice(1..1, settings.map(str::to_owned));
     }
@@ -166,6 +166,10 @@ pub(crate) fn count(site: &Site, protocol: Protocol) -> String {
         Protocol::Publish => COUNTED.to_owned(),
         Protocol::LockThenCount | Protocol::Snapshot => {
             format!("(\n    {})", counted(site, &is_among(site, "", |pair| &pair.child)))
+        }
+        // Each child would be compared with all keys of an array before PostgreSQL 14.
+        Protocol::LockThenScan => {
+            format!("(\n    {})", counted(site, &is_among_rows(site, "", |pair| &pair.child)))
         }
     };
     let kept: Vec<String> =
@@ -437,17 +441,25 @@ pub(crate) fn is_among<'s>(
     prefix: &str,
     column: impl Fn(&'s super::KeyPair) -> &'s String,
 ) -> String {
-    let columns: Vec<String> =
-        site.key.iter().map(|pair| format!("{prefix}{}", quote::identifier(column(pair)))).collect();
-    match columns.as_slice() {
-        [column] => format!("{column} = ANY ({})", arrays(site)),
-        _ => format!(
-            "({}) IN (SELECT {} FROM {})",
-            columns.join(", "),
-            each(site.key.len(), |i| format!("u.k{i}")),
-            unnested(site)
-        ),
+    match site.key.as_slice() {
+        [pair] => format!("{prefix}{} = ANY ({})", quote::identifier(column(pair)), arrays(site)),
+        _ => is_among_rows(site, prefix, column),
     }
+}
+
+/// As [`is_among`], for a relation that is read as a whole.
+fn is_among_rows<'s>(
+    site: &'s Site,
+    prefix: &str,
+    column: impl Fn(&'s super::KeyPair) -> &'s String,
+) -> String {
+    let columns = site.key.iter().map(|pair| format!("{prefix}{}", quote::identifier(column(pair))));
+    format!(
+        "({}) IN (SELECT {} FROM {})",
+        columns.collect::<Vec<_>>().join(", "),
+        each(site.key.len(), |i| format!("u.k{i}")),
+        unnested(site)
+    )
 }
 
 fn arrays(site: &Site) -> String {

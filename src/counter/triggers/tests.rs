@@ -41,7 +41,7 @@ fn batches(site: &Site) -> Vec<String> {
             sql::take_keys(site, due),
         ]);
     }
-    for protocol in [Protocol::LockThenCount, Protocol::Snapshot, Protocol::Publish] {
+    for protocol in [Protocol::LockThenCount, Protocol::LockThenScan, Protocol::Snapshot, Protocol::Publish] {
         sql.extend(sql::put_aside(site, protocol));
         sql.push(sql::count(site, protocol));
     }

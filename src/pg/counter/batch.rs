@@ -1,10 +1,12 @@
 //! Runs single batches: each is a transaction that locks few rows for a moment.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use futures_util::future;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Row, Statement};
 
+use crate::counter::backfill::pace::BatchTime;
 use crate::counter::backfill::sql::{self as batch_sql, begin, begin_batch, lock_timeout};
 use crate::counter::backfill::{Batch, Due, Key, Protocol};
 use crate::counter::site::Site;
@@ -24,6 +26,14 @@ pub(crate) struct Counting<'a> {
     count: Statement,
     /// What one scan of the child has seen.
     snapshot: Option<String>,
+}
+
+/// What a batch has done.
+#[derive(Clone, Debug)]
+pub(crate) struct Ran {
+    /// The keys that it has looked at, with whether they are counted now.
+    pub(crate) seen: Vec<(Key, bool)>,
+    pub(crate) time: BatchTime,
 }
 
 /// What a fold has done.
@@ -68,7 +78,7 @@ impl<'a> Counting<'a> {
             .map_err(Error::query(DOING))?;
         let snapshot = match protocol {
             Protocol::Publish => Some(scan(connection, site, timeout).await?),
-            Protocol::LockThenCount | Protocol::Snapshot => None,
+            Protocol::LockThenCount | Protocol::LockThenScan | Protocol::Snapshot => None,
         };
         let prepare =
             async |statement: String| connection.prepare(&statement).await.map_err(Error::query(DOING));
@@ -88,12 +98,32 @@ impl<'a> Counting<'a> {
         })
     }
 
-    /// Runs a batch, and returns the keys that it has looked at with whether they are counted now.
-    pub(crate) async fn run(&self, connection: &Connection, batch: &Batch) -> Result<Vec<(Key, bool)>> {
-        transaction(connection, &self.begin, self.count(connection, batch)).await
+    /// Runs a batch in two round trips, of which its locks are held for one.
+    pub(crate) async fn run(&self, connection: &Connection, batch: &Batch) -> Result<Ran> {
+        let start = Instant::now();
+        let begin = async {
+            connection.batch_execute(&self.begin).await.map_err(Error::query("begin a batch"))?;
+            Ok(start.elapsed())
+        };
+        // What is polled first is sent first, and nobody waits for an answer in between.
+        let (begun, taken) = future::join(begin, self.take(connection, batch)).await;
+        let (latency, seen) = match begun.and_then(|latency| Ok((latency, taken?))) {
+            Ok(taken) => taken,
+            Err(error) => {
+                roll_back(connection).await;
+                return Err(error);
+            }
+        };
+        let commit =
+            async { connection.batch_execute("COMMIT").await.map_err(Error::query("commit a batch")) };
+        // After an error the server takes the rest for refused, and COMMIT for ROLLBACK.
+        let (counted, committed) = future::join(self.count(connection, &seen), commit).await;
+        counted.and(committed)?;
+        Ok(Ran { seen, time: BatchTime { elapsed: start.elapsed(), latency: 2 * latency } })
     }
 
-    async fn count(&self, connection: &Connection, batch: &Batch) -> Result<Vec<(Key, bool)>> {
+    /// Locks the parents of a batch, and returns the keys that it has looked at with whether they were free.
+    async fn take(&self, connection: &Connection, batch: &Batch) -> Result<Vec<(Key, bool)>> {
         let n = self.site.key.len();
         let rows = match batch {
             Batch::After { key: None, n_rows } => {
@@ -109,22 +139,23 @@ impl<'a> Counting<'a> {
                 query(connection, &self.take_keys, &as_parameters(&columns(keys, n))).await?
             }
         };
-        let seen =
-            rows.iter().map(|row| Ok((key(row, n)?, get(row, "is_taken")?))).collect::<Result<Vec<_>>>()?;
-        let taken: Vec<Key> =
-            seen.iter().filter(|(_, is_taken)| *is_taken).map(|(key, _)| key.clone()).collect();
-        if taken.is_empty() {
-            return Ok(seen);
+        rows.iter().map(|row| Ok((key(row, n)?, get(row, "is_taken")?))).collect()
+    }
+
+    /// Counts the children of the parents that were free.
+    async fn count(&self, connection: &Connection, seen: &[(Key, bool)]) -> Result<()> {
+        let taken = seen.iter().filter(|(_, is_taken)| *is_taken).map(|(key, _)| key);
+        let columns = columns(taken, self.site.key.len());
+        if columns[0].is_empty() {
+            return Ok(());
         }
-        let columns = columns(&taken, n);
         let keys = as_parameters(&columns);
-        for statement in &self.put_aside {
-            let mut parameters = keys.clone();
-            parameters.extend(self.snapshot.iter().map(|snapshot| snapshot as &(dyn ToSql + Sync)));
-            query(connection, statement, &parameters).await?;
-        }
-        query(connection, &self.count, &keys).await?;
-        Ok(seen)
+        let mut with_snapshot = keys.clone();
+        with_snapshot.extend(self.snapshot.iter().map(|snapshot| snapshot as &(dyn ToSql + Sync)));
+        let put_aside = self.put_aside.iter().map(|statement| query(connection, statement, &with_snapshot));
+        let put_aside = future::join_all(put_aside);
+        let (put_aside, counted) = future::join(put_aside, query(connection, &self.count, &keys)).await;
+        put_aside.into_iter().chain([counted]).collect::<Result<Vec<_>>>().map(drop)
     }
 }
 
@@ -237,11 +268,17 @@ async fn transaction<T>(
         Ok(result)
     };
     let result = work.await;
-    if result.is_err() && !connection.is_closed() {
+    if result.is_err() {
+        roll_back(connection).await;
+    }
+    result
+}
+
+async fn roll_back(connection: &Connection) {
+    if !connection.is_closed() {
         // Where this fails, the session is lost, and the server rolls back by itself.
         _ = connection.batch_execute("ROLLBACK").await;
     }
-    result
 }
 
 async fn query(
@@ -258,8 +295,14 @@ fn key(row: &Row, n: usize) -> Result<Key> {
 }
 
 /// Turns keys into an array for each of their columns.
-fn columns(keys: &[Key], n: usize) -> Vec<Vec<&str>> {
-    (0..n).map(|i| keys.iter().map(|key| key[i].as_str()).collect()).collect()
+fn columns<'k>(keys: impl IntoIterator<Item = &'k Key>, n: usize) -> Vec<Vec<&'k str>> {
+    let mut columns = vec![Vec::new(); n];
+    for key in keys {
+        for (column, value) in columns.iter_mut().zip(key) {
+            column.push(value.as_str());
+        }
+    }
+    columns
 }
 
 fn as_parameters<'v>(columns: &'v [Vec<&str>]) -> Vec<&'v (dyn ToSql + Sync)> {

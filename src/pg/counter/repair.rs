@@ -1,9 +1,8 @@
 //! Counts the children of some keys again while everybody writes.
 
 use std::collections::BTreeSet;
-use std::time::Instant;
 
-use super::batch::{self, Counting};
+use super::batch::{self, Counting, Ran};
 use crate::counter::backfill::pace::{DEFAULT_DUTY, DEFAULT_TARGET, Pace, delay};
 use crate::counter::backfill::{Backfill, Due, Key, protocol};
 use crate::counter::site::Site;
@@ -33,18 +32,17 @@ pub(crate) async fn repair(
     let mut backfill = Backfill::of_keys(keys);
     let mut pace = Pace::new(DEFAULT_TARGET, DEFAULT_DUTY);
     let mut n_busy = 0;
-    while let Some(batch) = backfill.next(pace.rows()) {
+    while let Some(batch) = backfill.next(protocol.batch_rows(pace.rows())) {
         let n_vain = backfill.n_vain_rounds();
         if n_vain >= MAX_VAIN_ROUNDS {
             return Ok(backfill.skipped().len());
         }
-        let start = Instant::now();
         let rest = match counting.run(connection, &batch).await {
-            Ok(seen) => {
+            Ok(Ran { seen, time }) => {
                 n_busy = 0;
                 backfill.took(&batch, &seen);
                 done(seen.iter().filter(|(_, is_taken)| *is_taken).count() as u64);
-                pace.took(seen.len(), start.elapsed(), false)
+                pace.took(seen.len(), time, false)
             }
             Err(error) if error.failure() == Failure::Busy && n_busy < MAX_VAIN_ROUNDS => {
                 n_busy += 1;

@@ -1,13 +1,19 @@
 //! Reads the facts of a real server, and lets it judge expressions.
 
+use std::time::Duration;
+
+use super::batch::Counting;
 use super::expression::{Written, canonical};
 use super::facts;
+use crate::counter::backfill::{Batch, Due, Protocol};
 use crate::counter::check::{self, Canonical};
+use crate::counter::fixture;
 use crate::counter::plan::{Goal, plan};
 use crate::counter::site::{QualifiedName, Site};
 use crate::counter::spec::{StorageWish, Wish};
 use crate::counter::state::{Kind, Looseness, State};
 use crate::error::{Error as RunError, ExitStatus};
+use crate::index::change::failure::Failure;
 use crate::pg::connect::Connection;
 use crate::pg::test_server;
 
@@ -205,4 +211,48 @@ async fn a_role_without_temporary_tables_can_ask_as_well() {
     assert_eq!(state.role, "kit");
     let rights = |name: &str| state.named(name).unwrap().rights;
     assert!(rights("mentions").is_owned && !rights("keywords").is_owned && rights("keywords").hides_rows);
+}
+
+/// Statements that are sent before the one ahead of them has answered must not outlive its error.
+#[tokio::test]
+async fn a_batch_that_fails_leaves_nothing_behind() {
+    let cluster = test_server::start().await;
+    let connection = test_server::connect(&cluster, "postgres").await;
+    let other = test_server::connect(&cluster, "postgres").await;
+    other
+        .batch_execute(
+            "CREATE SCHEMA app; CREATE TABLE app.keywords (id bigint PRIMARY KEY, mentions_count bigint);
+             CREATE TABLE app.mentions (keyword_id bigint); CREATE INDEX ON app.mentions (keyword_id);
+             INSERT INTO app.keywords SELECT generate_series(1, 3); INSERT INTO app.mentions VALUES (1), (1), (3);
+             CREATE FUNCTION app.refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''refused''; END';
+             CREATE TRIGGER refuse BEFORE UPDATE ON app.keywords FOR EACH ROW WHEN (new.id = 3) EXECUTE FUNCTION app.refuse()",
+        )
+        .await
+        .unwrap();
+    let site = fixture::mentions();
+    for protocol in [Protocol::LockThenCount, Protocol::LockThenScan] {
+        let counting =
+            Counting::start(&connection, &site, Due::All, protocol, Duration::from_secs(1)).await.unwrap();
+        let batch = Batch::After { key: None, n_rows: 10 };
+        for (before, failure) in
+            [("BEGIN; LOCK TABLE app.mentions", Failure::Busy), ("SELECT 1", Failure::Other)]
+        {
+            other.batch_execute("ROLLBACK").await.unwrap();
+            other.batch_execute(before).await.unwrap();
+            let error = counting.run(&connection, &batch).await.unwrap_err();
+            assert_eq!(error.failure(), failure, "{error}");
+            // It is refused within a transaction.
+            connection.batch_execute("VACUUM app.keywords").await.unwrap();
+            other.batch_execute("SELECT FROM app.keywords FOR UPDATE NOWAIT").await.unwrap();
+        }
+        other.batch_execute("ALTER TABLE app.keywords DISABLE TRIGGER refuse").await.unwrap();
+        let keys: Vec<_> = (1..=3).map(|key| (vec![key.to_string()], true)).collect();
+        assert_eq!(counting.run(&connection, &batch).await.unwrap().seen, keys);
+        let counts = "SELECT array_agg(mentions_count ORDER BY id) FROM app.keywords";
+        let counts: Vec<i64> = other.query_one(counts, &[]).await.unwrap().get(0);
+        assert_eq!(counts, [2, 0, 1]);
+        let again =
+            "UPDATE app.keywords SET mentions_count = NULL; ALTER TABLE app.keywords ENABLE TRIGGER refuse";
+        other.batch_execute(again).await.unwrap();
+    }
 }
