@@ -17,6 +17,8 @@ const MAX_EFFORT: usize = 3_000_000;
 
 /// Sets that are improved, of those to begin with.
 const MAX_STARTS: usize = 4;
+/// Where there are no more pairs of an addition and a member of the set, each member is tried as the one that makes room.
+const MAX_PAIRS: usize = 2_000;
 /// Changed sets that are grown again, of all changes of a set.
 const MAX_REGROWN: usize = 64;
 
@@ -444,12 +446,11 @@ impl State<'_, '_> {
                 }
                 let mut other = self.clone();
                 other.add(&add);
-                for rank in if other.fits(&[]) { &RANKS[..1] } else { &RANKS[..] } {
-                    let mut other = other.clone();
-                    other.shrink_to_limits(*rank, &add, effort);
-                    if other.fits(&[]) {
-                        others.push(other);
-                    }
+                if other.fits(&[]) {
+                    other.shrink_to_limits(Rank::PerByte, &add, effort);
+                    others.push(other);
+                } else {
+                    others.extend(other.with_room(&add, effort));
                 }
                 if others.len() >= 2 * MAX_REGROWN {
                     keep_best(&mut others);
@@ -474,6 +475,27 @@ impl State<'_, '_> {
                 return;
             }
         }
+    }
+
+    /// Returns what a set that is too large becomes when it keeps these members and others leave.
+    fn with_room(&self, keep: &[usize], effort: &mut usize) -> Vec<Self> {
+        let created = self.chosen.minus(&self.model.fixed);
+        let n_pairs = self.model.additions.len() * self.n_created;
+        let first = created.iter().filter(|member| n_pairs <= MAX_PAIRS && !keep.contains(member));
+        let mut smaller = Vec::new();
+        for first in std::iter::once(None).chain(first.map(Some)) {
+            for rank in RANKS {
+                let mut other = self.clone();
+                if let Some(member) = first {
+                    other.remove(member);
+                }
+                other.shrink_to_limits(rank, keep, effort);
+                if other.fits(&[]) {
+                    smaller.push(other);
+                }
+            }
+        }
+        smaller
     }
 
     /// Takes on the other set, grown again, if it is better.

@@ -1,7 +1,5 @@
 //! Reads the facts of a real server, and lets it judge expressions.
 
-use std::time::Duration;
-
 use super::batch::Counting;
 use super::expression::{Written, canonical};
 use super::facts;
@@ -231,8 +229,7 @@ async fn a_batch_that_fails_leaves_nothing_behind() {
         .unwrap();
     let site = fixture::mentions();
     for protocol in [Protocol::LockThenCount, Protocol::LockThenScan] {
-        let counting =
-            Counting::start(&connection, &site, Due::All, protocol, Duration::from_secs(1)).await.unwrap();
+        let counting = Counting::start(&connection, &site, Due::All, protocol).await.unwrap();
         let batch = Batch::After { key: None, n_rows: 10 };
         for (before, failure) in
             [("BEGIN; LOCK TABLE app.mentions", Failure::Busy), ("SELECT 1", Failure::Other)]
