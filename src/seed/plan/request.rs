@@ -138,8 +138,6 @@ pub(crate) enum Repair {
     FedBy(TableId, TableId),
     /// Nothing is loaded, for this reason.
     Skip(TableId, String),
-    /// Nothing is loaded: it has the only row that its keys allow.
-    Full(TableId),
 }
 
 impl Repair {
@@ -156,8 +154,7 @@ impl Repair {
             | Self::Together(table, _)
             | Self::After(table, _)
             | Self::FedBy(table, _)
-            | Self::Skip(table, _)
-            | Self::Full(table) => *table,
+            | Self::Skip(table, _) => *table,
         }
     }
 }
