@@ -80,22 +80,27 @@ impl<'a> Counting<'a> {
             Protocol::Publish => Some(scan(connection, site, timeout).await?),
             Protocol::LockThenCount | Protocol::LockThenScan | Protocol::Snapshot => None,
         };
+        let begin = begin_batch(site, protocol, timeout).join("; ");
         let prepare =
             async |statement: String| connection.prepare(&statement).await.map_err(Error::query(DOING));
-        let mut put_aside = Vec::new();
-        for statement in batch_sql::put_aside(site, protocol) {
-            put_aside.push(prepare(statement).await?);
-        }
-        Ok(Self {
-            site,
-            begin: begin_batch(site, protocol, timeout).join("; "),
-            take_first: prepare(batch_sql::take_next(site, due, false)).await?,
-            take_next: prepare(batch_sql::take_next(site, due, true)).await?,
-            take_keys: prepare(batch_sql::take_keys(site, due)).await?,
-            put_aside,
-            count: prepare(batch_sql::count(site, protocol)).await?,
-            snapshot,
-        })
+        let prepared = async {
+            let mut put_aside = Vec::new();
+            for statement in batch_sql::put_aside(site, protocol) {
+                put_aside.push(prepare(statement).await?);
+            }
+            Ok(Self {
+                site,
+                begin: begin.clone(),
+                take_first: prepare(batch_sql::take_next(site, due, false)).await?,
+                take_next: prepare(batch_sql::take_next(site, due, true)).await?,
+                take_keys: prepare(batch_sql::take_keys(site, due)).await?,
+                put_aside,
+                count: prepare(batch_sql::count(site, protocol)).await?,
+                snapshot,
+            })
+        };
+        // The server locks tables to parse a statement, and would lock the parent before the child, which TRUNCATE locks first.
+        transaction(connection, &begin, prepared).await
     }
 
     /// Runs a batch in two round trips, of which its locks are held for one.
