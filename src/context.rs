@@ -63,6 +63,16 @@ impl Context {
         Ok(target)
     }
 
+    /// Returns the database that the value of an option names, as [`Self::another_target`].
+    pub(crate) fn target_of_option(&self, args: &ConnectArgs, option: &str, url: &str) -> Result<Target> {
+        let conninfo = Conninfo::parse(url).map_err(|error| {
+            Error::usage(format!("invalid connection string in {option}"))
+                .cause(error)
+                .hint("Write it as postgresql://user@host:5432/database or as \"host=… dbname=…\".")
+        })?;
+        self.another_target(args, conninfo)
+    }
+
     fn warn_of(&self, target: &Target) {
         for warning in &target.warnings {
             self.ui.warn(warning);

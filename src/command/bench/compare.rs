@@ -12,7 +12,6 @@ use crate::cli::{ConnectArgs, WorkloadArgs, parse_duration};
 use crate::context::Context;
 use crate::error::{Error, ExitStatus, Result};
 use crate::load::{self, Protocol};
-use crate::pg::conninfo::Conninfo;
 use crate::pg::{self, Access, Target};
 use crate::random;
 use crate::report::bench::compare::{Compared, document};
@@ -185,14 +184,7 @@ struct Arm {
 async fn arms(context: &Context, args: &CompareArgs, plan: &Plan) -> Result<[Arm; 2]> {
     let target_a = context.target(&args.connect)?;
     let target_b = match &args.b {
-        Some(url) => {
-            let conninfo = Conninfo::parse(url).map_err(|error| {
-                Error::usage("invalid connection string in --b")
-                    .cause(error)
-                    .hint("Write it as postgresql://user@host:5432/database or as \"host=… dbname=…\".")
-            })?;
-            context.another_target(&args.connect, conninfo)?
-        }
+        Some(url) => context.target_of_option(&args.connect, "--b", url)?,
         None => context.target(&args.connect)?,
     };
     let label = |target: &Target, settings: &[(String, String)], workload: &[String]| {

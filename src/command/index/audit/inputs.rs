@@ -8,7 +8,6 @@ use crate::error::{Error, Result};
 use crate::index::audit::{Evidence, Replica, Statement, Subject};
 use crate::index::change::IndexName;
 use crate::pg::audit::{self, Identity, Measured};
-use crate::pg::conninfo::Conninfo;
 use crate::pg::snapshot::Snapshot;
 use crate::pg::{Access, Connection, Target};
 use crate::query::{self, quote};
@@ -52,8 +51,8 @@ pub(super) async fn read(context: &Context, args: &AuditArgs) -> Result<Inputs> 
         });
     }
     let target = context.target(&args.connect)?;
-    let replicas: Vec<Target> =
-        args.replicas.iter().map(|url| replica_target(context, args, url)).collect::<Result<_>>()?;
+    let replica_target = |url: &String| context.target_of_option(&args.connect, "--replica", url);
+    let replicas: Vec<Target> = args.replicas.iter().map(replica_target).collect::<Result<_>>()?;
     let server = async {
         let mut connection = target.connect(Access::ReadOnly, &context.interrupt).await?;
         let (catalog, evidence, unseen) = audit::read(&target, &mut connection, &context.interrupt).await?;
@@ -76,15 +75,6 @@ pub(super) async fn read(context: &Context, args: &AuditArgs) -> Result<Inputs> 
         sources::load_if_any(context, &args.workload.workload, Some(&connection), &catalog).await?;
     let workload = statements(workload.as_ref(), &catalog, &mut unseen);
     Ok(Inputs { catalog, evidence, workload, unseen, connection: Some(connection) })
-}
-
-fn replica_target(context: &Context, args: &AuditArgs, url: &str) -> Result<Target> {
-    let conninfo = Conninfo::parse(url).map_err(|error| {
-        Error::usage("invalid connection string in --replica")
-            .cause(error)
-            .hint("Write it as postgresql://user@host:5432/database or as \"host=… dbname=…\".")
-    })?;
-    context.another_target(&args.connect, conninfo)
 }
 
 /// Reads what a replica has counted; what is not seen where it counts nothing.
