@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::execute::{Executor, Flow};
 use crate::command::index::apply::{self, Watcher, pause};
 use crate::counter::backfill::pace::{self, MAX_DELAY_ATTEMPT};
+use crate::counter::backfill::sql::LOCK_TIMEOUT;
 use crate::counter::backfill::{Backfill, Due, Key, Protocol};
 use crate::counter::journal::{Entry, Progress};
 use crate::counter::site::Site;
@@ -204,7 +205,7 @@ impl Executor<'_> {
 
     /// Makes the rows of a table of counters' own.
     pub(super) async fn make_rows(&mut self, state: &State, site: &Site, n_rows: &mut u64) -> Result<Flow> {
-        let timeout = batch::patience(&self.control).await?;
+        let timeout = batch::patience(&self.control, LOCK_TIMEOUT).await?;
         self.worker.reset_limits().await?;
         let has_index = state.has_key_index(site);
         let mut cursor: Option<Key> = None;

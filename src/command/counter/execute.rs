@@ -276,8 +276,7 @@ impl Executor<'_> {
             _ => {
                 // Who holds the lock of one table of a tree while it waits for the next gives way before a writer who has them the
                 // other way round is looked at for deadlocks, and ended.
-                let deadlock_timeout = batch::deadlock_timeout(&self.control).await?;
-                Patience::AllLocks(self.options.lock_timeout.min(deadlock_timeout / 4))
+                Patience::AllLocks(batch::patience(&self.control, self.options.lock_timeout).await?)
             }
         };
         for attempt in 1.. {

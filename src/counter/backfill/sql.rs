@@ -12,18 +12,18 @@ use crate::counter::triggers::sink::{GONE, ID, N_SLOTS, SLOT, XID};
 use crate::counter::triggers::{each, equal};
 use crate::query::quote;
 
-/// Who waits for longer than this gives way: shorter than `deadlock_timeout`, so that nobody else's statement finds a deadlock
-/// with perfkit in it and is chosen to end.
-const MAX_LOCK_TIMEOUT: Duration = Duration::from_millis(50);
-/// The part of `deadlock_timeout` after which perfkit gives way where that is shorter.
+/// How long a batch waits for a lock.
+pub(crate) const LOCK_TIMEOUT: Duration = Duration::from_millis(50);
+/// Who waits for longer than this part of `deadlock_timeout` gives way, so that nobody else's statement finds a deadlock with
+/// perfkit in it and is chosen to end.
 const DEADLOCK_TIMEOUT_PARTS: u32 = 4;
 /// The temporary table with what one scan of a child has counted.
 const COUNTED: &str = "pg_temp.perfkit_counted";
 
-/// Returns how long a batch waits for a lock.
-pub(crate) fn lock_timeout(deadlock_timeout: Duration) -> Duration {
+/// Returns how long to wait for a lock: this long, or less where somebody else would look for deadlocks before.
+pub(crate) fn lock_timeout(wanted: Duration, deadlock_timeout: Duration) -> Duration {
     // A timeout of 0 would be none.
-    MAX_LOCK_TIMEOUT.min(deadlock_timeout / DEADLOCK_TIMEOUT_PARTS).max(Duration::from_millis(1))
+    wanted.min(deadlock_timeout / DEADLOCK_TIMEOUT_PARTS).max(Duration::from_millis(1))
 }
 
 /// Returns the statements that begin a batch. The child is locked before any row, and before any snapshot: TRUNCATE locks it

@@ -7,7 +7,7 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Row, Statement};
 
 use crate::counter::backfill::pace::BatchTime;
-use crate::counter::backfill::sql::{self as batch_sql, begin, begin_batch, lock_timeout};
+use crate::counter::backfill::sql::{self as batch_sql, LOCK_TIMEOUT, begin, begin_batch, lock_timeout};
 use crate::counter::backfill::{Batch, Due, Key, Protocol};
 use crate::counter::site::Site;
 use crate::pg::catalog::get;
@@ -51,15 +51,10 @@ pub(crate) async fn estimate(connection: &Connection, tables: &[u32]) -> Result<
     Ok(get::<i64>(&row, "n_rows")?.unsigned_abs())
 }
 
-/// Returns how long sessions of a server wait for a lock before they look for deadlocks.
-pub(crate) async fn deadlock_timeout(connection: &Connection) -> Result<Duration> {
+/// Returns how long to wait for a lock on a server: this long, or less where its sessions would look for deadlocks before.
+pub(crate) async fn patience(connection: &Connection, wanted: Duration) -> Result<Duration> {
     let row = connection.query_one(sql::COUNTER_DEADLOCK_TIMEOUT, &[]).await.map_err(Error::query(DOING))?;
-    Ok(Duration::from_millis(get::<i64>(&row, "deadlock_timeout_ms")?.unsigned_abs()))
-}
-
-/// Returns how long batches on a server wait for a lock.
-pub(crate) async fn patience(connection: &Connection) -> Result<Duration> {
-    Ok(lock_timeout(deadlock_timeout(connection).await?))
+    Ok(lock_timeout(wanted, Duration::from_millis(get::<i64>(&row, "deadlock_timeout_ms")?.unsigned_abs())))
 }
 
 impl<'a> Counting<'a> {
@@ -70,7 +65,7 @@ impl<'a> Counting<'a> {
         due: Due,
         protocol: Protocol,
     ) -> Result<Self> {
-        let timeout = patience(connection).await?;
+        let timeout = patience(connection, LOCK_TIMEOUT).await?;
         // A plan for keys that it does not know could read the whole child.
         connection
             .query(sql::SET_CONFIG, &[&"plan_cache_mode", &"force_custom_plan"])

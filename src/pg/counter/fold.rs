@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::batch::{self, Folded};
+use crate::counter::backfill::sql::LOCK_TIMEOUT;
 use crate::counter::site::Site;
 use crate::index::change::failure::Failure;
 use crate::pg::{Connection, Error, Interrupt, Result};
@@ -29,7 +30,7 @@ pub(crate) async fn fold(
     folded: &mut Folded,
     mut rest: impl FnMut(Turn<'_>) -> Option<Duration>,
 ) -> Result<()> {
-    let timeout = batch::patience(connection).await?;
+    let timeout = batch::patience(connection, LOCK_TIMEOUT).await?;
     let (mut n_locked, mut n_busy) = (0, 0);
     loop {
         let start = Instant::now();

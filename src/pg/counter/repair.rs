@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::batch::{self, Counting, Ran};
 use crate::counter::backfill::pace::{DEFAULT_DUTY, DEFAULT_TARGET, Pace, delay};
+use crate::counter::backfill::sql::LOCK_TIMEOUT;
 use crate::counter::backfill::{Backfill, Due, Key, protocol};
 use crate::counter::site::Site;
 use crate::counter::state::State;
@@ -59,7 +60,7 @@ pub(crate) async fn repair(
 
 /// Makes rows for keys of which a table of counters' own may have none.
 async fn make_rows(connection: &Connection, site: &Site, keys: &[Key], interrupt: &Interrupt) -> Result<()> {
-    let timeout = batch::patience(connection).await?;
+    let timeout = batch::patience(connection, LOCK_TIMEOUT).await?;
     for keys in keys.chunks(ROWS_AT_ONCE) {
         let mut n_busy = 0;
         while let Err(error) = batch::make_rows_of(connection, site, keys, timeout).await {

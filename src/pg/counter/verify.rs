@@ -8,6 +8,7 @@ use tokio_postgres::{Row, Transaction};
 
 use super::{batch, facts};
 use crate::counter::backfill::pace::delay;
+use crate::counter::backfill::sql::LOCK_TIMEOUT;
 use crate::counter::chosen::chosen;
 use crate::counter::drift::{self, Drifted, Evidence, LeafCount};
 use crate::counter::name;
@@ -37,7 +38,7 @@ pub(crate) async fn verify(
     n_keys: usize,
     interrupt: &Interrupt,
 ) -> Result<(State, Vec<Verdict>)> {
-    let patience = batch::patience(connection).await?;
+    let patience = batch::patience(connection, LOCK_TIMEOUT).await?;
     let mut attempt = 0;
     let (state, verdicts) = loop {
         attempt += 1;
