@@ -148,8 +148,7 @@ fn part(site: &Site, from: &str, sign: Sign) -> String {
         site.key.iter().map(|pair| format!("{} IS NOT NULL", quote::identifier(&pair.child))).collect();
     if sign == Sign::Minus && site.has_pending() {
         // The triggers of a cascade fire after all those of the parent's statement. What they left for a parent that is gone
-        // would reach whoever gets its key next. The plus side must not ask: a foreign key may have found a parent that is newer
-        // than the snapshot.
+        // would reach whoever gets its key next.
         let matches = equal(&site.key, |pair| {
             let child = format!("perfkit_old.{}", quote::identifier(&pair.child));
             (format!("p.{}", quote::identifier(&pair.parent)), format!("{child}::{}", pair.type_name))

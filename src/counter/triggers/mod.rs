@@ -21,11 +21,14 @@ pub(crate) struct Trigger {
 /// Returns the body of a site's function, as `pg_proc.prosrc` has it: from this the site is known ([`registry::read`]), and a
 /// function whose body differs was changed by somebody, or made by another perfkit.
 pub(crate) fn body(site: &Site) -> String {
-    let declared: Vec<String> = deltas::variables(site)
+    let mut declared: Vec<String> = deltas::variables(site)
         .into_iter()
         .zip(deltas::types(site))
         .map(|(variable, type_name)| format!("  {variable} {type_name}[];\n"))
         .collect();
+    if sink::is_inline(site) {
+        declared.push(format!("  {} bigint;\n", sink::FOUND));
+    }
     // A column of the child may have the name of a variable, such as tg_op.
     format!(
         "\n{}\n#variable_conflict use_column\nDECLARE\n{}BEGIN\n{}{}  RETURN NULL;\nEND",

@@ -23,11 +23,16 @@ pub(crate) const GONE: &str = "perfkit_gone";
 pub(super) fn sink(site: &Site) -> String {
     match (site.storage, site.mode) {
         (Storage::Column, Mode::Inline) => inline(site),
-        (Storage::Column, Mode::Queue) => queue(site),
-        (Storage::Column, Mode::Slots) => slots(site),
+        (Storage::Column, Mode::Queue) => refuse_newer_parent(site) + &queue(site),
+        (Storage::Column, Mode::Slots) => refuse_newer_parent(site) + &slots(site),
         (Storage::Side, _) => upsert(site),
         (Storage::SideFilling, _) => upsert_uncounted(site),
     }
+}
+
+/// Whether changes go to the rows of the parents themselves.
+pub(super) fn is_inline(site: &Site) -> bool {
+    site.storage == Storage::Column && site.mode == Mode::Inline
 }
 
 /// Locks the parents in the order of their keys, so that two statements never wait for each other, and adds. NULL stays NULL, but
@@ -40,13 +45,13 @@ fn inline(site: &Site) -> String {
     format!(
         "  IF cardinality(perfkit_k1) = 1 THEN
     UPDATE {parent} AS p SET {single} WHERE {is_single};
-    RETURN NULL;
+  ELSE
+    PERFORM 1 FROM {parent} AS p JOIN unnest({key_arrays}) AS d ({key_names}) ON {matches}
+      ORDER BY {keys} FOR NO KEY UPDATE OF p;
+    UPDATE {parent} AS p SET {adds}
+      FROM unnest({arrays}) AS d ({names}) WHERE {matches};
   END IF;
-  PERFORM 1 FROM {parent} AS p JOIN unnest({key_arrays}) AS d ({key_names}) ON {matches}
-    ORDER BY {keys} FOR NO KEY UPDATE OF p;
-  UPDATE {parent} AS p SET {adds}
-    FROM unnest({arrays}) AS d ({names}) WHERE {matches};
-",
+{refusal}",
         parent = site.parent,
         single = added(site, |i, _| format!("perfkit_d{i}[1]")),
         adds = added(site, |i, _| format!("d.d{i}")),
@@ -54,6 +59,39 @@ fn inline(site: &Site) -> String {
         key_names = each(site.key.len(), |i| format!("k{i}")),
         arrays = variables(site).join(", "),
         names = names(site),
+        refusal = refuse_newer_parent(site),
+    )
+}
+
+/// The variable of an inline function with the number of parents that were found.
+pub(super) const FOUND: &str = "perfkit_found";
+
+/// Refuses to lose a change: the check of a foreign key to a partitioned table takes a snapshot of its own (`RI_FKey_check`), and so
+/// finds a parent that is newer than the snapshot of the transaction, in which functions do not. That of any other table fails.
+fn refuse_newer_parent(site: &Site) -> String {
+    let has_key = site.key.iter().map(|pair| format!("c.{} IS NOT NULL", quote::identifier(&pair.child)));
+    let is_parent = equal(&site.key, |pair| {
+        let child = format!("c.{}::{}", quote::identifier(&pair.child), pair.type_name);
+        (format!("p.{}", quote::identifier(&pair.parent)), child)
+    });
+    let (found, are_missing) = if is_inline(site) {
+        (
+            format!("  GET DIAGNOSTICS {FOUND} = ROW_COUNT;\n"),
+            format!("{FOUND} < cardinality(perfkit_k1) AND "),
+        )
+    } else {
+        Default::default()
+    };
+    format!(
+        "{found}  IF {are_missing}tg_op IN ('INSERT', 'UPDATE') AND current_setting('transaction_isolation') <> 'read committed' THEN
+    IF EXISTS (SELECT FROM perfkit_new AS c WHERE {} AND NOT EXISTS (SELECT FROM {} AS p WHERE {is_parent})) THEN
+      RAISE serialization_failure USING MESSAGE = 'could not serialize access: a row refers to one that is newer than the snapshot',
+        HINT = 'The transaction might succeed if retried.';
+    END IF;
+  END IF;
+",
+        has_key.collect::<Vec<_>>().join(" AND "),
+        site.parent,
     )
 }
 

@@ -119,15 +119,25 @@ async fn write(connection: Connection, seed: u64, stop: Arc<AtomicBool>) {
     }
 }
 
+/// Tells writers to stop also where a test fails: a runtime waits for a task that never waits itself.
+struct StopAtDrop(Arc<AtomicBool>);
+
+impl Drop for StopAtDrop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 async fn while_writing(cluster: &Cluster, body: impl AsyncFnOnce()) {
     let stop = Arc::new(AtomicBool::new(false));
+    let stops = StopAtDrop(Arc::clone(&stop));
     let mut writers = Vec::new();
     for seed in 1..=3 {
         let connection = test_server::connect(cluster, "postgres").await;
         writers.push(tokio::spawn(write(connection, seed, Arc::clone(&stop))));
     }
     body().await;
-    stop.store(true, Ordering::Relaxed);
+    drop(stops);
     for writer in writers {
         writer.await.unwrap();
     }

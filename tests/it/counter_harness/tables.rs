@@ -588,7 +588,8 @@ impl Tables {
             self.parent_key().join(", "),
             rows.join(", ")
         );
-        Step::sql("insert parents", sql)
+        // Who changes one of these keys to another has locked the one and waits for the other.
+        Step::sql("insert parents", sql).shared(&keys)
     }
 
     fn delete_parent(self, random: &mut Random) -> Step {
