@@ -139,6 +139,7 @@ statements! {
     SEED_SIZES = "seed_sizes",
     SEED_SIDE_EFFECTS = "seed_side_effects",
     SEED_TABLE_KINDS = "seed_table_kinds",
+    SEED_TRIGGER_SETTINGS = "seed_trigger_settings",
     SEED_TRIGGER_SOURCES = "seed_trigger_sources",
     SEED_UNLOGGED = "seed_unlogged",
     SEED_UNIQUE_KEYS = "seed_unique_keys",

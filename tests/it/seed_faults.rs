@@ -75,13 +75,20 @@ fn what_cannot_be_filled_is_named_before_rows_are_loaded() {
          CREATE TABLE below (id int PRIMARY KEY, torn_id int NOT NULL REFERENCES torn);
          CREATE FUNCTION no(int) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN false; END';
          CREATE TABLE opaque (id int PRIMARY KEY, CONSTRAINT never CHECK (no(id)));
+         CREATE TABLE base (id int PRIMARY KEY, CONSTRAINT no_own CHECK (false) NO INHERIT);
          CREATE TABLE bare (id int, at date) PARTITION BY RANGE (at);
          CREATE TABLE few (id int, part int NOT NULL) PARTITION BY LIST (part);
          CREATE TABLE few_7 PARTITION OF few FOR VALUES IN (7)",
     );
     let plan = perfkit(&["seed", "--dry-run"]).on(&database).exits(1);
     let run = perfkit(&["seed", "--yes", "--rows", "few=50"]).on(&database).exits(1);
-    for (table, reason) in [("torn", "torn"), ("below", "torn"), ("opaque", "never"), ("bare", "partition")] {
+    for (table, reason) in [
+        ("torn", "torn"),
+        ("below", "torn"),
+        ("opaque", "never"),
+        ("base", "no_own lets no row be its own"),
+        ("bare", "partition"),
+    ] {
         let line = format!("table public.{table} gets no rows: ");
         for said in [&plan.stdout, &run.stderr] {
             let said = said.lines().find_map(|it| it.split_once(&line));

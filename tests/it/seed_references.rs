@@ -52,3 +52,46 @@ fn columns_shared_in_a_diamond() {
         &["project", "member", "task", "comment"],
     );
 }
+
+#[test]
+fn values_that_go_round_a_circle() {
+    // Each table has `t` from the next one; of many rows each has to find one that leads back to it.
+    let database = Database::create();
+    database.load(
+        "CREATE TABLE a (id int PRIMARY KEY, t int NOT NULL, b_id int NOT NULL, UNIQUE (id, t));
+         CREATE TABLE b (id int PRIMARY KEY, t int NOT NULL, c_id int NOT NULL, UNIQUE (id, t));
+         CREATE TABLE c (id int PRIMARY KEY, t int NOT NULL, a_id int NOT NULL, UNIQUE (id, t));
+         ALTER TABLE a ADD FOREIGN KEY (b_id, t) REFERENCES b (id, t);
+         ALTER TABLE b ADD FOREIGN KEY (c_id, t) REFERENCES c (id, t);
+         ALTER TABLE c ADD FOREIGN KEY (a_id, t) REFERENCES a (id, t);
+         CREATE TABLE x (id int PRIMARY KEY, t int NOT NULL, y_id int NOT NULL, UNIQUE (id, t));
+         CREATE TABLE y (id int PRIMARY KEY, t int NOT NULL, x_id int NOT NULL, UNIQUE (id, t));
+         ALTER TABLE x ADD FOREIGN KEY (y_id, t) REFERENCES y (id, t);
+         ALTER TABLE y ADD FOREIGN KEY (x_id, t) REFERENCES x (id, t);",
+    );
+    let args = [
+        "seed",
+        "--yes",
+        "--throttle",
+        "--a",
+        "2000",
+        "--b",
+        "2500",
+        "--c",
+        "3000",
+        "--x",
+        "1001",
+        "--y",
+        "1100",
+    ];
+    perfkit(&args).on(&database).succeeds();
+    for table in ["a", "b", "c"] {
+        assert_eq!(database.value(&format!("SELECT count(*) FROM {table}")), "2000", "{table}");
+    }
+    for table in ["x", "y"] {
+        assert_eq!(database.value(&format!("SELECT count(*) FROM {table}")), "1001", "{table}");
+    }
+    let n_chunks = database.value("SELECT count(*) > 4 FROM perfkit.seed_chunk");
+    assert_eq!(n_chunks, "t");
+    assert_ne!(database.value("SELECT count(DISTINCT t) FROM a"), "1");
+}

@@ -151,3 +151,101 @@ fn what_triggers_change_is_named() {
     assert!(changed(&["--triggers", "off"]).is_empty());
     assert_eq!(database.value("SELECT count(*) FROM note"), "0");
 }
+
+#[test]
+fn rows_that_triggers_make_beside_do_not_meet_planned_ones() {
+    let database = Database::create();
+    // Names of tables that are built, and rows with keys of the same parents.
+    database.load(
+        "CREATE TABLE place (id int PRIMARY KEY);
+         CREATE TABLE tag (id int PRIMARY KEY);
+         CREATE TABLE place_tag (place int NOT NULL REFERENCES place, tag int NOT NULL REFERENCES tag, n int NOT NULL,
+             PRIMARY KEY (place, tag));
+         CREATE TABLE place_tag_raw (place int NOT NULL REFERENCES place, tag int NOT NULL REFERENCES tag, id serial PRIMARY KEY);
+         CREATE FUNCTION count_tags() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+             EXECUTE format('INSERT INTO %I AS t VALUES ($1, $2, 1) ON CONFLICT (place, tag) DO UPDATE SET n = t.n + 1',
+                 TG_ARGV[0] || '_tag') USING NEW.place, NEW.tag;
+             RETURN NULL; END $$;
+         CREATE TRIGGER count_tags AFTER INSERT ON place_tag_raw FOR EACH ROW EXECUTE FUNCTION count_tags('place');
+         CREATE TABLE person (id int PRIMARY KEY);
+         CREATE TABLE note (id int PRIMARY KEY, person_id int NOT NULL REFERENCES person);
+         CREATE TABLE recipient (person_id int NOT NULL REFERENCES person, note_id int NOT NULL REFERENCES note,
+             PRIMARY KEY (person_id, note_id));
+         CREATE FUNCTION receive() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+             INSERT INTO recipient VALUES (NEW.person_id, NEW.id); RETURN NULL; END $$;
+         CREATE TRIGGER receive AFTER INSERT ON note FOR EACH ROW EXECUTE FUNCTION receive()",
+    );
+    let args = [
+        "seed",
+        "--yes",
+        "--streams",
+        "2",
+        "--place",
+        "50",
+        "--tag",
+        "50",
+        "--rows",
+        "place_tag=1500",
+        "--person",
+        "20",
+    ];
+    let run = perfkit(&args).on(&database).succeeds();
+    assert!(!run.stderr.contains("was refused"), "{}", run.stderr);
+    assert_ne!(database.value("SELECT count(*) FROM recipient"), "0");
+    assert_eq!(
+        database.value("SELECT count(*) FROM note FULL JOIN recipient r ON note_id = note.id AND r.person_id = note.person_id
+            WHERE note.id IS NULL OR note_id IS NULL"),
+        "0"
+    );
+}
+
+#[test]
+fn settings_that_triggers_ask_for_are_named() {
+    let database = Database::create();
+    database.load(
+        "CREATE FUNCTION of_session(name text) RETURNS int LANGUAGE plpgsql AS
+             $$ BEGIN RETURN current_setting(name, true)::int; END $$;
+         CREATE TABLE audit (id serial PRIMARY KEY, revision int NOT NULL);
+         CREATE FUNCTION note_change() RETURNS void LANGUAGE plpgsql AS
+             $$ BEGIN INSERT INTO audit (revision) VALUES (of_session('app.revision')); END $$;
+         CREATE FUNCTION audit() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM note_change(); RETURN NULL; END $$;
+         CREATE TABLE subnet (id int PRIMARY KEY);
+         CREATE TRIGGER audit AFTER INSERT ON subnet FOR EACH ROW EXECUTE FUNCTION audit()",
+    );
+    let run = perfkit(&["seed", "--dry-run"]).on(&database).exits(1);
+    for said in [
+        "table public.subnet gets no rows",
+        "its triggers ask for app.revision",
+        "ALTER ROLE",
+        "--triggers off",
+    ] {
+        assert!(run.stdout.contains(said), "no {said:?} in {}", run.stdout);
+    }
+    let name = database.value("SELECT current_database()");
+    database.execute(&format!("ALTER DATABASE {name} SET app.revision = '7'"));
+    perfkit(&["seed", "--yes"]).on(&database).succeeds();
+    let both = "SELECT (SELECT count(*) FROM audit WHERE revision = 7) >= (SELECT count(*) FROM subnet)";
+    assert_eq!(database.value(both), "t");
+}
+
+#[test]
+fn a_table_of_one_row_that_has_it_is_complete() {
+    let database = Database::create();
+    database.load(
+        "CREATE TABLE lock (lock char(1) NOT NULL DEFAULT 'X' UNIQUE, v int NOT NULL, CHECK (lock = 'X'));
+         CREATE TABLE flag (id boolean PRIMARY KEY CHECK (id), name text);
+         CREATE TABLE one (v text NOT NULL);
+         CREATE UNIQUE INDEX one_row ON one ((true));
+         CREATE TABLE many (id int PRIMARY KEY)",
+    );
+    perfkit(&["seed", "--yes"]).on(&database).succeeds();
+    let run = perfkit(&["seed", "--append", "--yes"]).on(&database).succeeds();
+    assert!(!run.stderr.contains("gets no rows"), "{}", run.stderr);
+    let plan = perfkit(&["seed", "--append", "--dry-run"]).on(&database).succeeds();
+    for table in ["lock", "flag", "one"] {
+        let said = format!("table public.{table} gets 0 of 1 rows: it has the only row that its keys allow");
+        assert!(plan.stdout.contains(&said), "no {said:?} in {}", plan.stdout);
+        assert_eq!(database.value(&format!("SELECT count(*) FROM {table}")), "1");
+    }
+    assert_eq!(database.value("SELECT count(*) FROM many"), "200");
+}

@@ -24,7 +24,7 @@ use crate::seed::make::world::World;
 use crate::seed::plan::repair::{self, Failure, Trial};
 use crate::seed::plan::request::{Known, Repair};
 use crate::seed::plan::{Gap, Plan, RowsFrom};
-use crate::seed::schema::{Relation, Schema, Sequence, TableId};
+use crate::seed::schema::{ForeignKey, KeyPart, Relation, Schema, Sequence, TableId};
 use crate::seed::wire::rows::RowWriter;
 
 /// So many rows of each table are rehearsed: enough for pairs of them to meet.
@@ -188,6 +188,15 @@ impl Rehearsal<'_> {
         get(&row.map_err(Error::query("read triggers"))?, "source")
     }
 
+    /// The settings that triggers of a table ask for.
+    async fn trigger_settings(&self, table: TableId) -> Result<Vec<String>> {
+        if self.relation(table).triggers.is_empty() {
+            return Ok(Vec::new());
+        }
+        let rows = self.connection.query(sql::SEED_TRIGGER_SETTINGS, &[&self.relation(table).oid]).await;
+        rows.map_err(Error::query("read triggers"))?.iter().map(|row| get(row, "setting")).collect()
+    }
+
     /// Loads steps until the plan is another one; false when all are loaded.
     async fn go_on(&mut self, plan: &Arc<Plan>) -> Result<bool> {
         for step in self.loaded.len()..plan.steps.len() {
@@ -257,7 +266,8 @@ impl Rehearsal<'_> {
                 let failure = self.failure(plan, step, error)?;
                 self.back_to(place).await?;
                 let source = self.trigger_sources(failure.table).await?;
-                return Ok(Err(Failure { source, ..failure }));
+                let settings = self.trigger_settings(failure.table).await?;
+                return Ok(Err(Failure { source, settings, ..failure }));
             }
         }
         Ok(Ok(()))
@@ -324,6 +334,7 @@ impl Rehearsal<'_> {
             feeder: self.feeders.get(&table).copied(),
             other: named.filter(|table| !tables.contains(table)),
             source: String::new(),
+            settings: Vec::new(),
         })
     }
 
@@ -473,6 +484,10 @@ impl Rehearsal<'_> {
                 if !tables.contains(&other) && of(after, other).0 > of(before, other).0 {
                     self.feeders.entry(other).or_insert(*table);
                     self.fills.insert((*table, other));
+                    if self.is_better_fed(plan, other, *table) {
+                        self.known.repairs.push(Repair::FedBy(other, *table));
+                        changes = true;
+                    }
                 }
             }
             let is_limited = |repair: &Repair| matches!(repair, Repair::AtMost(of, ..) if of == table);
@@ -486,6 +501,27 @@ impl Rehearsal<'_> {
             }
         }
         Ok(changes)
+    }
+
+    /// Whether rows that a trigger makes for each row of `feeder` would sooner or later be those that are planned, as they have keys
+    /// with the same parent. Few rows may pass, many do not. What others refer to has to be planned.
+    fn is_better_fed(&self, plan: &Plan, table: TableId, feeder: TableId) -> bool {
+        let (relation, planned) = (self.relation(table), &plan.tables[usize::from(table)]);
+        let refers = |key: &&ForeignKey| key.parent == feeder;
+        let is_of_key = |foreign: &ForeignKey| {
+            let mut keys = relation.keys.iter().filter(|key| key.predicate.is_none());
+            keys.any(|key| {
+                key.parts.iter().flat_map(KeyPart::columns).any(|column| foreign.columns.contains(column))
+            })
+        };
+        let is_referred_to = || {
+            self.schema.relations.iter().flat_map(|other| &other.foreign_keys).any(|key| key.parent == table)
+        };
+        planned.n_rows > 0
+            && planned.rows_from != RowsFrom::Asked
+            && !self.known.repairs.iter().any(|repair| matches!(repair, Repair::FedBy(of, _) if *of == table))
+            && relation.foreign_keys.iter().filter(refers).any(is_of_key)
+            && !is_referred_to()
     }
 
     /// Whether none of a table's rows is left. The server also counts deletions that failed.

@@ -97,6 +97,7 @@ fn find_by(
         Pick::Tree { roots, not_self } => tree(world, edge, (*roots, *not_self), block, parents),
         Pick::Wave => wave(world, edge, block, parents),
         Pick::Mutual => mutual(world, edge, block, parents),
+        Pick::Circular { through } => circular(world, edge, through, block, parents),
         Pick::Itself => {
             let n_existing = world.n_existing(edge.parent);
             parents.extend(block.rows.iter().map(|row| n_existing + row));
@@ -162,6 +163,39 @@ fn mutual(world: &World, edge: &Edge, block: &Block, parents: &mut Vec<u64>) {
         });
         parents.push(parent.unwrap_or(NONE));
     }
+}
+
+/// Picks the first row of the parent from which the picks in proportion, table by table, lead to this row.
+fn circular(world: &World, edge: &Edge, through: &[TableId], block: &Block, parents: &mut Vec<u64>) {
+    let n_existing = world.n_existing(edge.parent);
+    for &row in &block.rows {
+        let number = row / chunk_rows(world, block.table);
+        let ours = own_chunk(world, block.table, number);
+        let chunks: Option<Vec<(u64, u64)>> =
+            through.iter().map(|table| own_chunk(world, *table, number)).chain([ours]).collect();
+        let parent = chunks.zip(ours).and_then(|(chunks, (start, _))| {
+            let leads_to =
+                |at: u64| chunks.windows(2).fold(at, |at, pair| in_proportion(at, pair[0].1, pair[1].1));
+            let ((first, n), place) = (chunks[0], row - start);
+            let at = first_of(n, |at| leads_to(at) >= place);
+            (at < n && leads_to(at) == place).then_some(n_existing + first + at)
+        });
+        parents.push(parent.unwrap_or(NONE));
+    }
+}
+
+/// The first of `0..n` for which something holds that holds for all after it; `n` without any.
+fn first_of(n: u64, holds: impl Fn(u64) -> bool) -> u64 {
+    let (mut low, mut high) = (0, n);
+    while low < high {
+        let middle = low.midpoint(high);
+        if holds(middle) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    low
 }
 
 /// The place among `n` that stands where `place` does among `of`.

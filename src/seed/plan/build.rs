@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::columns::TableColumns;
+use super::edges;
 use super::request::{Known, Question, Repair, Request};
 use super::{ColumnPlan, Existing, Gap, Nulls, Plan, RowsFrom, Step, TablePlan};
 use crate::query::quote::qualified;
@@ -18,10 +19,19 @@ const CHUNK_BYTES: u64 = 8 << 20;
 const STAGED_CHUNK_BYTES: u64 = 2 << 20;
 /// In a database in use.
 const SMALL_CHUNK_BYTES: u64 = 128 << 10;
+/// Fewer rows are not worth a transaction.
+const LEAST_CHUNK: u64 = 1_000;
+/// In a database in use.
+const LEAST_SMALL_CHUNK: u64 = 100;
 /// A table whose rows are in an order of statistics has one chunk, or at least so many.
 const LEAST_CHUNKS_IN_ORDER: u64 = 64;
 /// Rows of waves settle after as many rounds: each can only lower them.
 const MAX_ROUNDS: usize = 8;
+
+/// The condition of abstract tables.
+const NEVER: &str = "CHECK (false)";
+/// Why nothing is loaded into a table with the only row that its keys allow.
+const FULL: &str = "it has the only row that its keys allow";
 
 /// What is wrong with a request.
 #[derive(Debug, thiserror::Error)]
@@ -336,10 +346,16 @@ fn refuse(schema: &mut Schema, request: &Request, known: &Known, named: &Named) 
         }
         let skipped = known.repairs.iter().find_map(|repair| match repair {
             Repair::Skip(of, reason) if *of == table => Some(reason.clone()),
+            Repair::Full(of) if *of == table => Some(FULL.to_owned()),
             _ => None,
         });
         if skipped.is_some() {
             relation.refusal = skipped;
+        }
+        let never = relation.checks.iter().find(|(_, definition)| definition == NEVER);
+        if let (None, Some((name, _))) = (&relation.refusal, never) {
+            relation.refusal =
+                Some(format!("{name} lets no row be its own: it is there for tables that inherit from it"));
         }
     }
     let mut skipped: Vec<TableId> = Vec::new();
@@ -352,7 +368,12 @@ fn refuse(schema: &mut Schema, request: &Request, known: &Known, named: &Named) 
         // Who leaves a table out need not be told.
         let is_unwanted = named.config(table).is_some_and(|config| config.skip);
         if let Some(reason) = relation.refusal.clone().filter(|_| relation.is_asked && !is_unwanted) {
-            gaps.push(Gap::Table { table: qualified(&relation.schema, &relation.name), reason });
+            let name = qualified(&relation.schema, &relation.name);
+            gaps.push(if known.repairs.contains(&Repair::Full(table)) {
+                Gap::Rows { table: name, asked: 1, given: 0, reason }
+            } else {
+                Gap::Table { table: name, reason }
+            });
         }
     }
     for (table, gap) in graph::fallout(schema, &skipped) {
@@ -500,10 +521,11 @@ impl Builder<'_> {
         // copyfrom.c).
         plan.is_staged = !wave.is_empty() || relation.has_row_security || !relation.left_out.is_empty();
         let (bytes, least) = match plan.is_staged {
-            _ if self.request.has_small_chunks => (SMALL_CHUNK_BYTES, 100),
-            true => (STAGED_CHUNK_BYTES, 1_000),
-            false => (CHUNK_BYTES, 1_000),
+            _ if self.request.has_small_chunks => (SMALL_CHUNK_BYTES, LEAST_SMALL_CHUNK),
+            true => (STAGED_CHUNK_BYTES, LEAST_CHUNK),
+            false => (CHUNK_BYTES, LEAST_CHUNK),
         };
+        let least = u32::try_from(least).unwrap_or(u32::MAX);
         let per_row: u64 = plan.columns.iter().map(|column| column.wire.bytes_about()).sum();
         plan.rows_per_chunk = u32::try_from(bytes / per_row.max(1)).unwrap_or(u32::MAX).clamp(least, 200_000);
         if self.request.statistics.is_some() && plan.n_rows > u64::from(plan.rows_per_chunk) {
@@ -521,7 +543,8 @@ impl Builder<'_> {
         Ok(())
     }
 
-    /// How many rows a table is to get: as many as the one that it is loaded together with.
+    /// How many rows a table is to get: as many as the one that it is loaded together with, and no more than there are rows of the
+    /// next table in a circle of values, so that each finds one that leads back to it.
     fn n_together(&self, table: TableId, wave: &[TableId]) -> u64 {
         let n = |table: TableId| self.n_rows[usize::from(table)];
         let mut n_wanted = n(table);
@@ -533,6 +556,17 @@ impl Builder<'_> {
                     n_wanted = n_wanted.min(n(child));
                 }
             }
+        }
+        // Chunks of equal tables are equal; of others the last ones are not in proportion.
+        let n_least = if self.request.has_small_chunks { LEAST_SMALL_CHUNK } else { LEAST_CHUNK };
+        for circle in edges::circles(self.schema, wave) {
+            let sizes = || circle.iter().map(|table| n(*table));
+            let Some(place) = circle.iter().position(|of| *of == table) else { continue };
+            if sizes().any(|n| n == 0) {
+                continue;
+            }
+            let most = if sizes().any(|n| n > n_least) { sizes().min() } else { sizes().nth(place + 1) };
+            n_wanted = n_wanted.min(most.unwrap_or(u64::MAX));
         }
         n_wanted
     }

@@ -1,6 +1,6 @@
 //! Foreign keys of a table: which of them are followed, which column takes its value from which, and which rows they pick.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::build::Builder;
 use super::request::Repair;
@@ -60,6 +60,8 @@ pub(super) enum Target {
     Wave,
     /// In another table of the same wave, among the rows that refer to this one.
     Mutual,
+    /// In another table of the same wave, among the rows that lead to this one through these tables, of which it is the first.
+    Circular(Vec<TableId>),
     /// Rows that have to share columns with the parent of another edge.
     Within { through: EdgeId, ours: Option<EdgeId>, further: Vec<EdgeId>, theirs: EdgeId },
     /// The row itself: the only one that is known to have the same values.
@@ -219,7 +221,13 @@ impl<'b> Edges<'b> {
             };
         }
         if wave.contains(&key.parent) {
-            let target = if returning.is_empty() { Target::Wave } else { Target::Mutual };
+            let circle =
+                returning.first().and_then(|column| circle(builder.schema, (table, wave), key, *column));
+            let target = match circle {
+                None => Target::Wave,
+                Some(through) if through.len() == 1 => Target::Mutual,
+                Some(through) => Target::Circular(through),
+            };
             return shared.is_empty().then_some(target);
         }
         if shared.is_empty() {
@@ -286,22 +294,61 @@ fn above(table: &super::TablePlan, columns: &[ColumnId]) -> Option<(EdgeId, (Tab
 /// More foreign keys in a row, each the key of its table, are not seen in schemas; a bound, as they may go in circles.
 const MAX_STEPS: u32 = 8;
 
-/// The columns of a foreign key within a wave that its parent has from this very row, by a foreign key back: they have values
-/// of their own, and the parent's row is one that refers to this one. Of two foreign keys between the same columns the one with
-/// more columns is such a one.
+/// The columns of a foreign key within a wave that its parent has from this very row, by a foreign key back or several in a row:
+/// they have values of their own, and the parent's row is one that leads to this one.
 fn returning(schema: &Schema, (table, wave): (TableId, &[TableId]), key: &ForeignKey) -> Vec<ColumnId> {
+    let is_given = |column: &ColumnId| circle(schema, (table, wave), key, *column).is_some();
+    key.columns.iter().copied().filter(is_given).collect()
+}
+
+/// The tables, from the parent of a foreign key on, through which the parent has a column from this very row: the shortest way.
+/// Of the foreign keys of such a circle the one with the most columns returns, of those the one of the last table.
+fn circle(
+    schema: &Schema,
+    (table, wave): (TableId, &[TableId]),
+    key: &ForeignKey,
+    column: ColumnId,
+) -> Option<Vec<TableId>> {
     if key.parent == table || !wave.contains(&key.parent) {
-        return Vec::new();
+        return None;
     }
-    let is_given = |column: ColumnId, parent_column: ColumnId| {
-        schema.relations[usize::from(key.parent)].foreign_keys.iter().any(|back| {
-            back.parent == table
-                && (back.columns.len(), key.parent) < (key.columns.len(), table)
-                && back.columns.iter().zip(&back.parent_columns).any(|pair| pair == (&parent_column, &column))
+    let place = key.columns.iter().position(|own| *own == column)?;
+    let start = (key.parent, key.parent_columns[place]);
+    let mut seen = BTreeSet::from([start]);
+    let mut open = VecDeque::from([vec![start]]);
+    while let Some(way) = open.pop_front() {
+        let (at, of) = way[way.len() - 1];
+        for back in &schema.relations[usize::from(at)].foreign_keys {
+            let is_before = (back.columns.len(), at) < (key.columns.len(), table);
+            let Some(place) = back.columns.iter().position(|own| *own == of) else { continue };
+            let next = (back.parent, back.parent_columns[place]);
+            if !is_before || back.parent == at || !wave.contains(&back.parent) {
+                continue;
+            }
+            if next == (table, column) {
+                return Some(way.into_iter().map(|(table, _)| table).collect());
+            }
+            if back.parent != table && seen.insert(next) {
+                open.push_back([way.as_slice(), &[next]].concat());
+            }
+        }
+    }
+    None
+}
+
+/// The circles of a wave whose every row must have a row that leads back to it: a table, then those through which that is so, the
+/// nearest first. None may have more rows than the next one.
+pub(super) fn circles(schema: &Schema, wave: &[TableId]) -> Vec<Vec<TableId>> {
+    let of_table = |table: TableId| {
+        let relation = &schema.relations[usize::from(table)];
+        let keys = relation.foreign_keys.iter().filter(|key| !is_nullable(relation, key));
+        keys.filter_map(move |key| {
+            let mut columns = key.columns.iter();
+            let through = columns.find_map(|column| circle(schema, (table, wave), key, *column))?;
+            Some([vec![table], through.into_iter().rev().collect()].concat())
         })
     };
-    let pairs = key.columns.iter().zip(&key.parent_columns);
-    pairs.filter(|(column, parent)| is_given(**column, **parent)).map(|(column, _)| *column).collect()
+    wave.iter().copied().flat_map(of_table).collect()
 }
 
 /// Whether a row that `key` finds leads, by the foreign keys of its table, to what `other` looks for.

@@ -225,6 +225,9 @@ pub(crate) enum Pick {
     Wave,
     /// Of another table of the same wave: the first row that refers to this one by [`Pick::Wave`]; NULL where there is none.
     Mutual,
+    /// Of another table of the same wave: the first row that leads to this one by [`Pick::Wave`] through these tables, of which it
+    /// is the first; NULL where there is none.
+    Circular { through: Vec<TableId> },
     /// The row itself.
     Itself,
     /// One of these rows of the parent, at random: the fallback where rows have to fit by their values.

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use super::request::Repair;
-use super::{Gap, Plan};
+use super::{Gap, Plan, RowsFrom};
 use crate::query::check;
 use crate::query::quote::qualified;
 use crate::seed::chunk;
@@ -23,6 +23,8 @@ const MAX_CONSTANTS: usize = 8;
 const MAX_PARENTS: u64 = 4;
 /// Shorter words of a name say nothing: `id`, `is`, `has`.
 const LEAST_WORD: usize = 4;
+/// Manual: PostgreSQL Error Codes.
+const UNIQUE_VIOLATION: &str = "23505";
 
 /// Repairs that are tried together.
 pub(crate) type Trial = Vec<Repair>;
@@ -44,6 +46,8 @@ pub(crate) struct Failure {
     pub(crate) other: Option<TableId>,
     /// The text of the functions of the table's triggers.
     pub(crate) source: String,
+    /// Settings of the session that they ask for.
+    pub(crate) settings: Vec<String>,
 }
 
 impl Failure {
@@ -82,8 +86,14 @@ impl Failure {
 
     /// The server's message as a reason.
     fn reason(&self) -> String {
-        let hint =
-            if self.source.is_empty() { "" } else { " (`--triggers off` fills it without its triggers)" };
+        let hint = match self.settings.join(", ") {
+            _ if self.source.is_empty() => String::new(),
+            none if none.is_empty() => " (`--triggers off` fills it without its triggers)".to_owned(),
+            settings => format!(
+                " (its triggers ask for {settings}: give it a value, as by ALTER ROLE … SET or in PGOPTIONS, or fill the table \
+                 without its triggers by `--triggers off`)"
+            ),
+        };
         format!("the server refuses its rows: {}{hint}", self.message)
     }
 }
@@ -91,6 +101,9 @@ impl Failure {
 /// Returns what may help, the likeliest first; the last one leaves the table out.
 pub(crate) fn candidates(schema: &Schema, plan: &Plan, failure: &Failure, made: &[Repair]) -> Vec<Trial> {
     let relation = &schema.relations[usize::from(failure.table)];
+    if is_full(relation, plan, failure) {
+        return vec![vec![Repair::Full(failure.table)]];
+    }
     let mut message = words(&failure.message);
     // Messages of constraints name the table.
     message.remove(&relation.name.to_lowercase());
@@ -117,6 +130,15 @@ pub(crate) fn candidates(schema: &Schema, plan: &Plan, failure: &Failure, made: 
     trials.retain(|trial| seen.insert(trial.clone()));
     trials.push(vec![Repair::Skip(failure.table, failure.reason())]);
     trials
+}
+
+/// Whether a table has a row already and its keys allow no other one.
+fn is_full(relation: &Relation, plan: &Plan, failure: &Failure) -> bool {
+    let table = &plan.tables[usize::from(failure.table)];
+    relation.is_filled
+        && failure.sqlstate == UNIQUE_VIOLATION
+        && table.n_rows == 1
+        && matches!(table.rows_from, RowsFrom::Capped { .. })
 }
 
 /// Returns the tables that one can be loaded together with, so that each of its rows is referred to as soon as it is there: the
@@ -163,7 +185,7 @@ fn place(repair: &Repair) -> (TableId, u8, u16) {
         Repair::MadeFor(table, key) => (*table, 8, *key),
         Repair::AtMost(table, ..) => (*table, 2, 0),
         Repair::FedBy(table, _) => (*table, 3, 0),
-        Repair::Skip(table, _) => (*table, 4, 0),
+        Repair::Skip(table, _) | Repair::Full(table) => (*table, 4, 0),
     }
 }
 
@@ -242,8 +264,7 @@ impl Search<'_> {
 
     /// Rows that are there already may be those of a trigger: one for each row of the table that it is on.
     fn fed(&mut self) {
-        // `unique_violation` (manual: PostgreSQL Error Codes)
-        if self.failure.sqlstate != "23505" {
+        if self.failure.sqlstate != UNIQUE_VIOLATION {
             return;
         }
         // A trigger makes the very rows that were to be referred to.

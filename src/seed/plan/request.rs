@@ -138,6 +138,8 @@ pub(crate) enum Repair {
     FedBy(TableId, TableId),
     /// Nothing is loaded, for this reason.
     Skip(TableId, String),
+    /// Nothing is loaded: it has the only row that its keys allow.
+    Full(TableId),
 }
 
 impl Repair {
@@ -154,7 +156,8 @@ impl Repair {
             | Self::Together(table, _)
             | Self::After(table, _)
             | Self::FedBy(table, _)
-            | Self::Skip(table, _) => *table,
+            | Self::Skip(table, _)
+            | Self::Full(table) => *table,
         }
     }
 }

@@ -174,6 +174,7 @@ impl Planner<'_> {
             }
             (Target::Wave, _) => Pick::Wave,
             (Target::Mutual, _) => Pick::Mutual,
+            (Target::Circular(through), _) => Pick::Circular { through: through.clone() },
             (Target::Within { through, ours, further, theirs }, _) => {
                 Pick::Within { through: *through, ours: *ours, further: further.clone(), theirs: *theirs }
             }

@@ -128,6 +128,42 @@ fn the_likeliest_comes_first() {
 }
 
 #[test]
+fn a_table_with_its_only_row_is_full() {
+    let (schema, plan) = links();
+    let check = |is_filled: bool, n_rows: u64, sqlstate: &str, expected: bool| {
+        let (mut schema, mut plan) = (schema.clone(), plan.clone());
+        schema.relations[1].is_filled = is_filled;
+        plan.tables[1].n_rows = n_rows;
+        plan.tables[1].rows_from = RowsFrom::Capped { wanted: 100 };
+        let failure = Failure { table: 1, sqlstate: sqlstate.to_owned(), ..Failure::default() };
+        let trials = candidates(&schema, &plan, &failure, &[]);
+        assert_eq!(trials == [vec![Repair::Full(1)]], expected, "{trials:?}");
+    };
+    check(true, 1, "23505", true);
+    check(true, 2, "23505", false);
+    check(true, 1, "23514", false);
+    check(false, 1, "23505", false);
+}
+
+#[test]
+fn reasons_name_what_triggers_ask_for() {
+    let check = |source: &str, settings: &[&str], expected: &[&str]| {
+        let failure = Failure {
+            message: "no".to_owned(),
+            source: source.to_owned(),
+            settings: settings.iter().map(|it| (*it).to_owned()).collect(),
+            ..Failure::default()
+        };
+        let reason = failure.reason();
+        assert!(expected.iter().all(|part| reason.contains(part)), "{reason}");
+        assert_eq!(reason.contains("--triggers off"), !source.is_empty(), "{reason}");
+    };
+    check("", &[], &["the server refuses its rows: no"]);
+    check("x", &[], &["no (`--triggers off` fills it without its triggers)"]);
+    check("x", &["app.a", "app.b"], &["ask for app.a, app.b: give it a value", "PGOPTIONS"]);
+}
+
+#[test]
 fn progress_is_a_later_row_or_another_failure() {
     let check = |before: (&str, &str, Option<u64>), after: (&str, &str, Option<u64>), expected: bool| {
         let failure = |(sqlstate, message, line): (&str, &str, Option<u64>)| Failure {
