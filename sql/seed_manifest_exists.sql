@@ -1,8 +1,9 @@
--- one row: whether this database has perfkit's schema and the manifest's tables, and the owner of one where that is nobody to be trusted
+-- one row: whether this database has perfkit's schema, the manifest's tables and its table of effects, which came later, and the owner of one where that is nobody to be trusted
 SELECT pg_catalog.to_regnamespace('perfkit') IS NOT NULL AS has_schema,
        pg_catalog.to_regclass('perfkit.seed_run') IS NOT NULL
        AND pg_catalog.to_regclass('perfkit.seed_chunk') IS NOT NULL
        AND pg_catalog.to_regclass('perfkit.seed_patch') IS NOT NULL AS has_tables,
+       pg_catalog.to_regclass('perfkit.seed_effect') IS NOT NULL AS has_effects,
        (
            SELECT r.rolname
            FROM pg_catalog.pg_class AS c
@@ -10,7 +11,8 @@ SELECT pg_catalog.to_regnamespace('perfkit') IS NOT NULL AS has_schema,
            WHERE c.oid IN (
                pg_catalog.to_regclass('perfkit.seed_run'),
                pg_catalog.to_regclass('perfkit.seed_chunk'),
-               pg_catalog.to_regclass('perfkit.seed_patch')
+               pg_catalog.to_regclass('perfkit.seed_patch'),
+               pg_catalog.to_regclass('perfkit.seed_effect')
            )
              AND NOT r.rolsuper
              AND r.rolname <> current_user

@@ -274,10 +274,24 @@ pub(crate) fn cleaned(cleaned: &Cleaned) -> Document<'static> {
             tables.push(json!({ "table": planned.name, "rows": n_rows }));
         }
     }
+    let mut of_triggers = Vec::new();
+    for made in &cleaned.made {
+        if made.n_deleted > 0 {
+            table.row([format!("{} (made by triggers)", made.table), unit::count(made.n_deleted)]);
+        }
+        of_triggers.push(json!({
+            "schema": made.schema,
+            "table": made.table,
+            "rows": made.n_deleted,
+            "left_rows": made.n_left,
+            "reason": made.reason,
+        }));
+    }
     let json = json!({
         "schema_version": SCHEMA_VERSION,
         "run_id": cleaned.run.id.to_string(),
         "tables": tables,
+        "trigger_tables": of_triggers,
     });
     Document::new(json).table(table)
 }

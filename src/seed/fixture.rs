@@ -41,6 +41,7 @@ pub(crate) fn table(name: &str, n_rows: u64, rows_per_chunk: u32) -> TablePlan {
         rows_per_chunk,
         waits_for: Vec::new(),
         fed_by: None,
+        was_filled: false,
     }
 }
 

@@ -6,6 +6,7 @@ pub(crate) mod bits;
 pub(crate) mod chunk;
 pub(crate) mod clean;
 pub(crate) mod condition;
+pub(crate) mod effect;
 pub(crate) mod exact;
 #[cfg(test)]
 pub(crate) mod fixture;

@@ -101,3 +101,88 @@ fn foreign_keys_that_change_rows_need_triggers() {
     assert!(run.stderr.contains("`--cascade` needs `--triggers=on`"), "{}", run.stderr);
     assert_eq!(n_rows(&database)[0], "100");
 }
+
+/// Triggers that make rows when rows come, change and go: a log, totals that are put in or changed, and a parent that must be there.
+const MAKING: &str = "
+    CREATE TABLE entity (id bigserial PRIMARY KEY, kind text NOT NULL);
+    CREATE TABLE account (id int PRIMARY KEY, entity_id bigint NOT NULL UNIQUE REFERENCES entity, name text NOT NULL);
+    CREATE TABLE payment (id int PRIMARY KEY, account_id int NOT NULL REFERENCES account, amount int NOT NULL);
+    CREATE TABLE total (account_id int PRIMARY KEY REFERENCES account, amount bigint NOT NULL);
+    CREATE TABLE log (id bigserial PRIMARY KEY, said text NOT NULL);
+    CREATE FUNCTION make_entity() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        INSERT INTO entity (kind) VALUES ('account') RETURNING id INTO NEW.entity_id; RETURN NEW; END $$;
+    CREATE TRIGGER make_entity BEFORE INSERT ON account FOR EACH ROW EXECUTE FUNCTION make_entity();
+    CREATE FUNCTION add_up() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        INSERT INTO total AS t VALUES (NEW.account_id, NEW.amount)
+            ON CONFLICT (account_id) DO UPDATE SET amount = t.amount + NEW.amount;
+        RETURN NULL; END $$;
+    CREATE TRIGGER add_up AFTER INSERT ON payment FOR EACH ROW EXECUTE FUNCTION add_up();
+    CREATE FUNCTION log() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        INSERT INTO log (said) VALUES (TG_OP || ' ' || TG_TABLE_NAME); RETURN NULL; END $$;
+    CREATE TRIGGER log AFTER INSERT OR DELETE ON payment FOR EACH ROW EXECUTE FUNCTION log();
+    CREATE CONSTRAINT TRIGGER late AFTER INSERT OR DELETE ON account DEFERRABLE INITIALLY DEFERRED
+        FOR EACH ROW EXECUTE FUNCTION log()";
+const SEED_ACCOUNTS: [&str; 3] = ["seed", "--yes", "--account=300"];
+
+fn left(database: &Database) -> [String; 5] {
+    ["entity", "account", "payment", "total", "log"]
+        .map(|table| database.value(&format!("SELECT count(*) FROM {table}")))
+}
+
+#[test]
+fn rows_that_triggers_have_made_go_as_well() {
+    let database = Database::create();
+    database.load(MAKING);
+    perfkit(&SEED_ACCOUNTS).on(&database).succeeds();
+    for table in ["account", "payment", "total", "log"] {
+        assert_ne!(database.value(&format!("SELECT count(*) FROM {table}")), "0", "{table}");
+    }
+    let run = perfkit(&["seed", "clean", "--yes", "--json"]).on(&database).succeeds();
+    assert_eq!(left(&database), ["0"; 5], "{} {}", run.stdout, run.stderr);
+    assert!(run.stdout.contains("trigger_tables"), "{}", run.stdout);
+    assert!(!run.stderr.contains("are left"), "{}", run.stderr);
+    assert_eq!(database.value("SELECT count(*) FROM perfkit.seed_effect"), "0");
+}
+
+#[test]
+fn rows_of_others_stay_beside_those_that_triggers_have_made() {
+    let database = Database::create();
+    database.load(MAKING);
+    // A log that was in use before, and is in use while the run is there.
+    database.execute("INSERT INTO log (said) SELECT 'before' FROM generate_series(1, 10)");
+    perfkit(&[&SEED_ACCOUNTS[..], &["--append", "--rows", "log=0"]].concat()).on(&database).succeeds();
+    database.execute("INSERT INTO log (said) VALUES ('after')");
+    database.execute(
+        "UPDATE log SET said = 'mine now' WHERE id = (SELECT min(id) FROM log WHERE said LIKE 'INSERT%')",
+    );
+    perfkit(&["seed", "clean", "--yes"]).on(&database).succeeds();
+    assert_eq!(
+        database.query("SELECT said || ' ' || count(*) FROM log GROUP BY said ORDER BY said"),
+        ["after 1", "before 10", "mine now 1"]
+    );
+    assert_eq!(left(&database)[..4], ["0"; 4]);
+}
+
+#[test]
+fn rows_of_triggers_that_cannot_be_told_apart_are_named() {
+    let database = Database::create();
+    database.load(
+        "CREATE TABLE day (at date PRIMARY KEY, n int NOT NULL);
+         INSERT INTO day VALUES ('2020-01-01', 7);
+         CREATE TABLE visit (id int PRIMARY KEY, at date NOT NULL);
+         CREATE FUNCTION count_visit() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+             INSERT INTO day AS d VALUES (date_trunc('month', NEW.at), 1) ON CONFLICT (at) DO UPDATE SET n = d.n + 1;
+             RETURN NULL; END $$;
+         CREATE TRIGGER count_visit AFTER INSERT ON visit FOR EACH ROW EXECUTE FUNCTION count_visit()",
+    );
+    perfkit(&["seed", "--yes", "--append", "--visit=500", "--rows", "day=0"]).on(&database).succeeds();
+    let n = database.value("SELECT count(*) FROM day WHERE at <> '2020-01-01'");
+    assert_ne!(n, "0");
+    let run = perfkit(&["seed", "clean", "--yes"]).on(&database).succeeds();
+    let said = format!(
+        "{n} rows that triggers have made or changed are left in table public.day: triggers have changed"
+    );
+    assert!(run.stderr.contains(&said), "no {said:?} in {}", run.stderr);
+    assert_eq!(database.value("SELECT count(*) FROM visit"), "0");
+    assert_eq!(database.value("SELECT n FROM day WHERE at = '2020-01-01'"), "7");
+}

@@ -74,24 +74,52 @@ fn values_that_go_round_a_circle() {
         "--yes",
         "--throttle",
         "--a",
-        "2000",
+        "20000",
         "--b",
-        "2500",
+        "25000",
         "--c",
-        "3000",
+        "30000",
         "--x",
-        "1001",
+        "10001",
         "--y",
-        "1100",
+        "11000",
     ];
     perfkit(&args).on(&database).succeeds();
     for table in ["a", "b", "c"] {
-        assert_eq!(database.value(&format!("SELECT count(*) FROM {table}")), "2000", "{table}");
+        assert_eq!(database.value(&format!("SELECT count(*) FROM {table}")), "20000", "{table}");
     }
     for table in ["x", "y"] {
-        assert_eq!(database.value(&format!("SELECT count(*) FROM {table}")), "1001", "{table}");
+        assert_eq!(database.value(&format!("SELECT count(*) FROM {table}")), "10001", "{table}");
     }
     let n_chunks = database.value("SELECT count(*) > 4 FROM perfkit.seed_chunk");
     assert_eq!(n_chunks, "t");
     assert_ne!(database.value("SELECT count(DISTINCT t) FROM a"), "1");
+}
+
+#[test]
+fn circles_that_nothing_begins_are_told_from_those_that_can_be_filled() {
+    // A tree whose rows have a column in common, two circles through the same two tables, and values that change places in a tree.
+    let database = Database::create();
+    database.load(
+        "CREATE TABLE tree (t int NOT NULL, id int NOT NULL, parent int NOT NULL, PRIMARY KEY (t, id),
+             FOREIGN KEY (t, parent) REFERENCES tree (t, id));
+         CREATE TABLE a (id int PRIMARY KEY, t int NOT NULL, u int NOT NULL, b1 int NOT NULL, b2 int NOT NULL,
+             UNIQUE (id, t), UNIQUE (id, u));
+         CREATE TABLE b (id int PRIMARY KEY, t int NOT NULL, u int NOT NULL, a1 int NOT NULL, a2 int NOT NULL,
+             UNIQUE (id, t), UNIQUE (id, u));
+         ALTER TABLE a ADD FOREIGN KEY (b1, t) REFERENCES b (id, t), ADD FOREIGN KEY (b2, u) REFERENCES b (id, u);
+         ALTER TABLE b ADD FOREIGN KEY (a1, t) REFERENCES a (id, u), ADD FOREIGN KEY (a2, u) REFERENCES a (id, t);
+         CREATE TABLE swapped (x int NOT NULL, y int NOT NULL, UNIQUE (x, y), FOREIGN KEY (x, y) REFERENCES swapped (y, x));
+         CREATE TABLE below (x int NOT NULL, y int NOT NULL, FOREIGN KEY (x, y) REFERENCES swapped (x, y));
+         CREATE TABLE loose (x int, y int, UNIQUE (x, y), FOREIGN KEY (x, y) REFERENCES loose (y, x))",
+    );
+    let run = perfkit(&["seed", "--yes"]).on(&database).run();
+    for table in ["tree", "a", "b", "loose"] {
+        assert_ne!(database.value(&format!("SELECT count(*) FROM {table}")), "0", "{table}: {}", run.stderr);
+    }
+    for table in ["swapped", "below"] {
+        assert!(run.stderr.contains(&format!("table public.{table} gets no rows")), "{}", run.stderr);
+    }
+    assert!(run.stderr.contains("its values would go round in a circle"), "{}", run.stderr);
+    assert_eq!(run.status, 1, "{}", run.stderr);
 }

@@ -236,13 +236,15 @@ fn a_table_of_one_row_that_has_it_is_complete() {
          CREATE TABLE flag (id boolean PRIMARY KEY CHECK (id), name text);
          CREATE TABLE one (v text NOT NULL);
          CREATE UNIQUE INDEX one_row ON one ((true));
+         CREATE TABLE sole (id int NOT NULL, v text);
+         CREATE UNIQUE INDEX sole_row ON sole ((id IS NOT NULL));
          CREATE TABLE many (id int PRIMARY KEY)",
     );
     perfkit(&["seed", "--yes"]).on(&database).succeeds();
     let run = perfkit(&["seed", "--append", "--yes"]).on(&database).succeeds();
     assert!(!run.stderr.contains("gets no rows"), "{}", run.stderr);
     let plan = perfkit(&["seed", "--append", "--dry-run"]).on(&database).succeeds();
-    for table in ["lock", "flag", "one"] {
+    for table in ["lock", "flag", "one", "sole"] {
         let said = format!("table public.{table} gets 0 of 1 rows: it has the only row that its keys allow");
         assert!(plan.stdout.contains(&said), "no {said:?} in {}", plan.stdout);
         assert_eq!(database.value(&format!("SELECT count(*) FROM {table}")), "1");

@@ -9,6 +9,7 @@ use crate::context::Context;
 use crate::error::{Error, ExitStatus, Result};
 use crate::pg::Access;
 use crate::pg::seed::{clean, manifest};
+use crate::query::quote;
 use crate::report;
 use crate::unit;
 
@@ -80,6 +81,14 @@ pub(super) async fn run(context: &Context, args: &CleanArgs) -> Result<ExitStatu
     };
     let cleaned = clean::clean(&target, &context.interrupt, options, &|event| watch.see(&event)).await?;
     if let Some(cleaned) = cleaned {
+        for made in cleaned.made.iter().filter(|made| made.n_left > 0) {
+            context.ui.warn(format_args!(
+                "{} rows that triggers have made or changed are left in table {}{}",
+                unit::count(made.n_left),
+                quote::qualified(&made.schema, &made.table),
+                made.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default()
+            ));
+        }
         context.ui.publish(&report::seed::cleaned(&cleaned))?;
     }
     Ok(ExitStatus::Success)

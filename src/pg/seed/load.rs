@@ -8,7 +8,7 @@ use super::coordinator::Coordinator;
 use super::indexes::Place;
 use super::queue::Queue;
 use super::stream::{self, Shared, Stream};
-use super::{Event, finish, foreign_keys, indexes, manifest, sequences, works};
+use super::{Event, effects, finish, foreign_keys, indexes, manifest, sequences, works};
 use crate::error::{Error, Result};
 use crate::pg;
 use crate::pg::connect::{Connection, Target};
@@ -74,6 +74,7 @@ pub(crate) async fn resume(
     let run = {
         let connection = coordinator.connection().await?;
         let run = to_resume(&connection, id).await?;
+        manifest::create(&connection).await?;
         manifest::settle(&connection).await?;
         run
     };
@@ -186,10 +187,11 @@ async fn finish_run(
         run.index_run = index_run;
     }
 
-    {
+    let watched = {
         let connection = coordinator.connection().await?;
         on(Event::Works(works::read(&connection, &plan, &rows_left, run.index_run.as_ref()).await?));
-    }
+        effects::watched(&connection, &plan).await?
+    };
     on(Event::Phase { phase: Phase::Rows, n: queue.n_chunks_left() });
     let id = run.id.clone();
     let shared = Shared {
@@ -199,6 +201,7 @@ async fn finish_run(
         plan: Arc::clone(&plan),
         coordinator,
         queue,
+        watched,
         throttle: options.throttle,
         on,
     };

@@ -38,27 +38,39 @@ pub(crate) struct Listed {
 
 /// Creates what is missing. IF NOT EXISTS alone asks for the privilege even where there is nothing to create.
 pub(super) async fn create(connection: &Connection) -> Result<()> {
-    let (has_tables, has_schema) = exists(connection).await?;
-    if has_tables {
+    let there = exists(connection).await?;
+    if there.has_tables && there.has_effects {
         return Ok(());
     }
-    let tables = [sql::SEED_RUN_TABLE, sql::SEED_CHUNK_TABLE, sql::SEED_PATCH_TABLE];
-    let schema = if has_schema { None } else { Some(sql::JOURNAL_SCHEMA) };
+    let tables = [sql::SEED_RUN_TABLE, sql::SEED_CHUNK_TABLE, sql::SEED_PATCH_TABLE, sql::SEED_EFFECT_TABLE];
+    let schema = if there.has_schema { None } else { Some(sql::JOURNAL_SCHEMA) };
     for statement in schema.into_iter().chain(tables) {
         connection.batch_execute(statement).await.map_err(|source| Error::NoManifest { source })?;
     }
     Ok(())
 }
 
+/// What there is of a manifest.
+struct There {
+    has_schema: bool,
+    has_tables: bool,
+    /// The table of effects came later than the others.
+    has_effects: bool,
+}
+
 /// Whether there are the manifest's tables, and their schema. `seed clean` deletes what a manifest says, so that tables which
 /// somebody else may have put there are refused.
-async fn exists(connection: &Connection) -> Result<(bool, bool)> {
+async fn exists(connection: &Connection) -> Result<There> {
     let row = connection
         .query_one(sql::SEED_MANIFEST_EXISTS, &[])
         .await
         .map_err(Error::query("look for the manifest"))?;
     match get::<Option<String>>(&row, "strange_owner")? {
-        None => Ok((get(&row, "has_tables")?, get(&row, "has_schema")?)),
+        None => Ok(There {
+            has_schema: get(&row, "has_schema")?,
+            has_tables: get(&row, "has_tables")?,
+            has_effects: get(&row, "has_effects")?,
+        }),
         Some(owner) => Err(Error::Manifest {
             reason: format!(
                 "a table of it belongs to role \"{owner}\", which is neither this role nor a superuser nor the database's owner"
@@ -145,7 +157,7 @@ pub(super) async fn set_index_run(connection: &Connection, run: &RunId, index_ru
 
 /// Returns the runs, oldest first; none when there is no manifest.
 pub(crate) async fn runs(connection: &Connection) -> Result<Vec<Listed>> {
-    if !exists(connection).await?.0 {
+    if !exists(connection).await?.has_tables {
         return Ok(Vec::new());
     }
     let rows = connection.query(sql::SEED_RUNS, &[]).await.map_err(Error::query("read the manifest"))?;

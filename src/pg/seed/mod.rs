@@ -7,6 +7,7 @@ pub(crate) mod clean;
 mod coordinator;
 mod copy;
 mod echo;
+mod effects;
 pub(crate) mod facts;
 mod feed;
 mod finish;

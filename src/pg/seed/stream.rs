@@ -18,7 +18,7 @@ use super::feed::{Feed, Piece, To};
 use super::manifest::{self, signed};
 use super::queue::Queue;
 use super::refused::{is_refusal, line};
-use super::stage;
+use super::{effects, stage};
 use crate::index::change::failure::{self, Failure};
 use crate::pg::connect::{Access, Connection, Target};
 use crate::pg::ddl;
@@ -27,6 +27,7 @@ use crate::pg::interrupt::Interrupt;
 use crate::pg::sql;
 use crate::run_id::RunId;
 use crate::seed::chunk::Chunk;
+use crate::seed::effect::Counts;
 use crate::seed::plan::Plan;
 use crate::seed::schema::TableId;
 use crate::sources::now_us;
@@ -49,6 +50,8 @@ pub(super) struct Shared<'a> {
     pub(super) plan: Arc<Plan>,
     pub(super) coordinator: &'a Coordinator<'a>,
     pub(super) queue: Queue,
+    /// Tables whose triggers may do something beside.
+    pub(super) watched: HashSet<TableId>,
     pub(super) throttle: bool,
     pub(super) on: &'a dyn Fn(Event<'_>),
 }
@@ -318,7 +321,18 @@ impl<'a> Stream<'a> {
             }
             return Err(failed(Error::query("write the manifest")(error)));
         }
+        let before = self.watch(chunk).await.map_err(failed)?;
         let n_bytes = self.put(&chunk.parts, true).await?;
+        if let Some(before) = before {
+            // What triggers do at the end of the transaction, they do now.
+            self.session()
+                .connection
+                .batch_execute("SET CONSTRAINTS ALL IMMEDIATE")
+                .await
+                .map_err(Error::query("commit rows"))
+                .map_err(|error| Failed { error, at: At::Commit })?;
+            self.note_effects(chunk, &before).await.map_err(failed)?;
+        }
         self.session()
             .connection
             .batch_execute("COMMIT")
@@ -326,6 +340,24 @@ impl<'a> Stream<'a> {
             .map_err(Error::query("commit rows"))
             .map_err(|error| Failed { error, at: At::Commit })?;
         Ok(Ended::Committed { n_bytes })
+    }
+
+    /// Counts what the session has done, where triggers of a chunk's tables may do something beside.
+    async fn watch(&self, chunk: &Chunk) -> Result<Option<Vec<Counts>>> {
+        if !chunk.parts.iter().any(|(table, _)| self.shared.watched.contains(table)) {
+            return Ok(None);
+        }
+        effects::counts(&self.session().connection).await.map(Some)
+    }
+
+    /// Writes down what triggers have done beside a chunk.
+    async fn note_effects(&self, chunk: &Chunk, before: &[Counts]) -> Result<()> {
+        let own = |(table, rows): &(TableId, Range<u64>)| {
+            let table = &self.shared.plan.tables[usize::from(*table)];
+            (table.schema.as_str(), table.name.as_str(), rows.end - rows.start)
+        };
+        let own: Vec<_> = chunk.parts.iter().map(own).collect();
+        effects::record(&self.session().connection, self.shared.run, before, &own).await
     }
 
     fn session(&self) -> &Session {

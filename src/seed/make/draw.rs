@@ -22,7 +22,7 @@ impl Draw {
     }
 
     /// Returns the edge that must be followed before.
-    pub(super) fn edge(&self) -> Option<EdgeId> {
+    pub(crate) fn edge(&self) -> Option<EdgeId> {
         match self {
             Self::Ordinal { edge } | Self::OrdinalDigit { edge, .. } => Some(*edge),
             _ => None,

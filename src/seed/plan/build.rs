@@ -1,11 +1,11 @@
 //! From a schema and a request to a plan, table by table in the order of loading.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::columns::TableColumns;
-use super::edges;
+use super::knots::{self, Part};
 use super::request::{Known, Question, Repair, Request};
-use super::{ColumnPlan, Existing, Gap, Nulls, Plan, RowsFrom, Step, TablePlan};
+use super::{ColumnPlan, Existing, Gap, Nulls, Plan, RowsFrom, Step, TablePlan, edges};
 use crate::query::quote::qualified;
 use crate::seed::make::Maker;
 use crate::seed::schema::{ForeignKey, KeyPart, Relation, Schema, TableId};
@@ -108,6 +108,7 @@ pub(crate) fn again(
             partitions: Vec::new(),
         },
         n_rows: wanted.iter().map(|(n, _)| *n).collect(),
+        untied: BTreeSet::new(),
         questions: BTreeMap::new(),
     };
     builder.limit();
@@ -129,20 +130,7 @@ pub(crate) fn again(
             remembered.version
         } else {
             let n_gaps = builder.plan.gaps.len();
-            match step {
-                Step::Table(table) => builder.fill(*table, &wanted, &[])?,
-                Step::Wave(tables) => {
-                    for _ in 0..MAX_ROUNDS {
-                        let before = builder.n_rows.clone();
-                        for table in tables {
-                            builder.fill(*table, &wanted, tables)?;
-                        }
-                        if builder.n_rows == before {
-                            break;
-                        }
-                    }
-                }
-            }
+            builder.fill_step(step, &wanted)?;
             memo.keep(tables, asked, builder.made(tables, n_gaps))
         };
         versions.extend(tables.iter().map(|table| (*table, version)));
@@ -168,8 +156,12 @@ pub(crate) fn again(
     plan.steps = steps;
     chunk::even_waves(&mut plan);
     gaps.append(&mut plan.gaps);
-    gaps.dedup();
-    plan.gaps = gaps;
+    for gap in gaps {
+        // Rounds say the same again.
+        if !plan.gaps.contains(&gap) {
+            plan.gaps.push(gap);
+        }
+    }
     Ok((plan, questions))
 }
 
@@ -394,6 +386,8 @@ pub(super) struct Builder<'b> {
     pub(super) plan: Plan,
     /// Rows that tables get, as far as it is known.
     pub(super) n_rows: Vec<u64>,
+    /// Foreign keys, by table and place, that are not followed because values would go round in a circle.
+    pub(super) untied: BTreeSet<(TableId, usize)>,
     questions: BTreeMap<TableId, Vec<Question>>,
 }
 
@@ -463,6 +457,65 @@ impl Builder<'_> {
             rows_per_chunk: 1,
             waits_for: Vec::new(),
             fed_by: None,
+            was_filled: relation.is_filled,
+        }
+    }
+
+    /// Plans the tables of a step, and does without foreign keys that would tie knots.
+    fn fill_step(&mut self, step: &Step, wanted: &[(u64, RowsFrom)]) -> Result<(), PlanError> {
+        let wave = if let Step::Wave(tables) = step { tables.as_slice() } else { &[] };
+        // Each round but the last one unties a foreign key.
+        loop {
+            for _ in 0..MAX_ROUNDS {
+                let before = self.n_rows.clone();
+                for table in chunk::of_step(step) {
+                    self.fill(*table, wanted, wave)?;
+                }
+                if wave.is_empty() || self.n_rows == before {
+                    break;
+                }
+            }
+            let Some(knot) = knots::knot(&self.plan.tables, chunk::of_step(step)) else { return Ok(()) };
+            if !self.untie(&knot) {
+                return Err(self.made_of_itself(&knot));
+            }
+        }
+    }
+
+    /// Does without a foreign key of a knot: one that may be NULL, if there is one. False where there is none.
+    fn untie(&mut self, knot: &[Part]) -> bool {
+        let place = |part: &Part| {
+            let table = part.table();
+            let plan = &self.plan.tables[usize::from(table)];
+            let edge = match *part {
+                Part::Edge(_, edge) => edge,
+                Part::Column(_, column) => match plan.columns[usize::from(column)].maker {
+                    Maker::Reference { edge, .. } => edge,
+                    _ => return None,
+                },
+            };
+            let edge = &plan.edges[usize::from(edge)];
+            let relation = self.relation(table);
+            let mut keys = relation.foreign_keys.iter();
+            let place = keys.position(|key| key.name == edge.name && key.columns == edge.columns)?;
+            let may_be_null = edge.columns.iter().any(|column| !relation.field(*column).not_null);
+            Some((may_be_null, edge.columns.len(), table, place))
+        };
+        let chosen = knot.iter().filter_map(place).max();
+        chosen.is_some_and(|(_, _, table, place)| self.untied.insert((table, place)))
+    }
+
+    /// Columns of a table that perfkit.yaml makes of each other.
+    fn made_of_itself(&self, knot: &[Part]) -> PlanError {
+        let relation = self.relation(knot[0].table());
+        let column = knot.iter().find_map(|part| match part {
+            Part::Column(_, column) => Some(relation.field(*column).name.clone()),
+            Part::Edge(..) => None,
+        });
+        PlanError::Column {
+            table: relation.name.clone(),
+            column: column.unwrap_or_default(),
+            reason: "its values would be made of themselves".to_owned(),
         }
     }
 

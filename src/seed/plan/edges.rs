@@ -49,6 +49,17 @@ impl Followed<'_> {
     }
 }
 
+/// Why a foreign key is NULL in all rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum WhyNull {
+    /// A condition or a repair leaves nothing else.
+    Kept,
+    /// There is no row to refer to.
+    NoParent,
+    /// Its values would be made of themselves.
+    Circle,
+}
+
 /// Where the parents of an edge are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Target {
@@ -104,6 +115,10 @@ impl<'b> Edges<'b> {
         let is_followed = |place: u16| !builder.known.repairs.contains(&Repair::MadeFor(table, place));
         let followed = (0..).zip(&relation.foreign_keys).filter(|(place, _)| is_followed(*place));
         let mut keys: Vec<&ForeignKey> = followed.map(|(_, key)| key).collect();
+        let is_untied = |key: &ForeignKey| {
+            let place = relation.foreign_keys.iter().position(|other| other == key);
+            place.is_some_and(|place| builder.untied.contains(&(table, place)))
+        };
         // Fewer columns first: `tenant_id` decides what `(tenant_id, project_id)` may be. What must be there comes before what
         // may be NULL.
         if is_reversed {
@@ -128,8 +143,11 @@ impl<'b> Edges<'b> {
             }
             let is_kept_null = key.columns.iter().any(|column| forced.contains(column));
             let returning = returning(builder.schema, (table, wave), key);
-            let target =
-                if is_kept_null { None } else { edges.target(builder, (table, wave), key, &returning) };
+            let target = if is_kept_null || is_untied(key) {
+                None
+            } else {
+                edges.target(builder, (table, wave), key, &returning)
+            };
             let n_parents = if key.parent == table && target == Some(Target::Own) {
                 builder.n_rows[usize::from(table)]
             } else {
@@ -139,7 +157,14 @@ impl<'b> Edges<'b> {
                 Some(target) if n_parents > 0 => {
                     edges.follow(relation, (key, &returning), n_parents, target);
                 }
-                _ => edges.leave_null(builder, relation, key, is_kept_null)?,
+                _ => {
+                    let why = match is_kept_null {
+                        true => WhyNull::Kept,
+                        false if is_untied(key) => WhyNull::Circle,
+                        false => WhyNull::NoParent,
+                    };
+                    edges.leave_null(builder, relation, key, why)?;
+                }
             }
         }
         Ok(edges)
@@ -164,12 +189,13 @@ impl<'b> Edges<'b> {
         self.followed.push(Followed { key, n_parents, is_nullable: is_free, target, choice });
     }
 
+    /// Leaves the columns of a foreign key NULL; the reason where they must not be.
     fn leave_null(
         &mut self,
         builder: &Builder,
         relation: &Relation,
         key: &ForeignKey,
-        is_kept_null: bool,
+        why: WhyNull,
     ) -> Result<(), String> {
         let free: Vec<ColumnId> = key
             .columns
@@ -179,16 +205,27 @@ impl<'b> Edges<'b> {
             .collect();
         let parent = builder.relation(key.parent);
         let parent = qualified(&parent.schema, &parent.name);
+        let circle = || format!("its values would go round in a circle (foreign key {})", key.name);
         if free.is_empty() {
-            return Err(format!("needs a row of {parent} (foreign key {})", key.name));
-        }
-        if !is_kept_null {
-            self.gaps.push(Gap::Column {
-                table: qualified(&relation.schema, &relation.name),
-                column: relation.field(free[0]).name.clone(),
-                reason: format!("no row of {parent} can be referred to (foreign key {})", key.name),
+            return Err(match why {
+                WhyNull::Circle => circle(),
+                WhyNull::Kept | WhyNull::NoParent => {
+                    format!("needs a row of {parent} (foreign key {})", key.name)
+                }
             });
         }
+        let reason = match why {
+            WhyNull::Kept => None,
+            WhyNull::NoParent => {
+                Some(format!("no row of {parent} can be referred to (foreign key {})", key.name))
+            }
+            WhyNull::Circle => Some(circle()),
+        };
+        self.gaps.extend(reason.map(|reason| Gap::Column {
+            table: qualified(&relation.schema, &relation.name),
+            column: relation.field(free[0]).name.clone(),
+            reason,
+        }));
         self.nulls.extend(free);
         Ok(())
     }
@@ -209,7 +246,7 @@ impl<'b> Edges<'b> {
             .collect();
         if key.parent == table {
             let nothing_there = builder.n_rows[usize::from(table)] == 0;
-            return match shared.is_empty() {
+            return match shared.is_empty() && returning.is_empty() {
                 _ if nothing_there => None,
                 true => Some(Target::Own),
                 // The row itself has its own values.
@@ -295,14 +332,19 @@ fn above(table: &super::TablePlan, columns: &[ColumnId]) -> Option<(EdgeId, (Tab
 const MAX_STEPS: u32 = 8;
 
 /// The columns of a foreign key within a wave that its parent has from this very row, by a foreign key back or several in a row:
-/// they have values of their own, and the parent's row is one that leads to this one.
+/// they have values of their own, and the parent's row is one that leads to this one. So has a column that a row of the same table
+/// is to have as well.
 fn returning(schema: &Schema, (table, wave): (TableId, &[TableId]), key: &ForeignKey) -> Vec<ColumnId> {
+    if key.parent == table {
+        let pairs = key.columns.iter().zip(&key.parent_columns);
+        return pairs.filter(|(column, parents)| column == parents).map(|(column, _)| *column).collect();
+    }
     let is_given = |column: &ColumnId| circle(schema, (table, wave), key, *column).is_some();
     key.columns.iter().copied().filter(is_given).collect()
 }
 
 /// The tables, from the parent of a foreign key on, through which the parent has a column from this very row: the shortest way.
-/// Of the foreign keys of such a circle the one with the most columns returns, of those the one of the last table.
+/// Of the foreign keys of such a circle the one with the most columns returns, of those the last one of the last table.
 fn circle(
     schema: &Schema,
     (table, wave): (TableId, &[TableId]),
@@ -313,13 +355,17 @@ fn circle(
         return None;
     }
     let place = key.columns.iter().position(|own| *own == column)?;
+    let place_of = |table: TableId, key: &ForeignKey| {
+        schema.relations[usize::from(table)].foreign_keys.iter().position(|other| other == key)
+    };
+    let rank = |table: TableId, key: &ForeignKey| (key.columns.len(), table, place_of(table, key));
     let start = (key.parent, key.parent_columns[place]);
     let mut seen = BTreeSet::from([start]);
     let mut open = VecDeque::from([vec![start]]);
     while let Some(way) = open.pop_front() {
         let (at, of) = way[way.len() - 1];
         for back in &schema.relations[usize::from(at)].foreign_keys {
-            let is_before = (back.columns.len(), at) < (key.columns.len(), table);
+            let is_before = rank(at, back) < rank(table, key);
             let Some(place) = back.columns.iter().position(|own| *own == of) else { continue };
             let next = (back.parent, back.parent_columns[place]);
             if !is_before || back.parent == at || !wave.contains(&back.parent) {
@@ -328,7 +374,7 @@ fn circle(
             if next == (table, column) {
                 return Some(way.into_iter().map(|(table, _)| table).collect());
             }
-            if back.parent != table && seen.insert(next) {
+            if seen.insert(next) {
                 open.push_back([way.as_slice(), &[next]].concat());
             }
         }

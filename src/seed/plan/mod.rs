@@ -6,6 +6,7 @@ pub(crate) mod build;
 mod columns;
 pub(crate) mod describe;
 mod edges;
+mod knots;
 pub(crate) mod partitions;
 mod pool;
 pub(crate) mod repair;
@@ -94,6 +95,9 @@ pub(crate) struct TablePlan {
     pub(crate) waits_for: Vec<TableId>,
     /// The table whose trigger makes these rows: nothing is loaded.
     pub(crate) fed_by: Option<TableId>,
+    /// Whether rows were there when this was planned.
+    #[serde(default)]
+    pub(crate) was_filled: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -496,9 +496,9 @@ fn typical(ty: &Type, constants: &[String]) -> Vec<String> {
     }
 }
 
-/// The value of a default that is a constant, such as `'new'::text`, `0` or `false`.
-fn constant(default: &str) -> Option<String> {
-    let value = default.split("::").next().unwrap_or(default).trim();
+/// The value of an expression that is a constant, such as `'new'::text`, `0` or `false`.
+pub(super) fn constant(expression: &str) -> Option<String> {
+    let value = expression.split("::").next().unwrap_or(expression).trim();
     let is_plain = |it: char| it.is_ascii_digit() || it == '.';
     if let Some(text) = value.strip_prefix('\'') {
         return text.strip_suffix('\'').map(|text| text.replace("''", "'"));

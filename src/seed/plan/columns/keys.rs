@@ -11,8 +11,8 @@ use crate::seed::keys::arrangement::{self, Role, Unit};
 use crate::seed::keys::permutation::Permutation;
 use crate::seed::make::{Draw, Maker, Values};
 use crate::seed::plan::edges::{Choice, Edges, Followed, Target};
-use crate::seed::plan::pool;
 use crate::seed::plan::suit::suit;
+use crate::seed::plan::{pool, repair};
 use crate::seed::schema::types::Type;
 use crate::seed::schema::{ColumnId, KeyPart, TableId};
 
@@ -175,12 +175,38 @@ impl Planner<'_> {
         let sets: Vec<BTreeSet<usize>> = keys.iter().map(|(_, units)| units.clone()).collect();
         let arrangement = arrangement::arrange(&units, &sets, n_wanted);
         let (of_edges, of_columns) = arrangement.roles.split_at(edges.followed.len());
+        let mut n_rows = arrangement.n_rows;
+        let mut limiting: BTreeSet<usize> = arrangement.limiting.iter().map(|at| keys[*at].0).collect();
+        let constant = self.constant(dropped);
+        if n_rows > 1 && !constant.is_empty() {
+            (n_rows, limiting) = (1, constant);
+        }
         Arranged {
-            n_rows: arrangement.n_rows,
-            limiting: arrangement.limiting.iter().map(|at| keys[*at].0).collect(),
+            n_rows,
+            limiting,
             edges: of_edges.to_vec(),
             columns: free.into_iter().zip(of_columns.iter().cloned()).collect(),
         }
+    }
+
+    /// Keys that are the same for all rows, as a unique index on `(true)` or on `(id IS NOT NULL)` is: there is one row at most.
+    fn constant(&self, dropped: &BTreeSet<usize>) -> BTreeSet<usize> {
+        let is_never_null = |name: &str| {
+            let column = self.relation.column(name.trim_matches('"'));
+            column.is_some_and(|column| self.relation.field(column).not_null)
+        };
+        let is_constant = |part: &KeyPart| {
+            let KeyPart::Opaque { sql, .. } = part else { return false };
+            let mut sql = sql.trim();
+            while let Some(inner) = sql.strip_prefix('(').and_then(|sql| sql.strip_suffix(')')) {
+                sql = inner;
+            }
+            repair::constant(sql).is_some() || sql.strip_suffix(" IS NOT NULL").is_some_and(is_never_null)
+        };
+        let keys = self.relation.keys.iter().enumerate();
+        keys.filter(|(place, key)| !dropped.contains(place) && key.parts.iter().all(is_constant))
+            .map(|(place, _)| place)
+            .collect()
     }
 
     /// The sets of columns that must not be the same twice: of keys, and of exclusions with `=` or with ranges.
