@@ -48,7 +48,8 @@
 //! conditions, `seed::keys::arrangement` says how all keys of a table are kept at once, `plan::edges` which foreign keys are
 //! followed, `seed::guess` and `seed::spec` what a column holds. `seed::make` makes blocks of cells (a `Draw` gives a row an ordinal,
 //! `Values` say what stands for it), `seed::wire` sends them. `seed::chunk` cuts a plan into transactions, `seed::manifest` says
-//! what is left of a run; `pg::seed::load` and `clean` do it. For `--size`, `pg::seed::measure` loads small plans into temporary
+//! what is left of a run, `seed::effect` which rows triggers have made for it; `pg::seed::load` and `clean` do it. `plan::knots` finds
+//! cells that would be made of themselves before a row is made. For `--size`, `pg::seed::measure` loads small plans into temporary
 //! clones, and `seed::size::calibrate` finds the scale; `seed::size::work` says what there is to do, and `seed::size::eta` when it
 //! will be done. `seed::stats` makes columns as the statistics of another database say (`axis`: rows of each value; `slots`: which
 //! rows; `stand_in`: other values of the same order; `beside`: keys) and compares afterwards (`delta`). For the plans of a workload

@@ -115,6 +115,7 @@ statements! {
     SEED_CHUNK_INSERT = "seed_chunk_insert",
     SEED_CHUNK_TABLE = "seed_chunk_table",
     SEED_CHUNKS = "seed_chunks",
+    SEED_CREATED = "seed_created",
     SEED_DROPPABLE_INDEXES = "seed_droppable_indexes",
     SEED_DURABLE = "seed_durable",
     SEED_EFFECT_COUNTS = "seed_effect_counts",

@@ -32,6 +32,8 @@ pub(crate) struct Effect {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Made {
     pub(crate) n_rows: u64,
+    /// All transactions that have done something there.
+    pub(crate) all: BTreeSet<String>,
     /// Transactions whose rows were all made by them.
     pub(crate) sure: BTreeSet<String>,
     /// Whether transactions have changed rows as well, or cannot be told from others.
@@ -60,6 +62,7 @@ pub(crate) fn made(effects: &[Effect]) -> BTreeMap<u32, Made> {
     for effect in effects {
         let of = made.entry(effect.oid).or_default();
         of.n_rows += u64::try_from(effect.n_inserted).unwrap_or(0);
+        of.all.insert(effect.xid.clone());
         if effect.is_known && effect.n_updated == 0 {
             of.sure.insert(effect.xid.clone());
         } else {

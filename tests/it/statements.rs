@@ -19,9 +19,14 @@ fn every_file_prepares() {
     let of =
         |name: &str| perfkit::STATEMENTS.iter().find(|(known, _)| *known == name).expect("it is there").1;
     database.execute(of("journal_schema"));
-    for table in
-        ["journal_table", "counter_journal_table", "seed_run_table", "seed_chunk_table", "seed_patch_table"]
-    {
+    for table in [
+        "journal_table",
+        "counter_journal_table",
+        "seed_run_table",
+        "seed_chunk_table",
+        "seed_patch_table",
+        "seed_effect_table",
+    ] {
         database.execute(of(table));
     }
     for (name, text) in perfkit::STATEMENTS {

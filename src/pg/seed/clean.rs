@@ -170,6 +170,7 @@ async fn delete(
         made.delete(&session.connection, |_| false).await?;
         made.finish(&session.connection).await?
     };
+    cleaner.name_created(&*coordinator.connection().await?, on).await?;
     cleaner.stop_helping(&*coordinator.connection().await?, on).await;
     if let Some(index_run) = &run.index_run {
         indexes::rebuild(Place { target, interrupt, on }, index_run, options.n_streams.max(1)).await?;
@@ -244,6 +245,20 @@ impl Cleaner {
             are_triggers_off,
             patches,
         })
+    }
+
+    /// Names tables that triggers have created: nobody knows what else they are for by now.
+    async fn name_created(&self, connection: &Connection, on: &dyn Fn(Event<'_>)) -> Result<(), pg::Error> {
+        let created = connection.query(sql::SEED_CREATED, &[&self.xids]).await;
+        let name = |row: &tokio_postgres::Row| {
+            Ok(quote::qualified(&get::<String>(row, "schema")?, &get::<String>(row, "name")?))
+        };
+        let created = created.map_err(pg::Error::query("look for tables that triggers have created"))?;
+        let names: Vec<String> = created.iter().map(name).collect::<Result<_, pg::Error>>()?;
+        if !names.is_empty() {
+            on(Event::Warning(format!("tables that triggers have created are left: {}", names.join(", "))));
+        }
+        Ok(())
     }
 
     fn table(&self, table: TableId) -> &TablePlan {

@@ -46,7 +46,8 @@ pub(super) struct Maker<'c> {
 #[derive(Default)]
 struct Deleted {
     n_rows: u64,
-    xids: BTreeSet<String>,
+    /// The transactions that had done something there when rows were deleted: there is nothing more to do until others have.
+    settled: BTreeSet<String>,
     reason: Option<String>,
 }
 
@@ -55,7 +56,11 @@ struct Target {
     table: Table,
     /// Its parts that hold rows, with their sizes in pages.
     leaves: Vec<(String, u64)>,
+    /// Whose rows go.
     xids: BTreeSet<String>,
+    /// Why others stay.
+    doubt: Option<String>,
+    made: Made,
     references: Vec<Reference>,
 }
 
@@ -80,9 +85,9 @@ impl<'c> Maker<'c> {
     ) -> Result<(), pg::Error> {
         // Each time triggers may make more rows, in the worst case for ever.
         for _ in 0..MAX_ROUNDS {
-            let mut open = self.targets(connection, &is_waiting).await?;
+            let (mut open, own) = self.targets(connection, &is_waiting).await?;
             let mut has_moved = false;
-            while let Some(at) = self.first_to_go(connection, &mut open).await? {
+            while let Some(at) = self.first_to_go(connection, &open, &own).await? {
                 open.remove(at);
                 has_moved = true;
             }
@@ -97,55 +102,52 @@ impl<'c> Maker<'c> {
     async fn first_to_go(
         &mut self,
         connection: &Connection,
-        open: &mut [Target],
+        open: &[Target],
+        own: &BTreeSet<String>,
     ) -> Result<Option<usize>, pg::Error> {
         for (at, target) in open.iter().enumerate() {
-            let deleted = self.delete_from(connection, target).await?;
+            let deleted = self.delete_from(connection, target, own).await?;
             let known = self.deleted.entry(target.table.oid).or_default();
-            match deleted {
-                Ok(n) => {
-                    known.n_rows += n;
-                    known.xids.extend(target.xids.iter().cloned());
-                    known.reason = None;
-                    return Ok(Some(at));
+            let (n_rows, reason) = match deleted {
+                Ok(n) => (n, target.doubt.clone()),
+                Err(Kept::For(reason)) => (0, Some(reason)),
+                Err(Kept::Referenced) => {
+                    known.reason = Some("other rows refer to them".to_owned());
+                    continue;
                 }
-                Err(Kept::Referenced) => known.reason = Some("other rows refer to them".to_owned()),
-                Err(Kept::For(reason)) => known.reason = Some(reason),
-            }
+            };
+            known.n_rows += n_rows;
+            known.reason = reason;
+            known.settled.extend(target.made.all.iter().cloned());
+            return Ok(Some(at));
         }
         Ok(None)
     }
 
-    /// The tables with rows of triggers that are still to be deleted.
+    /// The tables with rows of triggers that are still to be deleted, and the transactions of the run.
     async fn targets(
         &mut self,
         connection: &Connection,
         is_waiting: &impl Fn(TableId) -> bool,
-    ) -> Result<Vec<Target>, pg::Error> {
+    ) -> Result<(Vec<Target>, BTreeSet<String>), pg::Error> {
         let (tables, effects) = effects::read(connection, self.run).await?;
         let own = own_xids(connection, self.run, &effects).await?;
-        let made = made(&effects);
+        let mut made = made(&effects);
         let mut targets = Vec::new();
         for table in tables {
-            let Some(made) = made.get(&table.oid) else { continue };
-            if self.planned(&table).is_some_and(is_waiting) {
+            let Some(made) = made.remove(&table.oid) else { continue };
+            let is_settled = self.deleted.get(&table.oid).is_some_and(|it| made.all.is_subset(&it.settled));
+            if is_settled || self.planned(&table).is_some_and(is_waiting) {
                 continue;
             }
             let leaves = leaves(connection, &table).await?;
-            let xids = if made.is_doubtful && self.is_all_own(connection, &table, &leaves, &own).await? {
-                own.clone()
-            } else {
-                made.sure.clone()
-            };
-            let known = self.deleted.entry(table.oid).or_default();
-            if xids.is_subset(&known.xids) {
-                known.reason = doubt(made);
-                continue;
-            }
+            let is_all_own = made.is_doubtful && self.is_all_own(connection, &table, &leaves, &own).await?;
+            let xids = if is_all_own { own.clone() } else { made.sure.clone() };
+            let doubt = (made.is_doubtful && !is_all_own).then(|| DOUBT.to_owned());
             let references = self.references(connection, &table).await?;
-            targets.push(Target { table, leaves, xids, references });
+            targets.push(Target { table, leaves, xids, doubt, made, references });
         }
-        Ok(targets)
+        Ok((targets, own))
     }
 
     /// The table of the plan that rows were loaded into.
@@ -196,8 +198,12 @@ impl<'c> Maker<'c> {
         &self,
         connection: &Connection,
         target: &Target,
+        own: &BTreeSet<String>,
     ) -> Result<Result<u64, Kept>, pg::Error> {
-        if let Some(child) = self.bound(connection, target).await? {
+        if target.xids.is_empty() {
+            return Ok(Ok(0));
+        }
+        if let Some(child) = self.bound(connection, target, own).await? {
             return Ok(Err(Kept::For(format!("rows of others refer to them in table {child}"))));
         }
         let mut n_deleted = 0;
@@ -224,7 +230,12 @@ impl<'c> Maker<'c> {
     }
 
     /// The table in which a foreign key would change rows of others, or whose rows would refer to nothing.
-    async fn bound(&self, connection: &Connection, target: &Target) -> Result<Option<String>, pg::Error> {
+    async fn bound(
+        &self,
+        connection: &Connection,
+        target: &Target,
+        own: &BTreeSet<String>,
+    ) -> Result<Option<String>, pg::Error> {
         for reference in target.references.iter().filter(|it| it.changes_rows || self.are_triggers_off) {
             let statement = format!(
                 "SELECT EXISTS (SELECT 1 FROM {} AS c JOIN {} AS t ON {} \
@@ -233,10 +244,8 @@ impl<'c> Maker<'c> {
                 only(&target.table.schema, &target.table.name, target.table.is_partitioned),
                 joined(reference),
             );
-            let (_, effects) = effects::read(connection, self.run).await?;
-            let own = own_xids(connection, self.run, &effects).await?;
             let row = connection
-                .query_one(&statement, &[&array(&target.xids), &array(&own)])
+                .query_one(&statement, &[&array(&target.xids), &array(own)])
                 .await
                 .map_err(doing(&target.table))?;
             if get(&row, "is_bound")? {
@@ -340,11 +349,7 @@ pub(super) async fn own_xids(
 }
 
 /// Why some of the rows that triggers have made are not deleted.
-fn doubt(made: &Made) -> Option<String> {
-    made.is_doubtful.then(|| {
-        "triggers have changed rows of others there as well, or made theirs too long ago, so that they cannot be told apart".to_owned()
-    })
-}
+const DOUBT: &str = "triggers have changed rows of others there as well, or made theirs too long ago, so that they cannot be told apart";
 
 /// Whether the server refuses what was asked for, rather than that anything is wrong with the session.
 fn is_about_rows(code: &SqlState) -> bool {
