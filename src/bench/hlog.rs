@@ -15,7 +15,7 @@ use hdrhistogram::serialization::interval_log::{
 };
 
 use super::latency::HdrError;
-use super::{BenchReport, Environment, Latency, StatementStats};
+use super::{BenchReport, Environment, Latency, StatementStats, Timeline};
 
 /// The largest latency of a line is for people: in milliseconds, as the log processor of HdrHistogram has it.
 const NS_PER_MS: f64 = 1e6;
@@ -189,6 +189,7 @@ impl Log {
         };
         Ok(BenchReport {
             invalid_reason: self.invalid_reason,
+            doubts: Vec::new(),
             environment: Environment { generators: 1, ..Environment::default() },
             statements: self.names.iter().map(statement).collect(),
             started_at,
@@ -199,6 +200,10 @@ impl Log {
             is_open_loop,
             lag: Latency::new(),
             n_lost: 0,
+            resources: None,
+            timeline: Timeline::default(),
+            server: None,
+            held: None,
         })
     }
 }

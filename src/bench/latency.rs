@@ -1,13 +1,22 @@
 //! What was measured: a histogram for each statement, which merges exactly.
 
 use std::collections::BTreeMap;
+use std::io::Read as _;
 use std::time::Duration;
 
+use flate2::read::ZlibDecoder;
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{DeserializeError, Deserializer, Serializer, V2DeflateSerializer};
 
 /// Significant decimal digits of a recorded value.
 const DIGITS: u8 = 3;
+/// The first bytes of HdrHistogram's compressed V2 format, and of what is inside.
+const COMPRESSED_COOKIE: u32 = 0x1C84_9314;
+const COOKIE: u32 = 0x1C84_9313;
+/// What comes before the counts: cookie, their length, offset, digits, two bounds, a ratio.
+const HEADER_BYTES: usize = 40;
+/// A histogram of an hour in nanoseconds with five digits, its counts with nine bytes each, is smaller.
+const MAX_BYTES: u64 = 64 * 1024 * 1024;
 /// The longest latency that can be told from longer ones: an hour, in nanoseconds.
 const MAX_NS: u64 = 3_600_000_000_000;
 
@@ -22,6 +31,8 @@ pub(crate) struct Latency {
 pub(crate) enum HdrError {
     #[error("it is no HdrHistogram of version 2")]
     Unreadable(#[source] DeserializeError),
+    #[error("it is no HdrHistogram of version 2: {0}")]
+    Malformed(&'static str),
     #[error("it holds latencies above an hour")]
     TooLong,
 }
@@ -97,9 +108,10 @@ impl Latency {
     }
 
     /// Reads a histogram in that format, in nanoseconds. One that perfkit wrote comes back exactly.
-    pub(crate) fn from_hdr(mut bytes: &[u8]) -> Result<Self, HdrError> {
+    pub(crate) fn from_hdr(bytes: &[u8]) -> Result<Self, HdrError> {
+        let inner = inflated(bytes)?;
         let read: Histogram<u64> =
-            Deserializer::new().deserialize(&mut bytes).map_err(HdrError::Unreadable)?;
+            Deserializer::new().deserialize(&mut inner.as_slice()).map_err(HdrError::Unreadable)?;
         let mut latency = Self::new();
         latency.histogram.add(&read).map_err(|_| HdrError::TooLong)?;
         Ok(latency)
@@ -144,6 +156,32 @@ impl Latency {
             .map(|i| (10_f64.powf(i as f64 / per_decade), buckets.get(&i).copied().unwrap_or(0)))
             .collect()
     }
+}
+
+/// Returns what is compressed, once its lengths are known to be true: the reader takes memory by what the bytes say.
+fn inflated(bytes: &[u8]) -> Result<Vec<u8>, HdrError> {
+    let word = |bytes: &[u8], at: usize| {
+        let word = bytes.get(at..at + 4).and_then(|word| word.try_into().ok());
+        word.map(u32::from_be_bytes).ok_or(HdrError::Malformed("it is cut short"))
+    };
+    if word(bytes, 0)? != COMPRESSED_COOKIE {
+        return Err(HdrError::Malformed("its first bytes are others"));
+    }
+    let length = word(bytes, 4)? as usize;
+    let compressed = bytes.get(8..).and_then(|rest| rest.get(..length));
+    let compressed = compressed.ok_or(HdrError::Malformed("it is cut short"))?;
+    let mut inner = Vec::new();
+    ZlibDecoder::new(compressed)
+        .take(MAX_BYTES)
+        .read_to_end(&mut inner)
+        .map_err(|error| HdrError::Unreadable(DeserializeError::IoError(error)))?;
+    if word(&inner, 0)? != COOKIE {
+        return Err(HdrError::Malformed("its first compressed bytes are others"));
+    }
+    if (word(&inner, 4)? as usize).checked_add(HEADER_BYTES).is_none_or(|whole| whole > inner.len()) {
+        return Err(HdrError::Malformed("it says that it is longer than it is"));
+    }
+    Ok(inner)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "latencies are recorded with three digits")]
@@ -231,12 +269,31 @@ mod tests {
 
     #[test]
     fn refuses_what_is_no_histogram_of_latencies() {
-        assert!(matches!(Latency::from_hdr(b"nonsense"), Err(HdrError::Unreadable(_))));
+        assert!(matches!(Latency::from_hdr(b"nonsense"), Err(HdrError::Malformed(_))));
+        assert!(matches!(Latency::from_hdr(b""), Err(HdrError::Malformed(_))));
         let mut days = Histogram::<u64>::new_with_bounds(1, 10 * MAX_NS, DIGITS).unwrap();
         days.record(5 * MAX_NS).unwrap();
         let mut bytes = Vec::new();
         V2DeflateSerializer::new().serialize(&days, &mut bytes).unwrap();
         assert!(matches!(Latency::from_hdr(&bytes), Err(HdrError::TooLong)));
+    }
+
+    #[test]
+    fn takes_no_memory_that_a_file_only_speaks_of() {
+        let whole = latency(&[1, 20, 300, 4000]).to_hdr();
+        let mut inner = inflated(&whole).unwrap();
+        inner[4..8].copy_from_slice(&u32::MAX.to_be_bytes());
+        let mut deflated = Vec::new();
+        flate2::read::ZlibEncoder::new(inner.as_slice(), flate2::Compression::fast())
+            .read_to_end(&mut deflated)
+            .unwrap();
+        let length = u32::try_from(deflated.len()).unwrap();
+        let bytes = [&COMPRESSED_COOKIE.to_be_bytes(), &length.to_be_bytes(), deflated.as_slice()].concat();
+        let error = Latency::from_hdr(&bytes).unwrap_err().to_string();
+        assert!(error.contains("longer than it is"), "{error}");
+        let mut long = whole.clone();
+        long[4..8].copy_from_slice(&u32::MAX.to_be_bytes());
+        assert!(Latency::from_hdr(&long).unwrap_err().to_string().contains("cut short"));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{BenchReport, Environment, Latency, StatementStats};
+use super::{BenchReport, Environment, Latency, StatementStats, Timeline};
 
 /// Below this share of the whole time, runs that are merged were not one load.
 const MIN_OVERLAP: f64 = 0.9;
@@ -33,6 +33,10 @@ pub(crate) fn merged(runs: &[(String, BenchReport)]) -> BenchReport {
     all().for_each(|run| lag.merge(&run.lag));
     BenchReport {
         invalid_reason: (!reasons.is_empty()).then(|| reasons.join("; ")),
+        doubts: runs
+            .iter()
+            .flat_map(|(name, run)| run.doubts.iter().map(move |doubt| format!("{name}: {doubt}")))
+            .collect(),
         environment: environment(all().map(|run| &run.environment)),
         statements,
         started_at: starts.as_ref().and_then(|starts| starts.iter().min().copied()),
@@ -44,6 +48,10 @@ pub(crate) fn merged(runs: &[(String, BenchReport)]) -> BenchReport {
         is_open_loop: all().any(|run| run.is_open_loop),
         lag,
         n_lost: all().map(|run| run.n_lost).sum(),
+        resources: None,
+        timeline: Timeline::default(),
+        server: None,
+        held: None,
     }
 }
 

@@ -1,27 +1,38 @@
 //! Load tests: what to run, when, what was measured and whether that is good enough.
 
+pub(crate) mod baseline;
 pub(crate) mod compare;
+pub(crate) mod find_max;
 pub(crate) mod hlog;
 mod latency;
 mod merge;
 pub(crate) mod saved;
 mod schedule;
+pub(crate) mod server;
 pub(crate) mod spec;
 mod threshold;
+mod timeline;
+pub(crate) mod validity;
 
 use std::time::Duration;
 
+pub(crate) use baseline::Held;
 pub(crate) use latency::{Latency, StatementStats, Summary};
 pub(crate) use merge::merged;
 pub(crate) use schedule::{Arrivals, DueTimes, Picker, Schedule};
+pub(crate) use server::ServerWork;
 pub(crate) use spec::{BenchConfig, Stage};
 pub(crate) use threshold::{Outcome, Threshold};
+pub(crate) use timeline::{Stretch, Timeline};
+pub(crate) use validity::{MachineCounters, MachineUse, Resources};
 
 /// A run's whole result.
 #[derive(Debug)]
 pub(crate) struct BenchReport {
-    /// False when the generator, not the server, set the limit.
+    /// Why the figures are not the server's, or not those of the load that was asked for.
     pub(crate) invalid_reason: Option<String>,
+    /// What they may be off by.
+    pub(crate) doubts: Vec<String>,
     pub(crate) environment: Environment,
     pub(crate) statements: Vec<StatementStats>,
     /// When recording began, since 1970 (UTC); unknown of some files.
@@ -38,6 +49,14 @@ pub(crate) struct BenchReport {
     pub(crate) lag: Latency,
     /// How often a connection was lost.
     pub(crate) n_lost: u64,
+    /// What the generator and its machine did; unknown of merged runs and of logs.
+    pub(crate) resources: Option<Resources>,
+    /// Empty where only sums are known.
+    pub(crate) timeline: Timeline,
+    /// What the server did; unknown of merged runs and of logs.
+    pub(crate) server: Option<ServerWork>,
+    /// The run against its baseline, if there is one.
+    pub(crate) held: Option<Held>,
 }
 
 /// Where a run took place. What is unknown, or not the same of all runs that were merged, is `None`.

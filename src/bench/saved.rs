@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 
 use super::latency::HdrError;
-use super::{BenchReport, Environment, Latency, Outcome, StatementStats, Threshold};
+use super::{BenchReport, Environment, Latency, Outcome, StatementStats, Threshold, Timeline};
 
 /// The versions of the form that can be read.
 const SCHEMA_VERSION: u32 = 1;
@@ -45,6 +45,8 @@ pub(crate) enum Error {
 struct Saved {
     schema_version: u32,
     invalid_reason: Option<String>,
+    #[serde(default)]
+    doubts: Vec<String>,
     environment: SavedEnvironment,
     statements: Vec<SavedStatement>,
     thresholds: Vec<SavedThreshold>,
@@ -105,6 +107,7 @@ pub(crate) fn read(json: &str) -> Result<BenchReport, Error> {
     let statements = saved.statements.into_iter().map(|statement| of_statement(statement, is_open_loop));
     let mut report = BenchReport {
         invalid_reason: saved.invalid_reason,
+        doubts: saved.doubts,
         environment: Environment {
             server_version: environment.server_version_num,
             perfkit_version: environment.perfkit_version,
@@ -125,6 +128,10 @@ pub(crate) fn read(json: &str) -> Result<BenchReport, Error> {
             .hdr
             .map_or_else(|| Ok(Latency::new()), |hdr| histogram(&hdr, "schedule lag"))?,
         n_lost: saved.connections_lost,
+        resources: None,
+        timeline: Timeline::default(),
+        server: None,
+        held: None,
     };
     let thresholds = saved.thresholds.into_iter().map(|threshold| threshold.expression.parse());
     report.check(&thresholds.collect::<Result<Vec<_>, _>>().map_err(Error::Threshold)?);
@@ -181,6 +188,7 @@ pub(super) mod tests {
         };
         BenchReport {
             invalid_reason: None,
+            doubts: Vec::new(),
             environment: Environment {
                 server_version: Some(150_018),
                 perfkit_version: Some("0.1.0".to_owned()),
@@ -198,6 +206,10 @@ pub(super) mod tests {
             is_open_loop: false,
             lag: Latency::new(),
             n_lost: 0,
+            resources: None,
+            timeline: Timeline::default(),
+            server: None,
+            held: None,
         }
     }
 

@@ -67,10 +67,12 @@ impl Schedule {
 
     /// Returns when the statements of a stage are due; `None` if each session sends as fast as it can.
     pub(crate) fn due_times(&self, place: StagePlace) -> Option<DueTimes> {
-        let rate = place.stage.rate?;
+        let Stage { duration, rate, ramp_to } = place.stage;
+        let rate = rate?;
+        let growth = ramp_to.map_or(0.0, |end| (end - rate) / duration.as_secs_f64());
         let arrivals = self.arrivals;
         let seed = random::at(random::substream(self.seed, "arrivals"), place.index as u64);
-        Some(DueTimes { rate, duration: place.stage.duration, arrivals, seed, n_passed: 0, passed_s: 0.0 })
+        Some(DueTimes { rate, growth, duration, arrivals, seed, n_passed: 0, passed: 0.0 })
     }
 
     fn places(&self) -> impl Iterator<Item = StagePlace> {
@@ -85,31 +87,40 @@ impl Schedule {
 /// The due times of one stage, to be asked for in ascending order. They are the same for everyone who asks.
 #[derive(Debug)]
 pub(crate) struct DueTimes {
+    /// At the start of the stage.
     rate: f64,
+    /// How much the rate grows in a second.
+    growth: f64,
     duration: Duration,
     arrivals: Arrivals,
     seed: u64,
-    /// How many random gaps have been added up, and to what.
+    /// How many random gaps have been added up, and to what, in mean gaps.
     n_passed: u64,
-    passed_s: f64,
+    passed: f64,
 }
 
 impl DueTimes {
     /// Returns when the `n`-th statement (from 0) is due, counted from the stage's start; `None` when that is after its end.
     pub(crate) fn at(&mut self, n: u64) -> Option<Duration> {
-        let due_s = match self.arrivals {
+        let passed = match self.arrivals {
             #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
-            Arrivals::Constant => n as f64 / self.rate,
+            Arrivals::Constant => n as f64,
             Arrivals::Poisson => {
                 while self.n_passed <= n {
                     // The gaps of a Poisson process are exponentially distributed.
-                    self.passed_s -=
-                        (1.0 - random::unit(random::at(self.seed, self.n_passed))).ln() / self.rate;
+                    self.passed -= (1.0 - random::unit(random::at(self.seed, self.n_passed))).ln();
                     self.n_passed += 1;
                 }
-                self.passed_s
+                self.passed
             }
         };
+        // When so many are due in all: the root of `rate * t + growth * t² / 2 = passed`, in the form that knows no division by
+        // a growth of 0. A falling rate may never get there.
+        let square = self.rate * self.rate + 2.0 * self.growth * passed;
+        if square < 0.0 {
+            return None;
+        }
+        let due_s = 2.0 * passed / (self.rate + square.sqrt());
         Duration::try_from_secs_f64(due_s).ok().filter(|due| *due < self.duration)
     }
 
@@ -121,7 +132,10 @@ impl DueTimes {
                 clippy::cast_sign_loss,
                 reason = "rates and times are positive"
             )]
-            Arrivals::Constant => (part.as_secs_f64() * self.rate) as u64,
+            Arrivals::Constant => {
+                let part_s = part.as_secs_f64();
+                (part_s * (self.rate + self.growth * part_s / 2.0)) as u64
+            }
             Arrivals::Poisson => {
                 let mut n = 0;
                 while self.at(n).is_some_and(|due| due < part) {
@@ -166,7 +180,7 @@ mod tests {
     use super::*;
 
     fn stage(seconds: u64, rate: Option<f64>) -> Stage {
-        Stage { duration: Duration::from_secs(seconds), rate }
+        Stage { duration: Duration::from_secs(seconds), rate, ramp_to: None }
     }
 
     fn schedule(stages: &[Stage], arrivals: Arrivals) -> Schedule {
@@ -210,6 +224,30 @@ mod tests {
         // Who skips some sees the same.
         let mut others = schedule.due_times(place).unwrap();
         assert_eq!(others.at(5000).map(|due| due.as_secs_f64()), due.get(5000).copied());
+    }
+
+    #[test]
+    fn a_ramp_goes_from_one_rate_to_the_other() {
+        for (from, to) in [(100.0, 500.0), (500.0, 100.0)] {
+            let ramp = Stage { ramp_to: Some(to), ..stage(10, Some(from)) };
+            let steady = schedule(&[ramp], Arrivals::Constant);
+            let mut due_times = steady.due_times(steady.stage_at(Duration::ZERO).unwrap()).unwrap();
+            let due: Vec<f64> = (0..).map_while(|n| due_times.at(n)).map(|due| due.as_secs_f64()).collect();
+            assert!(due.len().abs_diff(3000) <= 1, "{}: the mean of both rates", due.len());
+            assert!(due.is_sorted_by(|a, b| a < b));
+            for second in [0_u32, 4, 9] {
+                let middle = f64::from(second) + 0.5;
+                let n = due.iter().filter(|at| (at.floor() - f64::from(second)).abs() < 0.5).count();
+                let expected = from + (to - from) * middle / 10.0;
+                assert!(
+                    (f64::from(u32::try_from(n).unwrap()) - expected).abs() <= 1.5,
+                    "{n} in second {second}"
+                );
+            }
+            assert_eq!(steady.n_due(Duration::from_secs(10)), 3000);
+            let random = schedule(&[ramp], Arrivals::Poisson);
+            assert!((2700..3300).contains(&random.n_due(Duration::from_secs(10))));
+        }
     }
 
     #[test]

@@ -26,13 +26,17 @@ pub(crate) struct BenchConfig {
 impl BenchConfig {
     /// Returns the key whose value is out of range, and the range.
     pub(crate) fn check(&self) -> Result<(), (&'static str, &'static str)> {
-        let own = Stage { duration: self.duration.unwrap_or(Duration::from_secs(1)), rate: self.rate };
+        let duration = self.duration.unwrap_or(Duration::from_secs(1));
+        let own = Stage { duration, rate: self.rate, ramp_to: None };
         for stage in self.stages.iter().chain([&own]) {
             if stage.duration.is_zero() || stage.duration > LONGEST_STAGE {
                 return Err(("duration", "must be above 0, up to 30 days"));
             }
-            if stage.rate.is_some_and(|rate| !RATES.contains(&rate)) {
+            if [stage.rate, stage.ramp_to].into_iter().flatten().any(|rate| !RATES.contains(&rate)) {
                 return Err(("rate", "must be above 0, up to 10 million a second"));
+            }
+            if stage.ramp_to.is_some() && stage.rate.is_none() {
+                return Err(("ramp_to", "needs the rate that it begins with"));
             }
         }
         match self.connections {
@@ -50,4 +54,54 @@ pub(crate) struct Stage {
     pub(crate) duration: Duration,
     /// Statements per second over all connections; without it each connection sends as fast as it can.
     pub(crate) rate: Option<f64>,
+    /// The rate at its end, if it is another: it goes there in a straight line.
+    #[serde(default)]
+    pub(crate) ramp_to: Option<f64>,
+}
+
+impl Stage {
+    /// Reads stages such as `30s:100,1m:100..500,10s`: a time with its rate, with the rates of a ramp, or at full speed.
+    pub(crate) fn parse_all(text: &str) -> Result<Vec<Self>, String> {
+        text.split(',').map(|part| Self::parse(part.trim())).collect()
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let fail = |what: &str| format!("{what} in stage {text:?}; write stages as in 30s:100,1m:100..500");
+        let (duration, rates) = match text.split_once(':') {
+            Some((duration, rates)) => (duration, Some(rates)),
+            None => (text, None),
+        };
+        let duration =
+            humantime::parse_duration(duration.trim()).map_err(|_| fail("there is no time with its unit"))?;
+        let number = |text: &str| text.trim().parse::<f64>().map_err(|_| fail("a rate is no number"));
+        let (rate, ramp_to) = match rates.map(|rates| rates.split_once("..").ok_or(rates)) {
+            None => (None, None),
+            Some(Ok((from, to))) => (Some(number(from)?), Some(number(to)?)),
+            Some(Err(rate)) => (Some(number(rate)?), None),
+        };
+        Ok(Self { duration, rate, ramp_to })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_stages() {
+        let stages = Stage::parse_all("30s:100, 1m : 100..500,500ms").unwrap();
+        let read: Vec<_> = stages.iter().map(|it| (it.duration.as_millis(), it.rate, it.ramp_to)).collect();
+        assert_eq!(
+            read,
+            [(30_000, Some(100.0), None), (60_000, Some(100.0), Some(500.0)), (500, None, None)]
+        );
+        for text in ["", "30s:", "30s:fast", "30:100", "1m:1..", "1m:1..2..3", "30s:1,,1s:2"] {
+            assert!(Stage::parse_all(text).is_err(), "{text}");
+        }
+        let check = |text: &str| {
+            BenchConfig { stages: Stage::parse_all(text).unwrap(), ..BenchConfig::default() }.check()
+        };
+        assert!(check("30s:100..200").is_ok());
+        assert!(check("30s:100..0").is_err() && check("0s:1").is_err() && check("1s:NaN").is_err());
+    }
 }

@@ -47,6 +47,11 @@ pub(crate) struct Outcome {
 }
 
 impl Threshold {
+    /// Whether it says how many executions may fail.
+    pub(crate) fn is_of_errors(&self) -> bool {
+        self.metric == Metric::ErrorShare
+    }
+
     /// Holds the threshold against the figures of a run. What was not measured is missed.
     ///
     /// Latencies are response times: from the schedule where the run had a rate.

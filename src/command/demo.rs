@@ -141,13 +141,14 @@ async fn show(context: &Context, args: &DemoArgs, server: &Server, start: Instan
     let slowest = explain_slowest(context, &mut connection, &server, &workload).await?;
 
     let plan = bench::Plan {
-        stages: vec![Stage { duration: BENCH_DURATION, rate: None }],
+        stages: vec![Stage { duration: BENCH_DURATION, rate: None, ramp_to: None }],
         warm_up: BENCH_WARM_UP,
         arrivals: Arrivals::Constant,
         protocol: Protocol::Prepared,
         connections: std::thread::available_parallelism().map_or(2, usize::from),
         threads: bench::processors(),
         thresholds: Vec::new(),
+        is_strict: false,
         allow_writes: true,
         seed: SEED,
         start_at: None,

@@ -123,7 +123,7 @@ impl EventLoop {
     fn new(shared: Arc<Shared>, start: Start) -> io::Result<Self> {
         let Start { thread, poll, opened, pace, lost, found } = start;
         let timer = Timer::new(poll.registry(), TIMER)?;
-        let recorder = Recorder::new(&shared.requests, shared.is_open_loop);
+        let recorder = Recorder::new(&shared.requests, shared.is_open_loop, shared.start);
         let deadline = pace.end() + pace::grace(shared.endpoint.statement_timeout);
         let mut this = Self {
             clients: Vec::with_capacity(opened.len()),

@@ -2,13 +2,14 @@
 //!
 //! It has a client of its own, because a driver's costs would be measured with the server's: `startup` opens sessions,
 //! `request` writes statements, `frame` finds the answers in the bytes that come back, `session` says what follows from them,
-//! `event_loop` does that for many sockets on one thread, `pace` and `timer` say when, `recorder` keeps what was measured, and
-//! `reconnect` replaces what was lost. `frame`, `session` and `pace` know neither sockets nor clocks.
+//! `event_loop` does that for many sockets on one thread, `pace` and `timer` say when, `recorder` keeps what was measured,
+//! `machine` looks at the generator itself, and `reconnect` replaces what was lost. `frame`, `session` and `pace` know neither sockets nor clocks.
 
 mod channel_binding;
 mod error;
 mod event_loop;
 mod frame;
+mod machine;
 mod pace;
 mod reconnect;
 mod recorder;
@@ -18,6 +19,7 @@ mod startup;
 mod stream;
 mod timer;
 
+use std::cell::Cell;
 use std::io;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -28,13 +30,14 @@ use mio::{Poll, Waker};
 use tokio::sync::oneshot;
 
 pub(crate) use error::{Error, Failure};
+pub(crate) use machine::processor_model;
 pub(crate) use request::{Protocol, Request};
 
 use self::event_loop::{Part, Start};
 use self::pace::Pace;
 use self::reconnect::Way;
 use self::startup::Opened;
-use crate::bench::{Latency, Picker, Schedule, StatementStats};
+use crate::bench::{Latency, MachineUse, Picker, Resources, Schedule, StatementStats, Timeline};
 use crate::pg::{Endpoint, Interrupt};
 
 /// How often the progress is shown.
@@ -53,6 +56,7 @@ pub(crate) struct Load {
 }
 
 /// What came of it.
+#[derive(Clone)]
 pub(crate) struct Measured {
     pub(crate) statements: Vec<StatementStats>,
     /// How late statements were sent although a connection was free.
@@ -66,6 +70,9 @@ pub(crate) struct Measured {
     pub(crate) n_down: usize,
     /// Due times of an open loop that no connection was free for before the end.
     pub(crate) n_unsent: u64,
+    /// What the generator and its machine did meanwhile.
+    pub(crate) resources: Resources,
+    pub(crate) timeline: Timeline,
 }
 
 /// What all threads see.
@@ -145,11 +152,24 @@ pub(crate) async fn run(
         stop: AtomicBool::new(false),
         over: AtomicBool::new(false),
     });
+    let is_server_here = shared.endpoint.address.is_here();
+    let before = Cell::new(None);
+    let look = |elapsed: Duration| {
+        if !elapsed.is_zero() && before.get().is_none() {
+            before.set(machine::counters(is_server_here));
+        }
+        progress(elapsed);
+    };
     let threads = Threads::start(&shared, &schedule, opened)?;
-    let (parts, end) = threads.wait(&shared, interrupt, progress).await;
+    let (parts, end) = threads.wait(&shared, interrupt, look).await;
+    let after = machine::counters(is_server_here);
     shared.over.store(true, Ordering::Relaxed);
     let elapsed = end.saturating_duration_since(shared.start).min(schedule.duration());
-    Ok(merge(&parts?, &shared, &schedule, elapsed))
+    let mut measured = merge(&parts?, &shared, &schedule, elapsed);
+    measured.resources.machine =
+        before.get().zip(after).and_then(|(before, after)| MachineUse::between(&before, &after));
+    measured.resources.peak_rss_bytes = machine::peak_rss_bytes();
+    Ok(measured)
 }
 
 /// Opens all sessions, each thread its share; sessions come with their numbers.
@@ -254,6 +274,8 @@ fn merge(parts: &[Part], shared: &Shared, schedule: &Schedule, elapsed: Duration
         n_lost: 0,
         n_down: 0,
         n_unsent: 0,
+        resources: Resources::default(),
+        timeline: Timeline::default(),
     };
     let mut n_sent = 0;
     for Part { recorder, n_down } in parts {
@@ -261,6 +283,11 @@ fn merge(parts: &[Part], shared: &Shared, schedule: &Schedule, elapsed: Duration
             total.merge(stats);
         }
         measured.lag.merge(&recorder.lag);
+        measured.timeline.merge(&recorder.timeline);
+        if let Some(usage) = recorder.usage.filter(|usage| !usage.elapsed.is_zero()) {
+            measured.resources.threads.push(usage.cpu.as_secs_f64() / usage.elapsed.as_secs_f64());
+            measured.resources.cpu += usage.cpu;
+        }
         measured.n_lost += recorder.n_lost;
         measured.n_down += n_down;
         n_sent += recorder.n_sent;

@@ -141,8 +141,10 @@ mod tests {
 
     /// 10 ms of warm-up, 100 ms with 100 a second, and 50 ms at full speed.
     fn paces(n: usize) -> (Instant, Vec<Pace>) {
-        let stages =
-            vec![Stage { duration: ms(100), rate: Some(100.0) }, Stage { duration: ms(50), rate: None }];
+        let stages = vec![
+            Stage { duration: ms(100), rate: Some(100.0), ramp_to: None },
+            Stage { duration: ms(50), rate: None, ramp_to: None },
+        ];
         let schedule = Arc::new(Schedule::new(stages, Arrivals::Constant, 1));
         let taken = none_taken(&schedule);
         let origin = Instant::now();

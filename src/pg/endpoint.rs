@@ -1,5 +1,6 @@
 //! What it takes to open a session without the driver, as plain values.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,6 +34,18 @@ pub(crate) enum Address {
     Socket(PathBuf),
     /// A host's name or address, and the port.
     Network(String, u16),
+}
+
+impl Address {
+    /// Whether the server is on this machine, as far as its address says.
+    pub(crate) fn is_here(&self) -> bool {
+        match self {
+            Self::Socket(_) => true,
+            Self::Network(host, _) => {
+                host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+            }
+        }
+    }
 }
 
 /// How a connection is encrypted.

@@ -50,6 +50,18 @@ pub(super) async fn measure(
     rolled_back(connection, OPTIONS, statement, parameters, allow_writes).await
 }
 
+/// Runs a statement for what it reads, writes and returns, and rolls back what it did. What lies outside of the plan's nodes, such
+/// as planning, is not in it.
+pub(super) async fn work(
+    connection: &mut Connection,
+    statement: &str,
+    parameters: &Parameters,
+    allow_writes: bool,
+) -> Result<String> {
+    const OPTIONS: &str = "ANALYZE, BUFFERS, WAL, TIMING OFF, FORMAT JSON";
+    rolled_back(connection, OPTIONS, statement, parameters, allow_writes).await
+}
+
 async fn rolled_back(
     connection: &mut Connection,
     options: &str,
@@ -162,7 +174,7 @@ pub(super) fn plan_rows(plan: &str) -> Result<f64> {
 }
 
 /// Returns a number of a plan's top node, however deep the plan nests: what is below stays unread.
-fn top_number(plan: &str, name: &str) -> Result<f64> {
+pub(super) fn top_number(plan: &str, name: &str) -> Result<f64> {
     #[derive(Deserialize)]
     struct Explained<'p> {
         #[serde(rename = "Plan", borrow)]

@@ -12,6 +12,12 @@ macro_rules! statements {
 }
 
 statements! {
+    BENCH_ACTIVITY = "bench_activity",
+    BENCH_BLOCKS = "bench_blocks",
+    BENCH_CHECKPOINTS = "bench_checkpoints",
+    BENCH_CHECKPOINTS_PG17 = "bench_checkpoints_pg17",
+    BENCH_DATA = "bench_data",
+    BENCH_STATEMENTS = "bench_statements",
     BLOCKERS = "blockers",
     CHANGE_BUILDERS = "change_builders",
     CHANGE_INDEXES = "change_indexes",

@@ -3,6 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use tokio_postgres::Row;
+use tokio_postgres::error::SqlState;
+
 use super::catalog::get;
 use super::connect::Connection;
 use super::error::{Error, Result};
@@ -15,29 +18,42 @@ const MAX_STATEMENTS: i64 = 5000;
 const N_LOOKS: u32 = 10;
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Returns the workload that `pg_stat_statements` has seen in this database; `None` where the view is not there
-/// or the module is not loaded.
-pub(crate) async fn workload(connection: &Connection) -> Result<Option<Workload>> {
-    const DOING: &str = "read pg_stat_statements";
+const DOING: &str = "read pg_stat_statements";
+
+/// Returns a statement that reads `pg_stat_statements`, with the schema of that view, which is anywhere; `None` where it is not
+/// there.
+pub(super) async fn qualified(connection: &Connection, statement: &str) -> Result<Option<String>> {
     let extension = connection
         .query_opt(sql::EXTENSION_EXISTS, &[&"pg_stat_statements"])
         .await
         .map_err(Error::query(DOING))?;
     let Some(extension) = extension else { return Ok(None) };
     let schema: String = get(&extension, "schema")?;
-    // The view is qualified, since its schema is anywhere.
-    let statement = sql::STATEMENTS_PG_STAT.replace(
-        "FROM pg_stat_statements",
-        &format!("FROM {}", sql::quote_qualified(&schema, "pg_stat_statements")),
-    );
+    let view = sql::quote_qualified(&schema, "pg_stat_statements");
+    Ok(Some(statement.replace("FROM pg_stat_statements", &format!("FROM {view}"))))
+}
+
+/// Returns the rows of such a statement; `None` where the module is not loaded.
+pub(super) async fn rows_if_loaded(connection: &Connection, statement: &str) -> Result<Option<Vec<Row>>> {
+    match connection.query(statement, &[]).await {
+        Ok(rows) => Ok(Some(rows)),
+        Err(error) if is_not_loaded(&error) => Ok(None),
+        Err(source) => Err(Error::Query { doing: DOING.to_owned(), source }),
+    }
+}
+
+/// Whether the extension is created but `shared_preload_libraries` does not load it.
+fn is_not_loaded(error: &tokio_postgres::Error) -> bool {
+    error.code() == Some(&SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE)
+}
+
+/// Returns the workload that `pg_stat_statements` has seen in this database; `None` where the view is not there
+/// or the module is not loaded.
+pub(crate) async fn workload(connection: &Connection) -> Result<Option<Workload>> {
+    let Some(statement) = qualified(connection, sql::STATEMENTS_PG_STAT).await? else { return Ok(None) };
     let rows = match connection.query(&statement, &[&MAX_STATEMENTS]).await {
         Ok(rows) => rows,
-        // The extension is created but shared_preload_libraries does not load it.
-        Err(error)
-            if error.code() == Some(&tokio_postgres::error::SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE) =>
-        {
-            return Ok(None);
-        }
+        Err(error) if is_not_loaded(&error) => return Ok(None),
         Err(source) => return Err(Error::Query { doing: DOING.to_owned(), source }),
     };
     let mut workload = Workload::new(Source::PgStatStatements);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::support::cli::{finished, output, perfkit};
+use crate::support::cli::{end, perfkit};
 use crate::support::pg::{Database, Server};
 
 #[derive(Deserialize)]
@@ -14,12 +14,31 @@ pub(crate) struct Report {
     schema_version: u32,
     pub(crate) valid: bool,
     invalid_reason: Option<String>,
+    doubts: Vec<String>,
+    limits: Vec<Value>,
     environment: Value,
     pub(crate) statements: Vec<Statement>,
     thresholds: Vec<Threshold>,
     pub(crate) schedule_lag: Value,
     connections_lost: u64,
+    generator: Value,
+    machine: Value,
+    timeline: Vec<Stretch>,
+    server: Value,
+    baseline: Value,
     pub(crate) interrupted: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Stretch {
+    start_ms: f64,
+    length_ms: f64,
+    count: u64,
+    errors: u64,
+    p50_ms: Option<f64>,
+    p99_ms: Option<f64>,
+    max_ms: Option<f64>,
 }
 
 #[derive(Deserialize)]
@@ -77,6 +96,51 @@ fn measures_every_statement() {
         assert!(s.response["p99_ms"].as_f64().unwrap() > 0.0);
         assert!(s.hdr.len() > 20 && s.errors_by_sqlstate.is_empty() && s.retries == 0);
     }
+}
+
+/// What ran when, and what that took of the machine.
+#[test]
+fn tells_the_timeline_and_the_cost_of_the_load() {
+    let database = Database::create();
+    let config = "workload: {statements: [{name: nap, sql: SELECT pg_sleep(0.002)}]}\n";
+    let run = bench(&["--json", "--duration", "2500ms"], config).on(&database).succeeds();
+    let report: Report = run.json_as();
+    let starts: Vec<f64> = report.timeline.iter().map(|stretch| stretch.start_ms).collect();
+    assert_eq!(starts, [0.0, 1000.0, 2000.0]);
+    assert!((report.timeline[2].length_ms - 500.0).abs() < 1.0);
+    assert_eq!(report.timeline.iter().map(|it| it.count).sum::<u64>(), report.statements[0].count);
+    for stretch in &report.timeline {
+        assert!(stretch.errors == 0 && stretch.p50_ms >= Some(1.9), "{:?}", stretch.p50_ms);
+        assert!(stretch.p50_ms <= stretch.p99_ms && stretch.p99_ms <= stretch.max_ms);
+    }
+    let generator = &report.generator;
+    let shares = generator["thread_cpu_shares"].as_array().unwrap();
+    assert!(!shares.is_empty() && shares.iter().all(|share| (0.0..=1.0).contains(&share.as_f64().unwrap())));
+    assert!(generator["cpu_us_per_execution"].as_f64().unwrap() > 0.0);
+    if cfg!(target_os = "linux") {
+        assert!(generator["peak_rss_bytes"].as_u64().unwrap() > 1 << 20);
+        let shares = ["generator", "server", "others", "steal", "idle"]
+            .map(|name| report.machine[format!("{name}_share")].as_f64().unwrap());
+        assert!((0.9..1.1).contains(&shares.iter().sum::<f64>()), "{}", report.machine);
+    }
+    assert!(report.limits.iter().all(|limit| limit["source"].is_string()));
+    assert!(report.server.is_object() && report.baseline.is_null());
+    assert!(report.doubts.iter().all(|doubt| run.stderr.contains(doubt.as_str())));
+}
+
+/// Text of many megabytes keeps the one thread that reads it busy, whatever else the machine does.
+#[test]
+fn a_generator_that_is_the_bottleneck_makes_a_measurement_invalid() {
+    let database = Database::create();
+    let config = "workload: {statements: [{name: one, sql: \"SELECT generate_series(1, 20000)\"}]}\n";
+    let run =
+        bench(&["--json", "--threads", "1", "-c", "8", "--duration", "1500ms"], config).on(&database).run();
+    let report: Report = run.json_as();
+    let share = report.generator["thread_cpu_shares"][0].as_f64().unwrap();
+    // Other work on the machine may keep the thread from its processor.
+    assert_eq!(run.status, if share > 0.85 { 4 } else { 0 }, "{share}: {}", run.stderr);
+    assert_eq!(!report.valid, share > 0.85);
+    assert_eq!(report.invalid_reason.is_some_and(|it| it.contains("near its limit")), share > 0.85);
 }
 
 #[test]
@@ -155,8 +219,7 @@ fn a_server_that_goes_away_is_no_good_measurement() {
         .spawn();
     await_measurement(&database);
     server.control(&["stop", "-m", "immediate"]);
-    let output = output(child);
-    let finished = crate::support::cli::finished(&output);
+    let finished = end(child);
     assert_eq!(finished.status, 3, "{}", finished.stderr);
     assert!(finished.stderr.contains("closed every connection"), "{}", finished.stderr);
     let report: Report = finished.json_as();
@@ -173,7 +236,7 @@ fn bench_with_lost_connections(args: &[&str]) -> crate::support::cli::Finished {
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
          WHERE datname = current_database() AND application_name = 'perfkit'",
     );
-    finished(&output(child))
+    end(child)
 }
 
 #[test]
@@ -191,7 +254,7 @@ fn at_full_speed_lost_connections_make_a_measurement_invalid() {
     let finished = bench_with_lost_connections(&[]);
     assert_eq!(finished.status, 4, "{}", finished.stderr);
     let report: Report = finished.json_as();
-    assert!(report.invalid_reason.unwrap().contains("connections were lost"));
+    assert!(report.invalid_reason.unwrap().contains("a connection was lost"));
     assert!(report.connections_lost >= 2);
 }
 
@@ -205,8 +268,7 @@ fn ctrl_c_still_prints_what_was_measured() {
     await_measurement(&database);
     let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).unwrap());
     nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
-    let output = output(child);
-    let finished = crate::support::cli::finished(&output);
+    let finished = end(child);
     assert_eq!(finished.status, 130, "{}", finished.stderr);
     let report: Report = finished.json_as();
     assert!(report.interrupted && report.statements[0].count > 0);

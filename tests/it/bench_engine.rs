@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::bench::Report;
-use crate::support::cli::{Perfkit, finished, output, perfkit};
+use crate::support::cli::{Perfkit, end, perfkit};
 use crate::support::pg::{Database, PASSWORD, SHARED, Server};
 
 /// Half a second on two connections, unless `args` say otherwise.
@@ -105,7 +105,7 @@ fn a_stall_of_the_server_counts_from_the_schedule() {
     .spawn();
     std::thread::sleep(Duration::from_millis(2500));
     database.load("BEGIN; LOCK TABLE gate; SELECT pg_sleep(0.4); COMMIT");
-    let finished = finished(&output(child));
+    let finished = end(child);
     assert_eq!(finished.status, 0, "{}", finished.stderr);
     let report: Report = finished.json_as();
     let read = &report.statements[0];
@@ -133,7 +133,7 @@ fn ctrl_c_cancels_what_runs_within_a_second() {
     let start = Instant::now();
     let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).unwrap());
     nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
-    let finished = finished(&output(child));
+    let finished = end(child);
     let elapsed = start.elapsed();
     assert_eq!(finished.status, 130, "{}", finished.stderr);
     assert!(elapsed < Duration::from_secs(2), "{elapsed:?}");

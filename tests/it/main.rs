@@ -8,10 +8,13 @@ mod support;
 
 mod architecture;
 mod bench;
+mod bench_baseline;
 mod bench_compare;
 mod bench_engine;
+mod bench_find_max;
 mod bench_merge;
 mod bench_reports;
+mod bench_server;
 mod connection;
 mod corpus;
 mod counter_add;

@@ -13,7 +13,9 @@ fn every_file_prepares() {
     );
     database.execute(
         "CREATE TABLE pg_stat_statements (query text, queryid bigint, calls bigint, total_exec_time float8,
-         mean_exec_time float8, dbid oid, toplevel bool)",
+         mean_exec_time float8, dbid oid, userid oid, toplevel bool, rows bigint, shared_blks_hit bigint,
+         shared_blks_read bigint, shared_blks_dirtied bigint, temp_blks_read bigint, temp_blks_written bigint,
+         wal_records bigint, wal_bytes numeric)",
     );
     // The journal and the manifest, which the first apply and the first seed create.
     let of =
@@ -31,7 +33,9 @@ fn every_file_prepares() {
     }
     for (name, text) in perfkit::STATEMENTS {
         let needed = name.rsplit_once("_pg").and_then(|(_, version)| version.parse().ok()).unwrap_or(0_u32);
-        if major() >= needed {
+        // Its view has a successor since 17, which another file reads.
+        let is_gone = *name == "bench_checkpoints" && major() >= 17;
+        if major() >= needed && !is_gone {
             let prepared = database.with_client(|client| async move { client.prepare(text).await });
             assert!(prepared.is_ok(), "sql/{name}.sql on {}: {:?}", major(), prepared.err());
         }

@@ -69,6 +69,9 @@ pub(super) struct CompareArgs {
     /// What an INCONCLUSIVE verdict does to the exit status
     #[arg(long, value_name = "WHAT", value_enum, default_value_t = OnInconclusive::Pass)]
     on_inconclusive: OnInconclusive,
+    /// Leave out pairs that other programs or machines may have slowed down
+    #[arg(long)]
+    strict: bool,
     /// Run statements that change data too
     #[arg(long)]
     allow_writes: bool,
@@ -158,7 +161,7 @@ fn rules(args: &CompareArgs) -> Rules {
 }
 
 fn plan(args: &CompareArgs) -> Result<Plan> {
-    let stages = vec![Stage { duration: args.block, rate: args.rate }];
+    let stages = vec![Stage { duration: args.block, rate: args.rate, ramp_to: None }];
     super::check_stages(&stages)?;
     Ok(Plan {
         warm_up: LONGEST_WARM_UP.min(args.block / 10),
@@ -168,6 +171,7 @@ fn plan(args: &CompareArgs) -> Result<Plan> {
         threads: processors(),
         connections: usize::from(args.connections),
         thresholds: Vec::new(),
+        is_strict: args.strict,
         allow_writes: args.allow_writes,
         seed: args.seed,
         start_at: None,
@@ -296,23 +300,23 @@ async fn block(context: &Context, plan: &Plan, arm: &Arm, progress: &Progress) -
         return Ok(None);
     }
     if measured.n_lost > 0 {
-        return Err(Error::server(format!(
-            "{} of {} connections to {} were lost",
-            measured.n_lost, plan.connections, arm.label
-        ))
-        .hint("Look into the server's log for the reason, and compare once more."));
+        return Err(Error::server(format!("connections to {} were lost", arm.label))
+            .cause(format!("it happened {} times, with {} connections", measured.n_lost, plan.connections))
+            .hint("Look into the server's log for the reason, and compare once more."));
     }
-    let flaw = flaw(&measured, is_open_loop);
+    let flaw = flaw(&measured, is_open_loop, plan.is_strict);
     Ok(Some(Block::new(&measured.statements, measured.elapsed, is_open_loop, flaw)))
 }
 
 /// Says why a block does not show how fast the server is.
-fn flaw(measured: &load::Measured, is_open_loop: bool) -> Option<String> {
+fn flaw(measured: &load::Measured, is_open_loop: bool, is_strict: bool) -> Option<String> {
     let total = StatementStats::total(&measured.statements);
     let n_done = total.service.count() + total.error_count();
     #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
     let error_share = total.error_count() as f64 / n_done.max(1) as f64;
-    super::invalid_reason(&total, n_done, measured, is_open_loop).or_else(|| {
+    let flaws = super::flaws(&total, measured, is_open_loop, None);
+    let flaws = if is_strict { flaws.strict() } else { flaws };
+    flaws.reason().or_else(|| {
         (error_share > MAX_ERROR_SHARE)
             .then(|| format!("{:.1} % of the executions failed", error_share * 100.0))
     })

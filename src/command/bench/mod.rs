@@ -1,6 +1,8 @@
 //! `perfkit bench`: runs the workload under load and measures latencies.
 
+mod baseline;
 mod compare;
+mod find_max;
 mod hlog;
 mod merge;
 mod start;
@@ -11,26 +13,28 @@ use std::time::{Duration, SystemTime};
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use crate::bench::baseline as bench_baseline;
+use crate::bench::server::{self, PlanShape};
+use crate::bench::validity::{self, Blocks, Flaws, Observed};
 use crate::bench::{
-    Arrivals, BenchConfig, BenchReport, Environment, Picker, Schedule, Stage, StatementStats, Threshold,
+    Arrivals, BenchConfig, BenchReport, Environment, Held, Picker, Schedule, ServerWork, Stage,
+    StatementStats, Threshold,
 };
 use crate::catalog::Catalog;
 use crate::cli::{ConnectArgs, WorkloadArgs, parse_duration};
 use crate::context::Context;
 use crate::error::{Error, ExitStatus, Result};
 use crate::load::{self, Load, Protocol, Request};
+use crate::pg::bench::Watch;
 use crate::pg::{self, Access, Connection, Endpoint, Target};
 use crate::report;
 use crate::sources;
 use crate::ui::Unit;
-use crate::unit;
 use crate::workload::Statement;
 use crate::workload::parameter::Generator;
 
 const DEFAULT_DURATION: Duration = Duration::from_secs(10);
 const DEFAULT_CONNECTIONS: usize = 8;
-/// Below this share of the wanted rate, the figures are of another load than the one asked for.
-const MIN_ACHIEVED_RATE: f64 = 0.95;
 
 /// Measure the workload's latencies under load
 ///
@@ -53,6 +57,9 @@ pub(crate) struct BenchArgs {
     /// Send this many statements per second, over all connections
     #[arg(long, value_name = "N")]
     rate: Option<f64>,
+    /// Measure in stages, each with a time and a rate, or with the rates of a ramp: 30s:100,1m:100..500
+    #[arg(long, value_name = "STAGES", value_parser = parse_stages, conflicts_with_all = ["duration", "rate"])]
+    stages: Option<Stages>,
     /// Let the statements of a rate come like this
     #[arg(long, value_name = "HOW", value_enum, default_value_t)]
     arrivals: ArrivalsArg,
@@ -65,6 +72,9 @@ pub(crate) struct BenchArgs {
     /// Require this, as in "p95 < 50ms" (can be repeated; replaces those of perfkit.yaml)
     #[arg(long = "threshold", value_name = "CONDITION")]
     thresholds: Vec<Threshold>,
+    /// Take a run for invalid as well if other programs or machines may have slowed it down
+    #[arg(long)]
+    strict: bool,
     /// Run statements that change data too
     #[arg(long)]
     allow_writes: bool,
@@ -77,6 +87,12 @@ pub(crate) struct BenchArgs {
     /// Write the histograms to this file too, as an interval log of HdrHistogram
     #[arg(long, value_name = "FILE")]
     hlog: Option<PathBuf>,
+    /// Hold what statements read, write and return against this file, which `--write-baseline` wrote
+    #[arg(long, value_name = "FILE")]
+    baseline: Option<PathBuf>,
+    /// Write what statements need to this file, for `--baseline`
+    #[arg(long, value_name = "FILE")]
+    write_baseline: Option<PathBuf>,
     #[command(flatten)]
     connect: ConnectArgs,
     #[command(flatten)]
@@ -86,7 +102,16 @@ pub(crate) struct BenchArgs {
 #[derive(Subcommand, Debug)]
 enum BenchCommand {
     Compare(Box<compare::CompareArgs>),
+    FindMax(Box<find_max::FindMaxArgs>),
     Merge(merge::MergeArgs),
+}
+
+/// One value of an argument, where clap would take a list for many.
+#[derive(Clone, Debug)]
+struct Stages(Vec<Stage>);
+
+fn parse_stages(text: &str) -> Result<Stages, String> {
+    Stage::parse_all(text).map(Stages)
 }
 
 fn parse_warm_up(text: &str) -> Result<Duration, String> {
@@ -147,6 +172,8 @@ pub(crate) struct Plan {
     /// How many threads drive them.
     pub(crate) threads: usize,
     pub(crate) thresholds: Vec<Threshold>,
+    /// Whether a doubtful run is invalid.
+    pub(crate) is_strict: bool,
     pub(crate) allow_writes: bool,
     pub(crate) seed: u64,
     /// When recording begins; without it, as soon as all is ready.
@@ -156,6 +183,7 @@ pub(crate) struct Plan {
 pub(crate) async fn run(context: &Context, args: &BenchArgs) -> Result<ExitStatus> {
     match &args.command {
         Some(BenchCommand::Compare(args)) => return compare::run(context, args).await,
+        Some(BenchCommand::FindMax(args)) => return find_max::run(context, args).await,
         Some(BenchCommand::Merge(args)) => return merge::run(context, args),
         None => {}
     }
@@ -171,7 +199,21 @@ pub(crate) async fn run(context: &Context, args: &BenchArgs) -> Result<ExitStatu
     let config = context.config.as_ref().map(|file| file.config.bench.clone()).unwrap_or_default();
     let plan = plan(args, &config)?;
 
-    let report = measure(context, &target, &mut connection, &catalog, &statements, &plan).await?;
+    let before = args.baseline.as_deref().map(baseline::read).transpose()?;
+    let generators = sources::generators(context, &connection, &catalog, &statements, plan.seed).await?;
+    let checked = Checked::new(&target, &mut connection, statements, generators, &plan).await?;
+    // Before the load, which changes what is there.
+    let is_counted = before.is_some() || args.write_baseline.is_some();
+    let work = if is_counted { baseline::work(&mut connection, &checked, &plan).await? } else { Vec::new() };
+
+    let mut report = run_load(context, &connection, &checked, &plan).await?;
+    if is_counted && !report.interrupted {
+        let now = baseline::of_run(&connection, &checked, &plan, work, &report).await?;
+        report.held = before.map(|before| bench_baseline::hold(&before, &now));
+        if let Some(path) = &args.write_baseline {
+            baseline::write(context, path, &now)?;
+        }
+    }
 
     publish(context, &report, args.hlog.as_deref())
 }
@@ -208,6 +250,9 @@ fn publish(context: &Context, report: &BenchReport, log: Option<&Path>) -> Resul
     let logged = log.map_or(Ok(()), |path| hlog::write(context, path, report));
     context.ui.publish(&report::bench::document(report, context.ui.style()))?;
     logged?;
+    for doubt in &report.doubts {
+        context.ui.warn(format_args!("{doubt}; `--strict` takes such a run for invalid"));
+    }
     if let Some(reason) = &report.invalid_reason {
         context.ui.warn(format_args!("the measurement is invalid: {reason}"));
         if report.all_lost {
@@ -217,16 +262,23 @@ fn publish(context: &Context, report: &BenchReport, log: Option<&Path>) -> Resul
         }
         return Ok(ExitStatus::InvalidMeasurement);
     }
-    let missed = report.outcomes.iter().any(|outcome| !outcome.passed);
+    if let Some(held) = report.held.as_ref().filter(|held| !held.is_comparable()) {
+        context.ui.warn(format_args!("the baseline is not comparable: {}", held.differences.join("; ")));
+        return Ok(ExitStatus::InvalidMeasurement);
+    }
+    let missed = report.outcomes.iter().any(|outcome| !outcome.passed)
+        || report.held.as_ref().is_some_and(Held::is_worse);
     Ok(if missed { ExitStatus::Findings } else { ExitStatus::Success })
 }
 
 fn plan(args: &BenchArgs, config: &BenchConfig) -> Result<Plan> {
-    let stages = if args.duration.is_none() && args.rate.is_none() && !config.stages.is_empty() {
+    let stages = if let Some(Stages(stages)) = &args.stages {
+        stages.clone()
+    } else if args.duration.is_none() && args.rate.is_none() && !config.stages.is_empty() {
         config.stages.clone()
     } else {
         let duration = args.duration.or(config.duration).unwrap_or(DEFAULT_DURATION);
-        vec![Stage { duration, rate: args.rate.or(config.rate) }]
+        vec![Stage { duration, rate: args.rate.or(config.rate), ramp_to: None }]
     };
     check_stages(&stages)?;
     let thresholds = if args.thresholds.is_empty() { &config.thresholds } else { &args.thresholds };
@@ -238,6 +290,7 @@ fn plan(args: &BenchArgs, config: &BenchConfig) -> Result<Plan> {
         threads: args.threads.map_or_else(processors, usize::from),
         connections: args.connections.map(usize::from).or(config.connections).unwrap_or(DEFAULT_CONNECTIONS),
         thresholds: thresholds.clone(),
+        is_strict: args.strict,
         allow_writes: args.allow_writes,
         seed: args.seed,
         start_at: args.start_at,
@@ -259,6 +312,8 @@ pub(crate) fn processors() -> usize {
 struct Checked {
     statements: Vec<Statement>,
     generators: Vec<Vec<Generator>>,
+    /// The identity of each statement's plan.
+    shapes: Vec<String>,
     requests: Vec<Request>,
     endpoint: Arc<Endpoint>,
 }
@@ -271,12 +326,14 @@ impl Checked {
         generators: Vec<Vec<Generator>>,
         plan: &Plan,
     ) -> Result<Self> {
+        let mut shapes = Vec::with_capacity(statements.len());
         for (statement, generators) in statements.iter().zip(&generators) {
             // A statement that cannot even be planned would only count errors for the whole run.
             let values = sources::draw(generators, plan.seed);
-            pg::explain::estimate(connection, &statement.sql, &values).await.map_err(|error| {
+            let shape = pg::bench::plan_shape(connection, &statement.sql, &values).await;
+            shapes.push(shape.map_err(|error| {
                 Error::from(error).context(format!("statement \"{}\" cannot be run", statement.name))
-            })?;
+            })?);
         }
         let access = if plan.allow_writes { Access::ReadWrite } else { Access::ReadOnly };
         Ok(Self {
@@ -284,7 +341,37 @@ impl Checked {
             endpoint: Arc::new(target.endpoint(connection, access)?),
             statements,
             generators,
+            shapes,
         })
+    }
+
+    /// Returns what the server did during a load, with the blocks of its halves, and whether plans are others now.
+    async fn server_work(
+        &self,
+        connection: &Connection,
+        watch: Watch<'_>,
+        seed: u64,
+    ) -> (ServerWork, Option<[Blocks; 2]>) {
+        let texts: Vec<(&str, &str)> = self
+            .statements
+            .iter()
+            .map(|statement| (statement.name.as_str(), statement.sql.as_str()))
+            .collect();
+        let (mut work, blocks) = watch.finish(&texts).await;
+        for ((statement, generators), shape) in self.statements.iter().zip(&self.generators).zip(&self.shapes)
+        {
+            let values = sources::draw(generators, seed);
+            let then = pg::bench::plan_shape(connection, &statement.sql, &values).await;
+            let then = match then {
+                Ok(then) => (then != *shape).then_some(then),
+                Err(error) => {
+                    work.notes.push(format!("plans were not looked at after the load: {error}"));
+                    break;
+                }
+            };
+            work.plans.push(PlanShape { statement: statement.name.clone(), shape: shape.clone(), then });
+        }
+        (work, server::halves(&blocks))
     }
 
     /// Opens the connections of a load.
@@ -313,6 +400,16 @@ pub(crate) async fn measure(
 ) -> Result<BenchReport> {
     let generators = sources::generators(context, connection, catalog, statements, plan.seed).await?;
     let checked = Checked::new(target, connection, statements.to_vec(), generators, plan).await?;
+    run_load(context, connection, &checked, plan).await
+}
+
+/// Runs a load and looks at the server meanwhile.
+async fn run_load(
+    context: &Context,
+    connection: &Connection,
+    checked: &Checked,
+    plan: &Plan,
+) -> Result<BenchReport> {
     let ready = checked.open(context, plan).await?;
     let schedule = ready.schedule();
     let (is_open_loop, duration) = (schedule.is_open_loop(), schedule.duration());
@@ -325,11 +422,16 @@ pub(crate) async fn measure(
         u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),
         Unit::Milliseconds,
     );
-    let measured = load::run(ready, &context.interrupt, |elapsed| {
+    let mut watch = Watch::new(connection).await?;
+    let running = load::run(ready, &context.interrupt, |elapsed| {
         progress.set(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX));
-    })
-    .await?;
+    });
+    let measured = tokio::select! {
+        measured = running => measured?,
+        () = watch.run(plan.warm_up) => unreachable!("it looks for as long as it may"),
+    };
     drop(progress);
+    let (server, halves) = checked.server_work(connection, watch, plan.seed).await;
 
     let total = StatementStats::total(&measured.statements);
     let n_done = total.service.count() + total.error_count();
@@ -337,12 +439,14 @@ pub(crate) async fn measure(
         return Err(Error::new(ExitStatus::InvalidMeasurement, "no statement ended within the duration")
             .hint("Measure longer with `--duration`."));
     }
+    let flaws =
+        if measured.interrupted { Flaws::default() } else { flaws(&total, &measured, is_open_loop, halves) };
+    let mut flaws = flaws;
+    flaws.doubts.extend(server.plan_changes());
+    let flaws = if plan.is_strict { flaws.strict() } else { flaws };
     let mut report = BenchReport {
-        invalid_reason: if measured.interrupted {
-            None
-        } else {
-            invalid_reason(&total, n_done, &measured, is_open_loop)
-        },
+        invalid_reason: flaws.reason(),
+        doubts: flaws.doubts,
         all_lost: measured.n_down == plan.connections,
         environment: Environment {
             server_version: Some(connection.version),
@@ -360,6 +464,10 @@ pub(crate) async fn measure(
         is_open_loop,
         lag: measured.lag,
         n_lost: measured.n_lost,
+        resources: Some(measured.resources),
+        timeline: measured.timeline,
+        server: Some(server),
+        held: None,
     };
     report.check(&plan.thresholds);
     Ok(report)
@@ -382,29 +490,21 @@ async fn requests(
         .collect())
 }
 
-/// Says why the figures are not those of the load that was asked for.
-fn invalid_reason(
+/// Holds what was measured against the limits of a valid run.
+fn flaws(
     total: &StatementStats,
-    n_done: u64,
     measured: &load::Measured,
     is_open_loop: bool,
-) -> Option<String> {
-    let n_unsent = measured.n_unsent;
-    // A schedule goes on meanwhile, and what is late counts from when it was due.
-    if measured.n_lost > 0 && (!is_open_loop || measured.n_down > 0) {
-        let n_lost = unit::count(measured.n_lost);
-        return Some(format!("connections were lost ({n_lost}), and no latency holds the time without them"));
-    }
-    #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
-    let share = n_done as f64 / (n_done + n_unsent) as f64;
-    if total.service.count() == 0 {
-        return Some("every statement failed".to_owned());
-    }
-    (share < MIN_ACHIEVED_RATE).then(|| {
-        format!(
-            "{} of {} statements could not be sent in time; use more connections or a lower rate",
-            unit::count(n_unsent),
-            unit::count(n_done + n_unsent)
-        )
+    halves: Option<[Blocks; 2]>,
+) -> Flaws {
+    validity::judge(&Observed {
+        total,
+        is_open_loop,
+        lag: &measured.lag,
+        n_unsent: measured.n_unsent,
+        n_lost: measured.n_lost,
+        n_down: measured.n_down,
+        resources: &measured.resources,
+        halves,
     })
 }

@@ -1,6 +1,7 @@
 //! A run for CI systems: a case for each threshold, and one for each statement, which fails if nothing of it succeeded.
 
 use crate::bench::BenchReport;
+use crate::bench::baseline::Change;
 use crate::report::results::{Case, Level, Problem, Suite};
 
 const INVALID: &str = "invalid-measurement";
@@ -29,10 +30,19 @@ pub(super) fn suites(report: &BenchReport) -> Vec<Suite> {
             .into_iter()
             .collect(),
     });
+    let gates = report.held.iter().flat_map(|held| &held.gates).map(|gate| Case {
+        name: format!("{} {}", gate.statement, gate.figure),
+        time_ms: None,
+        problems: (gate.outcome == Change::Worse)
+            .then(|| problem("baseline", format!("{} was {} and is {}", gate.figure, gate.before, gate.now)))
+            .into_iter()
+            .collect(),
+    });
     let mut suites = vec![
         Suite { name: "run".to_owned(), cases: vec![run] },
         Suite { name: "statements".to_owned(), cases: statements.collect() },
         Suite { name: "thresholds".to_owned(), cases: thresholds.collect() },
+        Suite { name: "baseline".to_owned(), cases: gates.collect() },
     ];
     suites.retain(|suite| !suite.cases.is_empty());
     suites

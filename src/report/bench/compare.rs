@@ -266,7 +266,7 @@ mod tests {
             verdict: Verdict::Regression,
             findings,
             n_pairs: 10,
-            dropped: vec!["A: 5 of 8 connections were lost".to_owned()],
+            dropped: vec!["A: every statement failed".to_owned()],
             lacking: vec![("one".to_owned(), Metric::P99)],
         };
         let block = std::time::Duration::from_secs(3);
@@ -287,7 +287,7 @@ mod tests {
         one        mean    2.00 ms  2.08 ms      4.0 %   1.0 % to 7.0 %         5.0 %  INCONCLUSIVE
 
         a second run from the beginning has found the regression too
-        pairs that do not count: 1; the first because of A: 5 of 8 connections were lost
+        pairs that do not count: 1; the first because of A: every statement failed
         not compared, for too few executions in a block: one p99
         one mean: at this noise a slowdown is told from 8.1 % on; more pairs or longer blocks tell smaller ones
         ");

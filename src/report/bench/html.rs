@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::plot::{self, Line};
-use super::{basis, caveats, errors, summary, table};
+use super::{baseline, basis, caveats, errors, server, summary, table, timeline};
 use crate::bench::{BenchReport, StatementStats};
 use crate::report::html::escape;
 use crate::report::index::html::still_page;
@@ -33,6 +33,11 @@ pub(super) fn page(report: &BenchReport) -> String {
     if total.response.count() > 0 {
         section(&mut body, "Latency by percentile", &plot::percentiles(&lines(report, &total)));
     }
+    section(&mut body, "Over time", &timeline::svg(report).unwrap_or_default());
+    let changes = baseline::table(report.held.as_ref()).map(|table| table.to_html()).unwrap_or_default();
+    section(&mut body, "Against the baseline", &(changes + &list(&baseline::lines(report.held.as_ref()))));
+    let server = server::table(report.server.as_ref()).map(|table| table.to_html());
+    section(&mut body, "On the server", &server.unwrap_or_default());
     section(&mut body, "Errors", &list(&errors(report)));
     section(&mut body, "How this was measured", &list(&basis(report)));
     still_page("Load test", &body)

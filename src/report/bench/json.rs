@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use super::{baseline, resources, server, timeline};
+use crate::bench::validity::{Limit, limits};
 use crate::bench::{BenchReport, Latency, StatementStats, Summary};
 use crate::report::SCHEMA_VERSION;
 use crate::unit;
@@ -16,10 +18,14 @@ pub(super) fn report(report: &BenchReport) -> Value {
             json!({ "expression": outcome.expression, "actual": outcome.actual, "passed": outcome.passed })
         })
         .collect();
+    let limits = limits()
+        .map(|(name, Limit { value, source })| json!({ "name": name, "value": value, "source": source }));
     json!({
         "schema_version": SCHEMA_VERSION,
         "valid": report.invalid_reason.is_none(),
         "invalid_reason": report.invalid_reason,
+        "doubts": report.doubts,
+        "limits": limits,
         "environment": {
             "perfkit_version": report.environment.perfkit_version,
             "server_version_num": report.environment.server_version,
@@ -35,6 +41,11 @@ pub(super) fn report(report: &BenchReport) -> Value {
         "thresholds": outcomes,
         "schedule_lag": with_hdr(&report.lag),
         "connections_lost": report.n_lost,
+        "generator": resources::generator_json(report),
+        "machine": resources::machine_json(report),
+        "timeline": timeline::json(report),
+        "server": server::json(report.server.as_ref()),
+        "baseline": baseline::json(report.held.as_ref()),
         "interrupted": report.interrupted,
     })
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{basis, caveats, errors, summary, table};
+use super::{baseline, basis, caveats, errors, server, summary, table};
 use crate::bench::{BenchReport, StatementStats};
 use crate::report::index::{folded, inline};
 use crate::report::{Align, Table};
@@ -23,6 +23,15 @@ pub(super) fn comment(report: &BenchReport) -> String {
     }
     let total = StatementStats::total(&report.statements);
     let _ = write!(text, "\n{}", table(report, &total).to_markdown());
+    if let Some(changes) = baseline::table(report.held.as_ref()) {
+        let _ = write!(text, "\n{}", changes.to_markdown());
+    }
+    for line in baseline::lines(report.held.as_ref()) {
+        let _ = writeln!(text, "\n{}", inline(&line));
+    }
+    if let Some(server) = server::table(report.server.as_ref()) {
+        let _ = write!(text, "\n{}", server.to_markdown());
+    }
     let errors = errors(report);
     if !errors.is_empty() {
         text.push_str("\nErrors:\n\n");

@@ -1,11 +1,16 @@
 //! Latencies of a load test.
 
+pub(crate) mod baseline;
 mod ci;
 pub(crate) mod compare;
+pub(crate) mod find_max;
 mod html;
 mod json;
 mod markdown;
 mod plot;
+mod resources;
+mod server;
+mod timeline;
 
 use super::{Align, Document, Format, Style, Table, junit};
 use crate::bench::{BenchReport, Latency, StatementStats, Summary};
@@ -24,11 +29,14 @@ pub(crate) fn document<'a>(report: &'a BenchReport, style: &Style) -> Document<'
         .csv(|| csv(report))
         .table(table(report, &total));
     let document = if style.terminal && total.service.count() > 0 {
-        document.text(histogram(&total.response, style))
+        let plots = [Some(histogram(&total.response, style)), timeline::text(report, style)];
+        plots.into_iter().flatten().fold(document, Document::text)
     } else {
         document
     };
-    let events = [errors(report), events(report)].concat();
+    let document = server::table(report.server.as_ref()).into_iter().fold(document, Document::table);
+    let document = baseline::table(report.held.as_ref()).into_iter().fold(document, Document::table);
+    let events = [errors(report), events(report), baseline::lines(report.held.as_ref())].concat();
     let document = if events.is_empty() { document } else { document.text(events.join("\n")) };
     if report.outcomes.is_empty() { document } else { document.text(thresholds(report, style)) }
 }
@@ -137,7 +145,8 @@ fn caveats(report: &BenchReport) -> Vec<String> {
     let interrupted = report
         .interrupted
         .then(|| "The run was interrupted; this is what was measured until then.".to_owned());
-    invalid.chain(interrupted).collect()
+    let doubts = report.doubts.iter().map(|doubt| format!("Doubtful: {doubt}."));
+    invalid.chain(doubts).chain(interrupted).collect()
 }
 
 /// Says how the latencies were taken and where.
@@ -153,7 +162,12 @@ fn basis(report: &BenchReport) -> Vec<String> {
     let cpus = environment.cpus.map(|n| format!("a generator with {n} processors"));
     let seed = environment.seed.map(|seed| format!("seed {seed}"));
     let place: Vec<String> = [version, perfkit, cpus, seed].into_iter().flatten().collect();
-    [latency.to_owned(), place.join(", ")].into_iter().filter(|line| !line.is_empty()).collect()
+    [latency.to_owned(), place.join(", ")]
+        .into_iter()
+        .filter(|line| !line.is_empty())
+        .chain(resources::lines(report))
+        .chain(server::lines(report.server.as_ref()))
+        .collect()
 }
 
 /// One bar for each step of the latency axis, which is logarithmic.
@@ -194,12 +208,14 @@ fn events(report: &BenchReport) -> Vec<String> {
     let retried = report.statements.iter().filter(|stats| stats.n_retries > 0).map(|stats| {
         format!("{}: {} × tried again (SQLSTATE 40001, 40P01)", stats.name, unit::count(stats.n_retries))
     });
-    let lost = (report.n_lost > 0).then(|| format!("connections lost: {}", unit::count(report.n_lost)));
+    let lost =
+        (report.n_lost > 0).then(|| format!("connections were lost {} times", unit::count(report.n_lost)));
     let lag = report.lag.summary().map(|lag| {
         let [p50, p99, max] = [lag.p50_ms, lag.p99_ms, lag.max_ms].map(unit::milliseconds);
         format!("sent behind schedule: p50 {p50} ms, p99 {p99} ms, max {max} ms")
     });
-    retried.chain(lost).chain(lag).collect()
+    let server = server::lines(report.server.as_ref());
+    retried.chain(lost).chain(lag).chain(resources::lines(report)).chain(server).collect()
 }
 
 fn thresholds(report: &BenchReport, style: &Style) -> String {

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::bench::{Environment, Threshold};
+use crate::bench::{Environment, Threshold, Timeline};
 
 /// A run with a statement of known latencies, one that always fails, and a name that is markup.
 fn report() -> BenchReport {
@@ -17,6 +17,7 @@ fn report() -> BenchReport {
     failing.errors.insert("22012".to_owned(), 3);
     let mut report = BenchReport {
         invalid_reason: None,
+        doubts: Vec::new(),
         environment: Environment {
             server_version: Some(150_018),
             perfkit_version: Some("0.1.0".to_owned()),
@@ -34,6 +35,10 @@ fn report() -> BenchReport {
         is_open_loop: true,
         lag: Latency::new(),
         n_lost: 0,
+        resources: None,
+        timeline: Timeline::default(),
+        server: None,
+        held: None,
     };
     let thresholds = ["p50 < 2s", "errors < 0.1%"].map(|text| text.parse::<Threshold>().unwrap());
     report.check(&thresholds);

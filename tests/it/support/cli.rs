@@ -157,6 +157,11 @@ pub(crate) fn output(child: Child) -> Output {
     output
 }
 
+/// Waits for the end of a command that was left running.
+pub(crate) fn end(child: Child) -> Finished {
+    finished(&output(child))
+}
+
 pub(crate) fn finished(output: &Output) -> Finished {
     use std::os::unix::process::ExitStatusExt as _;
     let status = output.status.code().or(output.status.signal().map(|signal| -signal)).expect("it ended");
