@@ -52,6 +52,9 @@ _perfkit() {
             perfkit__subcmd__bench,compare)
                 cmd="perfkit__subcmd__bench__subcmd__compare"
                 ;;
+            perfkit__subcmd__bench,find-max)
+                cmd="perfkit__subcmd__bench__subcmd__find__subcmd__max"
+                ;;
             perfkit__subcmd__bench,help)
                 cmd="perfkit__subcmd__bench__subcmd__help"
                 ;;
@@ -60,6 +63,9 @@ _perfkit() {
                 ;;
             perfkit__subcmd__bench__subcmd__help,compare)
                 cmd="perfkit__subcmd__bench__subcmd__help__subcmd__compare"
+                ;;
+            perfkit__subcmd__bench__subcmd__help,find-max)
+                cmd="perfkit__subcmd__bench__subcmd__help__subcmd__find__subcmd__max"
                 ;;
             perfkit__subcmd__bench__subcmd__help,help)
                 cmd="perfkit__subcmd__bench__subcmd__help__subcmd__help"
@@ -192,6 +198,9 @@ _perfkit() {
                 ;;
             perfkit__subcmd__help__subcmd__bench,compare)
                 cmd="perfkit__subcmd__help__subcmd__bench__subcmd__compare"
+                ;;
+            perfkit__subcmd__help__subcmd__bench,find-max)
+                cmd="perfkit__subcmd__help__subcmd__bench__subcmd__find__subcmd__max"
                 ;;
             perfkit__subcmd__help__subcmd__bench,merge)
                 cmd="perfkit__subcmd__help__subcmd__bench__subcmd__merge"
@@ -380,7 +389,7 @@ _perfkit() {
             return 0
             ;;
         perfkit__subcmd__bench)
-            opts="-c -d -w -o -q -h --duration --warm-up --connections --rate --arrivals --protocol --threads --threshold --allow-writes --seed --start-at --hlog --database-url --statement-timeout --lock-timeout --workload --json --output --quiet --color --config --help compare merge help"
+            opts="-c -d -w -o -q -h --duration --warm-up --connections --rate --stages --arrivals --protocol --threads --threshold --strict --allow-writes --seed --start-at --hlog --baseline --write-baseline --database-url --statement-timeout --lock-timeout --workload --json --output --quiet --color --config --help compare find-max merge help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -403,6 +412,10 @@ _perfkit() {
                     return 0
                     ;;
                 --rate)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --stages)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -431,6 +444,14 @@ _perfkit() {
                     return 0
                     ;;
                 --hlog)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --baseline)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --write-baseline)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -482,7 +503,7 @@ _perfkit() {
             return 0
             ;;
         perfkit__subcmd__bench__subcmd__compare)
-            opts="-c -d -w -o -q -h --b --set-a --set-b --workload-b --calibrate --block --connections --rate --min-effect --max-pairs --on-inconclusive --allow-writes --seed --database-url --statement-timeout --lock-timeout --workload --json --output --quiet --color --config --help"
+            opts="-c -d -w -o -q -h --b --set-a --set-b --workload-b --calibrate --block --connections --rate --min-effect --max-pairs --on-inconclusive --strict --allow-writes --seed --database-url --statement-timeout --lock-timeout --workload --json --output --quiet --color --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -583,8 +604,106 @@ _perfkit() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        perfkit__subcmd__bench__subcmd__find__subcmd__max)
+            opts="-c -d -w -o -q -h --until --window --rate --max-windows --connections --sweep --arrivals --protocol --threads --allow-writes --seed --database-url --statement-timeout --lock-timeout --workload --json --output --quiet --color --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --until)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --window)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --rate)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-windows)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --connections)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sweep)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --arrivals)
+                    COMPREPLY=($(compgen -W "constant poisson" -- "${cur}"))
+                    return 0
+                    ;;
+                --protocol)
+                    COMPREPLY=($(compgen -W "simple extended prepared" -- "${cur}"))
+                    return 0
+                    ;;
+                --threads)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --seed)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --database-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -d)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --statement-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --lock-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --workload)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -w)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         perfkit__subcmd__bench__subcmd__help)
-            opts="compare merge help"
+            opts="compare find-max merge help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -598,6 +717,20 @@ _perfkit() {
             return 0
             ;;
         perfkit__subcmd__bench__subcmd__help__subcmd__compare)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        perfkit__subcmd__bench__subcmd__help__subcmd__find__subcmd__max)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1908,7 +2041,7 @@ _perfkit() {
             return 0
             ;;
         perfkit__subcmd__help__subcmd__bench)
-            opts="compare merge"
+            opts="compare find-max merge"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1922,6 +2055,20 @@ _perfkit() {
             return 0
             ;;
         perfkit__subcmd__help__subcmd__bench__subcmd__compare)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        perfkit__subcmd__help__subcmd__bench__subcmd__find__subcmd__max)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

@@ -573,36 +573,41 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and __fish_seen_su
 complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and __fish_seen_subcommand_from clean" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and __fish_seen_subcommand_from help" -f -a "clean" -d 'Delete exactly the rows of a run, children first'
 complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare merge help" -l duration -d 'Measure this long [default: 10s]' -r
-complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare merge help" -l warm-up -d 'Before that, send statements for this long without measuring, so that caches fill' -r
-complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare merge help" -s c -l connections -d 'Use this many connections [default: 8]' -r
-complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare merge help" -l rate -d 'Send this many statements per second, over all connections' -r
-complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare merge help" -l arrivals -d 'Let the statements of a rate come like this' -r -f -a "constant\t'All the same time apart'
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare find-max merge help" -l duration -d 'Measure this long [default: 10s]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare find-max merge help" -l warm-up -d 'Before that, send statements for this long without measuring, so that caches fill' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare find-max merge help" -s c -l connections -d 'Use this many connections [default: 8]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare find-max merge help" -l rate -d 'Send this many statements per second, over all connections' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare find-max merge help" -l stages -d 'Measure in stages, each with a time and a rate, or with the rates of a ramp: 30s:100,1m:100..500' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare find-max merge help" -l arrivals -d 'Let the statements of a rate come like this' -r -f -a "constant\t'All the same time apart'
 poisson\t'At random, independent of each other (a Poisson process)'"
-complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare merge help" -l protocol -d 'Send statements like this' -r -f -a "simple\t'As one text with the values inside'
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare find-max merge help" -l protocol -d 'Send statements like this' -r -f -a "simple\t'As one text with the values inside'
 extended\t'With the values apart, parsed every time'
 prepared\t'Prepared once for each connection'"
-complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare merge help" -l threads -d 'Drive the connections by this many threads [default: one for each processor]' -r
-complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare merge help" -l threshold -d 'Require this, as in "p95 < 50ms" (can be repeated; replaces those of perfkit.yaml)' -r
-complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare merge help" -l seed -d 'Draw other parameters and another order' -r
-complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare merge help" -l start-at -d 'Measure from this moment on, as in 2030-01-31T12:00:00Z, so that several machines are one load' -r
-complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare merge help" -l hlog -d 'Write the histograms to this file too, as an interval log of HdrHistogram' -r -F
-complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare merge help" -s d -l database-url -d 'Connect to this database (URL or keyword/value string)' -r
-complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare merge help" -l statement-timeout -d 'Cancel a statement after this time [default: 30s]' -r
-complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare merge help" -l lock-timeout -d 'Give up waiting for a lock after this time [default: 2s]' -r
-complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare merge help" -s w -l workload -d 'Take the statements from here (can be repeated)' -r
-complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare merge help" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
-complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare merge help" -l color -d 'Use color' -r -f -a "auto\t''
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare find-max merge help" -l threads -d 'Drive the connections by this many threads [default: one for each processor]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare find-max merge help" -l threshold -d 'Require this, as in "p95 < 50ms" (can be repeated; replaces those of perfkit.yaml)' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare find-max merge help" -l seed -d 'Draw other parameters and another order' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare find-max merge help" -l start-at -d 'Measure from this moment on, as in 2030-01-31T12:00:00Z, so that several machines are one load' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare find-max merge help" -l hlog -d 'Write the histograms to this file too, as an interval log of HdrHistogram' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare find-max merge help" -l baseline -d 'Hold what statements read, write and return against this file, which `--write-baseline` wrote' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare find-max merge help" -l write-baseline -d 'Write what statements need to this file, for `--baseline`' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare find-max merge help" -s d -l database-url -d 'Connect to this database (URL or keyword/value string)' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare find-max merge help" -l statement-timeout -d 'Cancel a statement after this time [default: 30s]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare find-max merge help" -l lock-timeout -d 'Give up waiting for a lock after this time [default: 2s]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare find-max merge help" -s w -l workload -d 'Take the statements from here (can be repeated)' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare find-max merge help" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare find-max merge help" -l color -d 'Use color' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare merge help" -l config -d 'Read this configuration file instead of ./perfkit.yaml' -r -F
-complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare merge help" -l allow-writes -d 'Run statements that change data too'
-complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare merge help" -l json -d 'Print the result as JSON'
-complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare merge help" -s q -l quiet -d 'Print results, warnings and errors only'
-complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare merge help" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare merge help" -f -a "compare" -d 'Say whether B is slower than A, by short runs of both in turns'
-complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare merge help" -f -a "merge" -d 'Add up what several generators have measured, exactly'
-complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare merge help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare find-max merge help" -l config -d 'Read this configuration file instead of ./perfkit.yaml' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare find-max merge help" -l strict -d 'Take a run for invalid as well if other programs or machines may have slowed it down'
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare find-max merge help" -l allow-writes -d 'Run statements that change data too'
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare find-max merge help" -l json -d 'Print the result as JSON'
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare find-max merge help" -s q -l quiet -d 'Print results, warnings and errors only'
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare find-max merge help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare find-max merge help" -f -a "compare" -d 'Say whether B is slower than A, by short runs of both in turns'
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare find-max merge help" -f -a "find-max" -d 'Find the highest rate at which thresholds are met'
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare find-max merge help" -f -a "merge" -d 'Add up what several generators have measured, exactly'
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare find-max merge help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from compare" -l b -d 'B is this database (URL or keyword/value string)' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from compare" -l set-a -d 'Set this in the sessions of A (can be repeated)' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from compare" -l set-b -d 'Set this in the sessions of B (can be repeated)' -r
@@ -625,10 +630,37 @@ always\t''
 never\t''"
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from compare" -l config -d 'Read this configuration file instead of ./perfkit.yaml' -r -F
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from compare" -l calibrate -d 'Compare A with itself, to see what this machine can tell'
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from compare" -l strict -d 'Leave out pairs that other programs or machines may have slowed down'
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from compare" -l allow-writes -d 'Run statements that change data too'
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from compare" -l json -d 'Print the result as JSON'
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from compare" -s q -l quiet -d 'Print results, warnings and errors only'
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from compare" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from find-max" -l until -d 'Require this, as in "p99 < 20ms" (can be repeated)' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from find-max" -l window -d 'Measure each rate this long' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from find-max" -l rate -d 'Begin with this many statements per second [default: 70 % of what full speed gives]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from find-max" -l max-windows -d 'Measure so many windows at the most, for each number of connections' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from find-max" -s c -l connections -d 'Use this many connections' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from find-max" -l sweep -d 'Search for each of these numbers of connections, as in connections=1,2,4,8' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from find-max" -l arrivals -d 'Let the statements of a rate come like this' -r -f -a "constant\t'All the same time apart'
+poisson\t'At random, independent of each other (a Poisson process)'"
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from find-max" -l protocol -d 'Send statements like this' -r -f -a "simple\t'As one text with the values inside'
+extended\t'With the values apart, parsed every time'
+prepared\t'Prepared once for each connection'"
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from find-max" -l threads -d 'Drive the connections by this many threads [default: one for each processor]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from find-max" -l seed -d 'Draw other parameters and another order' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from find-max" -s d -l database-url -d 'Connect to this database (URL or keyword/value string)' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from find-max" -l statement-timeout -d 'Cancel a statement after this time [default: 30s]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from find-max" -l lock-timeout -d 'Give up waiting for a lock after this time [default: 2s]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from find-max" -s w -l workload -d 'Take the statements from here (can be repeated)' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from find-max" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from find-max" -l color -d 'Use color' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from find-max" -l config -d 'Read this configuration file instead of ./perfkit.yaml' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from find-max" -l allow-writes -d 'Run statements that change data too'
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from find-max" -l json -d 'Print the result as JSON'
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from find-max" -s q -l quiet -d 'Print results, warnings and errors only'
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from find-max" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from merge" -l threshold -d 'Require this, as in "p95 < 50ms" (can be repeated; replaces those of the reports)' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from merge" -l hlog -d 'Write the sum to this file too, as an interval log of HdrHistogram' -r -F
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from merge" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
@@ -640,6 +672,7 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_s
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from merge" -s q -l quiet -d 'Print results, warnings and errors only'
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from merge" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from help" -f -a "compare" -d 'Say whether B is slower than A, by short runs of both in turns'
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from help" -f -a "find-max" -d 'Find the highest rate at which thresholds are met'
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from help" -f -a "merge" -d 'Add up what several generators have measured, exactly'
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c perfkit -n "__fish_perfkit_using_subcommand completions" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
@@ -693,4 +726,5 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_su
 complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from counter" -f -a "drop" -d 'Remove counters with their triggers, functions and tables'
 complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from seed" -f -a "clean" -d 'Delete exactly the rows of a run, children first'
 complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from bench" -f -a "compare" -d 'Say whether B is slower than A, by short runs of both in turns'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from bench" -f -a "find-max" -d 'Find the highest rate at which thresholds are met'
 complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from bench" -f -a "merge" -d 'Add up what several generators have measured, exactly'

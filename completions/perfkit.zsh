@@ -964,6 +964,7 @@ _arguments "${_arguments_options[@]}" : \
 '-c+[Use this many connections \[default\: 8\]]:N:_default' \
 '--connections=[Use this many connections \[default\: 8\]]:N:_default' \
 '--rate=[Send this many statements per second, over all connections]:N:_default' \
+'(--duration --rate)--stages=[Measure in stages, each with a time and a rate, or with the rates of a ramp\: 30s\:100,1m\:100..500]:STAGES:_default' \
 '--arrivals=[Let the statements of a rate come like this]:HOW:((constant\:"All the same time apart"
 poisson\:"At random, independent of each other (a Poisson process)"))' \
 '--protocol=[Send statements like this]:HOW:((simple\:"As one text with the values inside"
@@ -974,6 +975,8 @@ prepared\:"Prepared once for each connection"))' \
 '--seed=[Draw other parameters and another order]:N:_default' \
 '--start-at=[Measure from this moment on, as in 2030-01-31T12\:00\:00Z, so that several machines are one load]:TIME:_default' \
 '--hlog=[Write the histograms to this file too, as an interval log of HdrHistogram]:FILE:_files' \
+'--baseline=[Hold what statements read, write and return against this file, which \`--write-baseline\` wrote]:FILE:_files' \
+'--write-baseline=[Write what statements need to this file, for \`--baseline\`]:FILE:_files' \
 '-d+[Connect to this database (URL or keyword/value string)]:URL:_default' \
 '--database-url=[Connect to this database (URL or keyword/value string)]:URL:_default' \
 '--statement-timeout=[Cancel a statement after this time \[default\: 30s\]]:TIME:_default' \
@@ -984,6 +987,7 @@ prepared\:"Prepared once for each connection"))' \
 '--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
 '--color=[Use color]:WHEN:(auto always never)' \
 '--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
+'--strict[Take a run for invalid as well if other programs or machines may have slowed it down]' \
 '--allow-writes[Run statements that change data too]' \
 '--json[Print the result as JSON]' \
 '-q[Print results, warnings and errors only]' \
@@ -1026,6 +1030,7 @@ fail\:"Exit with status 1"))' \
 '--color=[Use color]:WHEN:(auto always never)' \
 '--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
 '(--b --set-b --workload-b)--calibrate[Compare A with itself, to see what this machine can tell]' \
+'--strict[Leave out pairs that other programs or machines may have slowed down]' \
 '--allow-writes[Run statements that change data too]' \
 '--json[Print the result as JSON]' \
 '-q[Print results, warnings and errors only]' \
@@ -1033,6 +1038,40 @@ fail\:"Exit with status 1"))' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
 '*::reports -- Show how two reports of `perfkit bench --json` differ; one run each gives no verdict:_files' \
+&& ret=0
+;;
+(find-max)
+_arguments "${_arguments_options[@]}" : \
+'*--until=[Require this, as in "p99 < 20ms" (can be repeated)]:CONDITION:_default' \
+'--window=[Measure each rate this long]:TIME:_default' \
+'--rate=[Begin with this many statements per second \[default\: 70 % of what full speed gives\]]:N:_default' \
+'--max-windows=[Measure so many windows at the most, for each number of connections]:N:_default' \
+'-c+[Use this many connections]:N:_default' \
+'--connections=[Use this many connections]:N:_default' \
+'(-c --connections)--sweep=[Search for each of these numbers of connections, as in connections=1,2,4,8]:WHAT:_default' \
+'--arrivals=[Let the statements of a rate come like this]:HOW:((constant\:"All the same time apart"
+poisson\:"At random, independent of each other (a Poisson process)"))' \
+'--protocol=[Send statements like this]:HOW:((simple\:"As one text with the values inside"
+extended\:"With the values apart, parsed every time"
+prepared\:"Prepared once for each connection"))' \
+'--threads=[Drive the connections by this many threads \[default\: one for each processor\]]:N:_default' \
+'--seed=[Draw other parameters and another order]:N:_default' \
+'-d+[Connect to this database (URL or keyword/value string)]:URL:_default' \
+'--database-url=[Connect to this database (URL or keyword/value string)]:URL:_default' \
+'--statement-timeout=[Cancel a statement after this time \[default\: 30s\]]:TIME:_default' \
+'--lock-timeout=[Give up waiting for a lock after this time \[default\: 2s\]]:TIME:_default' \
+'*-w+[Take the statements from here (can be repeated)]:SOURCE:_default' \
+'*--workload=[Take the statements from here (can be repeated)]:SOURCE:_default' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'--color=[Use color]:WHEN:(auto always never)' \
+'--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
+'--allow-writes[Run statements that change data too]' \
+'--json[Print the result as JSON]' \
+'-q[Print results, warnings and errors only]' \
+'--quiet[Print results, warnings and errors only]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
 && ret=0
 ;;
 (merge)
@@ -1064,6 +1103,10 @@ _arguments "${_arguments_options[@]}" : \
         curcontext="${curcontext%:*:*}:perfkit-bench-help-command-$line[1]:"
         case $line[1] in
             (compare)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(find-max)
 _arguments "${_arguments_options[@]}" : \
 && ret=0
 ;;
@@ -1319,6 +1362,10 @@ _arguments "${_arguments_options[@]}" : \
 _arguments "${_arguments_options[@]}" : \
 && ret=0
 ;;
+(find-max)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
 (merge)
 _arguments "${_arguments_options[@]}" : \
 && ret=0
@@ -1369,6 +1416,7 @@ _perfkit_commands() {
 _perfkit__subcmd__bench_commands() {
     local commands; commands=(
 'compare:Say whether B is slower than A, by short runs of both in turns' \
+'find-max:Find the highest rate at which thresholds are met' \
 'merge:Add up what several generators have measured, exactly' \
 'help:Print this message or the help of the given subcommand(s)' \
     )
@@ -1379,10 +1427,16 @@ _perfkit__subcmd__bench__subcmd__compare_commands() {
     local commands; commands=()
     _describe -t commands 'perfkit bench compare commands' commands "$@"
 }
+(( $+functions[_perfkit__subcmd__bench__subcmd__find-max_commands] )) ||
+_perfkit__subcmd__bench__subcmd__find-max_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit bench find-max commands' commands "$@"
+}
 (( $+functions[_perfkit__subcmd__bench__subcmd__help_commands] )) ||
 _perfkit__subcmd__bench__subcmd__help_commands() {
     local commands; commands=(
 'compare:Say whether B is slower than A, by short runs of both in turns' \
+'find-max:Find the highest rate at which thresholds are met' \
 'merge:Add up what several generators have measured, exactly' \
 'help:Print this message or the help of the given subcommand(s)' \
     )
@@ -1392,6 +1446,11 @@ _perfkit__subcmd__bench__subcmd__help_commands() {
 _perfkit__subcmd__bench__subcmd__help__subcmd__compare_commands() {
     local commands; commands=()
     _describe -t commands 'perfkit bench help compare commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__bench__subcmd__help__subcmd__find-max_commands] )) ||
+_perfkit__subcmd__bench__subcmd__help__subcmd__find-max_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit bench help find-max commands' commands "$@"
 }
 (( $+functions[_perfkit__subcmd__bench__subcmd__help__subcmd__help_commands] )) ||
 _perfkit__subcmd__bench__subcmd__help__subcmd__help_commands() {
@@ -1633,6 +1692,7 @@ _perfkit__subcmd__help_commands() {
 _perfkit__subcmd__help__subcmd__bench_commands() {
     local commands; commands=(
 'compare:Say whether B is slower than A, by short runs of both in turns' \
+'find-max:Find the highest rate at which thresholds are met' \
 'merge:Add up what several generators have measured, exactly' \
     )
     _describe -t commands 'perfkit help bench commands' commands "$@"
@@ -1641,6 +1701,11 @@ _perfkit__subcmd__help__subcmd__bench_commands() {
 _perfkit__subcmd__help__subcmd__bench__subcmd__compare_commands() {
     local commands; commands=()
     _describe -t commands 'perfkit help bench compare commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__help__subcmd__bench__subcmd__find-max_commands] )) ||
+_perfkit__subcmd__help__subcmd__bench__subcmd__find-max_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit help bench find-max commands' commands "$@"
 }
 (( $+functions[_perfkit__subcmd__help__subcmd__bench__subcmd__merge_commands] )) ||
 _perfkit__subcmd__help__subcmd__bench__subcmd__merge_commands() {

@@ -12,7 +12,9 @@ const CONFIG: &str = "workload:
 ";
 
 fn bench(database: &Database, args: &[&str]) -> (Value, String) {
-    let args = [&["bench", "--json", "--duration", "1500ms", "-c", "2", "--allow-writes"], args].concat();
+    let args =
+        [&["bench", "--json", "--duration", "1500ms", "--warm-up", "1ms", "-c", "2", "--allow-writes"], args]
+            .concat();
     let run = perfkit(&args).file("perfkit.yaml", CONFIG).on(database).succeeds();
     (run.json(), run.stderr)
 }
