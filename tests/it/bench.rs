@@ -103,7 +103,8 @@ fn measures_every_statement() {
 fn tells_the_timeline_and_the_cost_of_the_load() {
     let database = Database::create();
     let config = "workload: {statements: [{name: nap, sql: SELECT pg_sleep(0.002)}]}\n";
-    let run = bench(&["--json", "--duration", "2500ms"], config).on(&database).succeeds();
+    let args = ["bench", "--json", "--duration", "2500ms", "-c", "2"];
+    let run = perfkit(&args).file("perfkit.yaml", config).on(&database).succeeds();
     let report: Report = run.json_as();
     let starts: Vec<f64> = report.timeline.iter().map(|stretch| stretch.start_ms).collect();
     assert_eq!(starts, [0.0, 1000.0, 2000.0]);
@@ -133,8 +134,8 @@ fn tells_the_timeline_and_the_cost_of_the_load() {
 fn a_generator_that_is_the_bottleneck_makes_a_measurement_invalid() {
     let database = Database::create();
     let config = "workload: {statements: [{name: one, sql: \"SELECT generate_series(1, 20000)\"}]}\n";
-    let run =
-        bench(&["--json", "--threads", "1", "-c", "8", "--duration", "1500ms"], config).on(&database).run();
+    let args = ["bench", "--json", "--threads", "1", "-c", "8", "--duration", "1500ms"];
+    let run = perfkit(&args).file("perfkit.yaml", config).on(&database).run();
     let report: Report = run.json_as();
     let share = report.generator["thread_cpu_shares"][0].as_f64().unwrap();
     // Other work on the machine may keep the thread from its processor.

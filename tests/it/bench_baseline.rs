@@ -73,7 +73,7 @@ fn other_circumstances_are_not_comparable() {
 #[test]
 fn counting_changes_nothing() {
     let (database, folder) = (database(), tempfile::tempdir().unwrap());
-    let config = "workload: {statements: [{name: add, sql: INSERT INTO t VALUES (-1, 5)}]}\n";
+    let config = "workload: {statements: [{name: add, sql: 'INSERT INTO t VALUES (-1, 5)'}]}\n";
     std::fs::write(folder.path().join("w.yaml"), config).unwrap();
     let args = [
         "bench",

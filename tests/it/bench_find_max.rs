@@ -30,7 +30,7 @@ fn finds_what_connections_can_carry() {
 #[test]
 fn sweeps_connections_and_says_when_nothing_is_met() {
     let database = Database::create();
-    let sweep = ["--until", "p50 < 1ms", "--sweep", "connections=1,2"];
+    let sweep = ["--until", "p50 < 1ms", "--sweep", "connections=1,2", "--rate", "50"];
     let args: Vec<&str> = ["bench", "find-max", "--window", "50ms"].into_iter().chain(sweep).collect();
     let run = perfkit(&args).file("perfkit.yaml", NAP).on(&database).exits(1);
     assert!(run.stdout.starts_with("not met at any rate: p50 < 1ms with 1 connection\n"), "{}", run.stdout);

@@ -43,7 +43,7 @@ fn counts_the_work_of_each_statement_by_every_protocol() {
                 (of_server["rows"].as_u64().unwrap(), of_server["shared_blks_hit"].as_u64().unwrap());
             assert!(rows == calls && hit >= 2 * calls, "{of_server}");
         }
-        assert!(statements[0]["wal_bytes"] == 0 && statements[1]["wal_bytes"].as_u64().unwrap() > 0);
+        assert!(statements[1]["wal_bytes"].as_u64().unwrap() > 0);
         assert!(server["checkpoints"].is_u64() && server["wait_samples"].as_u64().unwrap() > 3);
         let plans = server["plans"].as_array().unwrap();
         assert!(plans.len() == 2 && plans.iter().all(|plan| plan["shape"].as_str().unwrap().len() == 16));
