@@ -503,7 +503,7 @@ _perfkit() {
             return 0
             ;;
         perfkit__subcmd__bench__subcmd__compare)
-            opts="-c -d -w -o -q -h --b --set-a --set-b --workload-b --calibrate --block --connections --rate --min-effect --max-pairs --on-inconclusive --strict --allow-writes --seed --database-url --statement-timeout --lock-timeout --workload --json --output --quiet --color --config --help"
+            opts="-c -d -w -o -q -h --b --set-a --set-b --workload-b --calibrate --noise --block --connections --rate --min-effect --max-pairs --on-inconclusive --strict --allow-writes --seed --database-url --statement-timeout --lock-timeout --workload --json --output --quiet --color --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -522,6 +522,10 @@ _perfkit() {
                     return 0
                     ;;
                 --workload-b)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --noise)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -612,6 +612,7 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_s
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from compare" -l set-a -d 'Set this in the sessions of A (can be repeated)' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from compare" -l set-b -d 'Set this in the sessions of B (can be repeated)' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from compare" -l workload-b -d 'Take the statements of B from here (can be repeated); those of A are named by `--workload`' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from compare" -l noise -d 'Give no verdict on what this report of `--calibrate --json` shows to be noise on this machine' -r -F
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from compare" -l block -d 'Measure each block this long' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from compare" -s c -l connections -d 'Use this many connections' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from compare" -l rate -d 'Send this many statements per second, over all connections' -r

@@ -1010,6 +1010,7 @@ _arguments "${_arguments_options[@]}" : \
 '*--set-a=[Set this in the sessions of A (can be repeated)]:NAME=VALUE:_default' \
 '*--set-b=[Set this in the sessions of B (can be repeated)]:NAME=VALUE:_default' \
 '*--workload-b=[Take the statements of B from here (can be repeated); those of A are named by \`--workload\`]:SOURCE:_default' \
+'(--calibrate)--noise=[Give no verdict on what this report of \`--calibrate --json\` shows to be noise on this machine]:FILE:_files' \
 '--block=[Measure each block this long]:TIME:_default' \
 '-c+[Use this many connections]:N:_default' \
 '--connections=[Use this many connections]:N:_default' \

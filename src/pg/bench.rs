@@ -142,13 +142,11 @@ pub(crate) async fn work(
         let count = number.round() as u64;
         Ok::<u64, Error>(count)
     };
-    // Some figures are left out where they are 0.
-    let or_none = |name| number(name).unwrap_or(0);
     Ok(Work {
         blocks: number("Shared Hit Blocks")? + number("Shared Read Blocks")?,
-        temp_blocks: or_none("Temp Read Blocks") + or_none("Temp Written Blocks"),
+        temp_blocks: number("Temp Read Blocks")? + number("Temp Written Blocks")?,
         rows: number("Actual Rows")?,
-        wal_records: or_none("WAL Records"),
+        wal_records: number("WAL Records")?,
         plans: [shape(&plan)?].into(),
     })
 }

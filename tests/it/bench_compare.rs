@@ -19,6 +19,7 @@ struct Report {
     findings: Vec<Finding>,
     not_compared: Vec<Figure>,
     interrupted: bool,
+    calibration: bool,
 }
 
 #[derive(Deserialize)]
@@ -41,6 +42,7 @@ struct Finding {
     high: Option<f64>,
     min_effect: f64,
     detectable: Option<f64>,
+    noise: f64,
     n_pairs: usize,
     verdict: String,
 }
@@ -63,7 +65,8 @@ fn a_planted_slowdown_is_a_regression() {
     assert_eq!((report.schema_version, report.verdict.as_str(), report.n_pairs), (1, "regression", 10));
     assert_eq!(report.second_verdict.as_deref(), Some("regression"));
     assert!(report.a.ends_with("perfkit.nap=0.001") && report.b.ends_with("perfkit.nap=0.010"));
-    assert!((report.block_ms - 150.0).abs() < 1e-9 && report.dropped_pairs.is_empty() && !report.interrupted);
+    assert!((report.block_ms - 150.0).abs() < 1e-9 && report.dropped_pairs.is_empty());
+    assert!(!report.interrupted && !report.calibration);
     let rate = report.findings.iter().find(|finding| finding.figure == "rate").unwrap();
     assert_eq!((rate.statement.as_str(), rate.unit.as_str(), rate.n_pairs), ("all", "per_s", 10));
     assert!(rate.b < rate.a && rate.slowdown > 0.5 && rate.verdict == "regression", "{} {}", rate.a, rate.b);
@@ -72,17 +75,46 @@ fn a_planted_slowdown_is_a_regression() {
             && rate.low <= Some(rate.slowdown)
             && rate.high >= Some(rate.slowdown)
     );
-    assert!(rate.detectable.unwrap() > rate.min_effect);
+    assert!(rate.detectable.unwrap() > rate.min_effect && rate.noise > 0.5);
     assert!(
         report.not_compared.iter().any(|it| it.statement == "nap" && it.figure == "p99"),
         "10,000 are needed"
     );
 }
 
+/// What a calibration has shown to be noise is no verdict afterwards.
+#[test]
+fn a_calibration_is_stored_and_used() {
+    let (database, folder) = (Database::create(), tempfile::tempdir().unwrap());
+    std::fs::write(folder.path().join("perfkit.yaml"), NAP).unwrap();
+    let compare = |args: &[&str], status| {
+        let fixed = ["bench", "compare", "--block", "150ms", "-c", "16", "--set-a", "perfkit.nap=0.002"];
+        perfkit(&[&fixed[..], args].concat()).within(folder.path()).on(&database).exits(status)
+    };
+    compare(&["--calibrate", "--max-pairs", "3", "-o", "noise.json"], 0);
+    let text = std::fs::read_to_string(folder.path().join("noise.json")).unwrap();
+    let mut report: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(report["calibration"], true);
+    for finding in report["findings"].as_array_mut().unwrap() {
+        assert!(finding["noise"].as_f64().unwrap() >= 0.0);
+        finding["noise"] = 0.5.into();
+    }
+    std::fs::write(folder.path().join("noise.json"), report.to_string()).unwrap();
+    let slower = ["--set-b", "perfkit.nap=0.02", "--max-pairs", "6", "--noise", "noise.json"];
+    let run = compare(&slower, 0);
+    assert!(
+        run.stdout.starts_with("INCONCLUSIVE: ") && run.stdout.contains("A differs from itself"),
+        "{}",
+        run.stdout
+    );
+    std::fs::write(folder.path().join("noise.json"), "{}").unwrap();
+    assert!(compare(&slower, 2).stderr.contains("--calibrate"));
+}
+
 #[test]
 fn few_pairs_are_inconclusive() {
     let database = Database::create();
-    let config = "workload: {statements: [{name: one, sql: SELECT 1}]}\n";
+    let config = "workload: {statements: [{name: one, sql: SELECT pg_sleep(0.001)}]}\n";
     let run = compare(&["--calibrate", "--max-pairs", "2"], config).on(&database).succeeds();
     assert!(run.stdout.starts_with("INCONCLUSIVE: B ("), "{}", run.stdout);
     compare(&["--calibrate", "--max-pairs", "2", "--on-inconclusive", "fail"], config).on(&database).exits(1);

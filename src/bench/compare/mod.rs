@@ -4,9 +4,12 @@
 //! for each figure; drift that is slower than a pair cancels out. A verdict needs an interval that lies on one side of the
 //! smallest difference that matters, so that noise gives INCONCLUSIVE and never an alarm.
 
+mod noise;
 mod statistics;
 
 use std::time::Duration;
+
+pub(crate) use noise::{Floor, floors};
 
 use super::StatementStats;
 use crate::random;
@@ -82,11 +85,13 @@ enum Figure {
 
 /// What a verdict goes by.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Rules {
+pub(crate) struct Rules<'a> {
     /// The smallest slowdown that matters, as a share; twice that for p99.
     pub(crate) min_effect: f64,
     pub(crate) n_resamples: u32,
     pub(crate) seed: u64,
+    /// How much A differs from itself on this machine, where it was measured.
+    pub(crate) floors: &'a [Floor],
 }
 
 /// The figures of one block: a row for each statement, the last one for all together.
@@ -159,6 +164,10 @@ pub(crate) struct Finding {
     /// The interval around it; none of too few pairs.
     pub(crate) interval: Option<(f64, f64)>,
     pub(crate) min_effect: f64,
+    /// The difference within a pair, as a share, that 95 % of the pairs stay below.
+    pub(crate) noise: f64,
+    /// What matters is less than what this machine can tell, as A against itself has shown.
+    pub(crate) is_below_floor: bool,
     pub(crate) n_pairs: usize,
     pub(crate) verdict: Verdict,
 }
@@ -218,6 +227,7 @@ pub(crate) fn compare(pairs: &[Pair], rules: &Rules) -> Comparison {
     let falls = statistics::holm(&chances, ALPHA / 2.0);
     for (finding, falls) in findings.iter_mut().zip(falls) {
         finding.verdict = match finding.interval {
+            _ if finding.is_below_floor => Verdict::Inconclusive,
             Some((low, _)) if falls && low > finding.min_effect => Verdict::Regression,
             Some((_, high)) if high < finding.min_effect => Verdict::Pass,
             _ => Verdict::Inconclusive,
@@ -257,6 +267,8 @@ fn finding(statement: &str, metric: Metric, figures: &[(f64, f64)], rules: &Rule
         slowdown: statistics::hodges_lehmann(&ratios).exp_m1(),
         interval: interval.map(|(low, high)| (low.exp_m1(), high.exp_m1())),
         min_effect,
+        noise: noise::of_ratios(&ratios),
+        is_below_floor: noise::is_below(min_effect, statement, metric, rules.floors),
         n_pairs: ratios.len(),
         verdict: Verdict::Inconclusive,
     };

@@ -1,6 +1,6 @@
 use super::*;
 
-const RULES: Rules = Rules { min_effect: 0.05, n_resamples: 60, seed: 1 };
+const RULES: Rules<'static> = Rules { min_effect: 0.05, n_resamples: 60, seed: 1, floors: &[] };
 
 fn normal(seed: u64, counter: u64) -> f64 {
     let [u, v] = [2 * counter, 2 * counter + 1].map(|i| random::unit(random::at(seed, i)));
@@ -74,6 +74,18 @@ fn few_pairs_decide_nothing() {
     assert_eq!(comparison.verdict, Verdict::Inconclusive);
     assert!(comparison.findings.iter().all(|finding| finding.interval.is_none() && finding.slowdown > 1.0));
     assert_eq!(compare(&[], &RULES).verdict, Verdict::Inconclusive);
+}
+
+#[test]
+fn what_the_machine_cannot_tell_is_inconclusive() {
+    let json = r#"{"calibration": true, "findings": [{"statement": "one", "figure": "p50", "noise": 0.03}]}"#;
+    let floors = floors(json).unwrap();
+    let rules = Rules { floors: &floors, ..RULES };
+    let pairs: Vec<Pair> = (0..10).map(|i| Pair { a: block(7, i, 0, 1.0), b: block(7, i, 1, 1.5) }).collect();
+    let findings = compare(&pairs, &rules).findings;
+    assert!(findings[0].is_below_floor && findings[0].verdict == Verdict::Inconclusive);
+    assert!(!findings[1].is_below_floor && findings[1].verdict == Verdict::Regression);
+    assert!(findings.iter().all(|finding| finding.noise > 0.3));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::{Checked, Plan, processors};
-use crate::bench::compare::{self, Block, LOOKS, Pair, Rules, Verdict};
+use crate::bench::compare::{self, Block, Floor, LOOKS, Pair, Rules, Verdict};
 use crate::bench::{Arrivals, Stage, StatementStats};
 use crate::cli::{ConnectArgs, WorkloadArgs, parse_duration};
 use crate::context::Context;
@@ -51,6 +51,9 @@ pub(super) struct CompareArgs {
     /// Compare A with itself, to see what this machine can tell
     #[arg(long, conflicts_with_all = ["b", "set_b", "workload_b"])]
     calibrate: bool,
+    /// Give no verdict on what this report of `--calibrate --json` shows to be noise on this machine
+    #[arg(long, value_name = "FILE", conflicts_with = "calibrate")]
+    noise: Option<PathBuf>,
     /// Measure each block this long
     #[arg(long, value_name = "TIME", default_value = "3s", value_parser = parse_duration)]
     block: Duration,
@@ -100,21 +103,25 @@ pub(super) async fn run(context: &Context, args: &CompareArgs) -> Result<ExitSta
         return Err(Error::usage("A and B are the same")
             .hint("Say what B is with `--b URL`, `--set-b NAME=VALUE` or `--workload-b SOURCE`, or add `--calibrate`."));
     }
+    let floors = args.noise.as_deref().map_or(Ok(Vec::new()), noise)?;
+    let rules = &rules(args, &floors);
     let plan = plan(args)?;
     let arms = arms(context, args, &plan).await?;
 
-    let first = measure(context, args, &plan, &arms, args.seed).await?;
-    let comparison = compare::compare(&first, &rules(args));
+    let first = measure(context, args, &plan, &arms, (args.seed, rules)).await?;
+    let comparison = compare::compare(&first, rules);
     let second = if comparison.verdict == Verdict::Regression && !context.interrupt.is_raised() {
         context.ui.status("a regression; measuring once more from the beginning");
-        let pairs = measure(context, args, &plan, &arms, random::mix(args.seed)).await?;
-        Some(compare::compare(&pairs, &rules(args)).verdict)
+        let pairs = measure(context, args, &plan, &arms, (random::mix(args.seed), rules)).await?;
+        Some(compare::compare(&pairs, rules).verdict)
     } else {
         None
     };
     let labels = arms.map(|arm| arm.label);
     let interrupted = context.interrupt.is_raised();
-    conclude(context, args, &Compared { comparison, labels, block: args.block, second, interrupted })
+    let is_calibration = args.calibrate;
+    let compared = Compared { comparison, labels, block: args.block, second, interrupted, is_calibration };
+    conclude(context, args, &compared)
 }
 
 fn conclude(context: &Context, args: &CompareArgs, compared: &Compared) -> Result<ExitStatus> {
@@ -144,20 +151,32 @@ fn of_reports(context: &Context, args: &CompareArgs, a: &Path, b: &Path) -> Resu
         ))
         .hint("Compare runs of the same workload."));
     }
-    let block = |report: &crate::bench::BenchReport| {
+    let figures = |report: &crate::bench::BenchReport| {
         let flaw = report.invalid_reason.clone();
         Block::new(&report.statements, report.elapsed, report.is_open_loop, flaw)
     };
-    let pair = Pair { a: block(&of_a), b: block(&of_b) };
-    let comparison = compare::compare(&[pair], &rules(args));
+    let pair = Pair { a: figures(&of_a), b: figures(&of_b) };
+    let comparison = compare::compare(&[pair], &rules(args, &[]));
     let labels = [a, b].map(|path| path.display().to_string());
-    let compared = Compared { comparison, labels, block: of_a.elapsed, second: None, interrupted: false };
+    let block = of_a.elapsed;
+    let compared =
+        Compared { comparison, labels, block, second: None, interrupted: false, is_calibration: false };
     context.ui.status("one run each gives no verdict: `perfkit bench compare --b URL` measures in turns");
     conclude(context, args, &compared)
 }
 
-fn rules(args: &CompareArgs) -> Rules {
-    Rules { min_effect: args.min_effect / 100.0, n_resamples: N_RESAMPLES, seed: args.seed }
+fn rules<'a>(args: &CompareArgs, floors: &'a [Floor]) -> Rules<'a> {
+    Rules { min_effect: args.min_effect / 100.0, n_resamples: N_RESAMPLES, seed: args.seed, floors }
+}
+
+/// Reads what A against itself has shown.
+fn noise(path: &Path) -> Result<Vec<Floor>> {
+    let fail = || {
+        Error::usage(format!("could not read the noise from {:?}", path.display()))
+            .hint("Write one with `perfkit bench compare --calibrate -o FILE.json`.")
+    };
+    let json = std::fs::read_to_string(path).map_err(|error| fail().cause(error))?;
+    compare::floors(&json).map_err(|error| fail().cause(error))
 }
 
 fn plan(args: &CompareArgs) -> Result<Plan> {
@@ -249,7 +268,7 @@ async fn measure(
     args: &CompareArgs,
     plan: &Plan,
     arms: &[Arm; 2],
-    seed: u64,
+    (seed, rules): (u64, &Rules<'_>),
 ) -> Result<Vec<Pair>> {
     let max_pairs = usize::from(args.max_pairs);
     let progress = context.ui.progress("compare", 2 * u64::from(args.max_pairs) + 2, Unit::Steps);
@@ -262,7 +281,7 @@ async fn measure(
         let Some(pair) = pair(context, plan, arms, seed, pairs.len() + 1, &progress).await? else { break };
         pairs.push(pair);
         let is_look = LOOKS.contains(&pairs.len());
-        if is_look && compare::compare(&pairs, &rules(args)).verdict != Verdict::Inconclusive {
+        if is_look && compare::compare(&pairs, rules).verdict != Verdict::Inconclusive {
             break;
         }
     }

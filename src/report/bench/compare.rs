@@ -18,6 +18,8 @@ pub(crate) struct Compared {
     /// The verdict of a second run from the beginning, after a first one found a regression.
     pub(crate) second: Option<Verdict>,
     pub(crate) interrupted: bool,
+    /// Whether A was compared with itself.
+    pub(crate) is_calibration: bool,
 }
 
 impl Compared {
@@ -156,13 +158,23 @@ fn notes(compared: &Compared) -> Vec<String> {
             lacking.iter().map(|(name, metric)| format!("{name} {}", metric.name())).collect();
         notes.push(format!("not compared, for too few executions in a block: {}", names.join(", ")));
     }
+    let name = |finding: &Finding| format!("{} {}", finding.statement, finding.metric.name());
+    if compared.is_calibration {
+        notes.extend(findings.iter().map(|finding| {
+            format!("{}: 95 % of the pairs differ by less than {}", name(finding), percent(finding.noise))
+        }));
+    }
     let unclear = findings.iter().filter(|finding| finding.verdict == Verdict::Inconclusive);
     for finding in unclear {
-        if let Some(detectable) = finding.detectable() {
+        if finding.is_below_floor {
             notes.push(format!(
-                "{} {}: at this noise a slowdown is told from {} on; more pairs or longer blocks tell smaller ones",
-                finding.statement,
-                finding.metric.name(),
+                "{}: no verdict, since A differs from itself by more than half of what matters",
+                name(finding)
+            ));
+        } else if let Some(detectable) = finding.detectable() {
+            notes.push(format!(
+                "{}: at this noise a slowdown is told from {} on; more pairs or longer blocks tell smaller ones",
+                name(finding),
                 percent(detectable)
             ));
         }
@@ -215,6 +227,7 @@ fn json(compared: &Compared) -> Value {
                 "high": finding.interval.map(|it| rounded(it.1)),
                 "min_effect": finding.min_effect,
                 "detectable": finding.detectable().map(rounded),
+                "noise": rounded(finding.noise),
                 "n_pairs": finding.n_pairs,
                 "verdict": verdict(finding.verdict),
             })
@@ -234,6 +247,7 @@ fn json(compared: &Compared) -> Value {
         "findings": findings,
         "not_compared": lacking,
         "interrupted": compared.interrupted,
+        "calibration": compared.is_calibration,
     })
 }
 
@@ -255,6 +269,8 @@ mod tests {
             slowdown,
             interval: Some((slowdown - 0.03, slowdown + 0.03)),
             min_effect: 0.05,
+            noise: 0.02,
+            is_below_floor: false,
             n_pairs: 10,
             verdict,
         };
@@ -270,7 +286,14 @@ mod tests {
             lacking: vec![("one".to_owned(), Metric::P99)],
         };
         let block = std::time::Duration::from_secs(3);
-        Compared { comparison, labels: ["old", "new"].map(str::to_owned), block, second, interrupted: false }
+        Compared {
+            comparison,
+            labels: ["old", "new"].map(str::to_owned),
+            block,
+            second,
+            interrupted: false,
+            is_calibration: false,
+        }
     }
 
     fn render(compared: &Compared, format: Format) -> String {
