@@ -67,7 +67,8 @@
 //!
 //! # Load tests
 //!
-//! `load` measures, `bench::latency` holds what it measured: histograms that add up exactly. `bench::saved` reads reports back,
+//! `load` measures, `bench::latency` holds what it measured: histograms that add up exactly. `bench::script` reads scripts of
+//! pgbench, and `load::play` runs them. `bench::saved` reads reports back,
 //! `bench::hlog` interval logs, and `bench::merge` makes one run of many. `command::bench::compare` sends blocks to A and B in
 //! turns; `bench::compare` says in which order, and judges the pairs. `bench::validity` holds a run against limits, from what
 //! `load::machine` and `pg::bench` saw of the generator and of the server meanwhile (`bench::server`, `bench::timeline`).

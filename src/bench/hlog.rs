@@ -192,6 +192,7 @@ impl Log {
             doubts: Vec::new(),
             environment: Environment { generators: 1, ..Environment::default() },
             statements: self.names.iter().map(statement).collect(),
+            steps: Vec::new(),
             started_at,
             elapsed: to.saturating_sub(from),
             outcomes: Vec::new(),

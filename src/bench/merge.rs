@@ -12,15 +12,6 @@ const MIN_OVERLAP: f64 = 0.9;
 /// Histograms are added bucket by bucket, so that the result is that of one histogram. Rates are over the time from the first
 /// start to the last end.
 pub(crate) fn merged(runs: &[(String, BenchReport)]) -> BenchReport {
-    let mut statements: Vec<StatementStats> = Vec::new();
-    for (_, run) in runs {
-        for stats in &run.statements {
-            match statements.iter_mut().find(|known| known.name == stats.name) {
-                Some(known) => known.merge(stats),
-                None => statements.push(stats.clone()),
-            }
-        }
-    }
     let all = || runs.iter().map(|(_, run)| run);
     let starts: Option<Vec<Duration>> = all().map(|run| run.started_at).collect();
     let longest = all().map(|run| run.elapsed).max().unwrap_or_default();
@@ -38,7 +29,8 @@ pub(crate) fn merged(runs: &[(String, BenchReport)]) -> BenchReport {
             .flat_map(|(name, run)| run.doubts.iter().map(move |doubt| format!("{name}: {doubt}")))
             .collect(),
         environment: environment(all().map(|run| &run.environment)),
-        statements,
+        statements: sums(all().flat_map(|run| &run.statements)),
+        steps: sums(all().flat_map(|run| &run.steps)),
         started_at: starts.as_ref().and_then(|starts| starts.iter().min().copied()),
         // Without their times, they are taken to have run at once.
         elapsed: span(runs).map_or(longest, |(start, end)| end.saturating_sub(start)),
@@ -53,6 +45,18 @@ pub(crate) fn merged(runs: &[(String, BenchReport)]) -> BenchReport {
         server: None,
         held: None,
     }
+}
+
+/// Adds up what has the same name.
+fn sums<'a>(all: impl Iterator<Item = &'a StatementStats>) -> Vec<StatementStats> {
+    let mut sums: Vec<StatementStats> = Vec::new();
+    for stats in all {
+        match sums.iter_mut().find(|known| known.name == stats.name) {
+            Some(known) => known.merge(stats),
+            None => sums.push(stats.clone()),
+        }
+    }
+    sums
 }
 
 /// Returns the first start and the last end, if all are known.

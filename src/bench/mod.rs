@@ -8,6 +8,7 @@ mod latency;
 mod merge;
 pub(crate) mod saved;
 mod schedule;
+pub(crate) mod script;
 pub(crate) mod server;
 pub(crate) mod spec;
 mod threshold;
@@ -35,6 +36,8 @@ pub(crate) struct BenchReport {
     pub(crate) doubts: Vec<String>,
     pub(crate) environment: Environment,
     pub(crate) statements: Vec<StatementStats>,
+    /// The statements within scripts; the scripts themselves are `statements`.
+    pub(crate) steps: Vec<StatementStats>,
     /// When recording began, since 1970 (UTC); unknown of some files.
     pub(crate) started_at: Option<Duration>,
     /// How long latencies were recorded.

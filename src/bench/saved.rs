@@ -49,6 +49,8 @@ struct Saved {
     doubts: Vec<String>,
     environment: SavedEnvironment,
     statements: Vec<SavedStatement>,
+    #[serde(default)]
+    script_statements: Vec<SavedStatement>,
     thresholds: Vec<SavedThreshold>,
     #[serde(default)]
     schedule_lag: SavedHistogram,
@@ -104,7 +106,9 @@ pub(crate) fn read(json: &str) -> Result<BenchReport, Error> {
     }
     let environment = saved.environment;
     let is_open_loop = environment.open_loop;
-    let statements = saved.statements.into_iter().map(|statement| of_statement(statement, is_open_loop));
+    let stats = |saved: Vec<SavedStatement>| -> Result<Vec<StatementStats>, Error> {
+        saved.into_iter().map(|statement| of_statement(statement, is_open_loop)).collect()
+    };
     let mut report = BenchReport {
         invalid_reason: saved.invalid_reason,
         doubts: saved.doubts,
@@ -116,7 +120,8 @@ pub(crate) fn read(json: &str) -> Result<BenchReport, Error> {
             seed: environment.seed,
             generators: environment.generators,
         },
-        statements: statements.collect::<Result<_, _>>()?,
+        statements: stats(saved.statements)?,
+        steps: stats(saved.script_statements)?,
         started_at: environment.started_at_unix_ms.map(Duration::from_millis),
         elapsed: Duration::try_from_secs_f64(environment.elapsed_ms / 1000.0).unwrap_or_default(),
         outcomes: Vec::new(),
@@ -198,6 +203,7 @@ pub(super) mod tests {
                 generators: 1,
             },
             statements: statements.iter().map(statement).collect(),
+            steps: Vec::new(),
             started_at: Some(Duration::from_secs(1_700_000_000)),
             elapsed: Duration::from_secs(2),
             outcomes: Vec::new(),

@@ -152,6 +152,7 @@ async fn show(context: &Context, args: &DemoArgs, server: &Server, start: Instan
         allow_writes: true,
         seed: SEED,
         start_at: None,
+        connects_each: false,
     };
     let before =
         bench::measure(context, &target, &mut connection, &server.catalog, &workload.statements, &plan)

@@ -4,18 +4,22 @@
 //! room that makes, which doubles its context switches; output is watched while a socket is full. Nothing is allocated in
 //! the loop but for values that are text, and nothing is shared but the counters of due times.
 
-use std::collections::VecDeque;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
 use std::time::{Duration, Instant};
 
+use bytes::BytesMut;
 use mio::event::Event;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 
 use super::Shared;
+use super::frame::SqlState;
 use super::pace::{self, Due, DueKind, Pace, Turn};
+use super::play::{Answer, Play, Step};
 use super::reconnect::Lost;
 use super::recorder::Recorder;
 use super::request::Draw;
@@ -23,6 +27,8 @@ use super::session::{Outcome, Run, Session};
 use super::startup::{self, CancelKey, Opened};
 use super::stream::Stream;
 use super::timer::Timer;
+use crate::bench::StatementStats;
+use crate::bench::script::Stop;
 use crate::random;
 
 /// Tokens above those of clients.
@@ -46,8 +52,14 @@ pub(super) struct EventLoop {
     /// Those that wait for their turn, longest first.
     idle: VecDeque<usize>,
     n_running: usize,
+    /// Those that go on at a moment.
+    resting: BinaryHeap<Reverse<Rest>>,
     pace: Pace,
     recorder: Recorder,
+    /// Of each statement of scripts.
+    steps: Vec<StatementStats>,
+    /// Of each script, the first step that could not be done.
+    stops: Vec<Option<Stop>>,
     /// Sessions to be opened anew go out, and come back.
     lost: Sender<Lost>,
     found: Receiver<(usize, Opened)>,
@@ -64,9 +76,25 @@ struct Client {
     /// How many statements it has drawn by itself.
     n_drawn: u64,
     idle_since: Instant,
-    session: Session,
-    /// `None` while the connection is lost.
+    dialog: Dialog,
+    /// `None` while the connection is lost, or with one for each transaction between them.
     connection: Option<Connection>,
+    /// What begins once there is a connection.
+    waiting: Option<Run>,
+}
+
+/// What a client says and hears.
+enum Dialog {
+    Statements(Session),
+    Scripts(Box<Play>),
+}
+
+/// A client that goes on at a moment: with its script, or as an idle one.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Rest {
+    until: Instant,
+    client: usize,
+    is_in_script: bool,
 }
 
 struct Connection {
@@ -92,6 +120,8 @@ pub(super) struct Start {
 /// What it returns.
 pub(super) struct Part {
     pub(super) recorder: Recorder,
+    pub(super) steps: Vec<StatementStats>,
+    pub(super) stops: Vec<Option<Stop>>,
     /// Connections that are lost at the end.
     pub(super) n_down: usize,
 }
@@ -123,12 +153,15 @@ impl EventLoop {
     fn new(shared: Arc<Shared>, start: Start) -> io::Result<Self> {
         let Start { thread, poll, opened, pace, lost, found } = start;
         let timer = Timer::new(poll.registry(), TIMER)?;
-        let recorder = Recorder::new(&shared.requests, shared.is_open_loop, shared.start);
+        let recorder = Recorder::new(shared.names(), shared.is_open_loop, shared.start);
         let deadline = pace.end() + pace::grace(shared.endpoint.statement_timeout);
         let mut this = Self {
             clients: Vec::with_capacity(opened.len()),
             idle: VecDeque::with_capacity(opened.len()),
             n_running: 0,
+            resting: BinaryHeap::with_capacity(opened.len()),
+            steps: shared.step_names().map(StatementStats::new).collect(),
+            stops: vec![None; shared.names().count()],
             buffer: vec![0; READ_BYTES],
             is_stopping: false,
             shared,
@@ -143,8 +176,22 @@ impl EventLoop {
         };
         let now = Instant::now();
         for (client, (number, opened)) in opened.into_iter().enumerate() {
-            let session = Session::new(this.shared.requests.len());
-            this.clients.push(Client { number, n_drawn: 0, idle_since: now, session, connection: None });
+            let dialog = match &this.shared.playbook {
+                None => Dialog::Statements(Session::new(this.shared.requests.len())),
+                Some(playbook) => {
+                    let variables = playbook.scripts.variables(number);
+                    Dialog::Scripts(Box::new(Play::new(playbook.n_statements(), variables)))
+                }
+            };
+            let connection = None;
+            this.clients.push(Client {
+                number,
+                n_drawn: 0,
+                idle_since: now,
+                dialog,
+                connection,
+                waiting: None,
+            });
             this.connect(client, opened)?;
         }
         Ok(this)
@@ -162,6 +209,7 @@ impl EventLoop {
             }
             return self.timer.wake_at(self.deadline, now).map(Wait::Events);
         }
+        self.wake_resting(now)?;
         let mut wake = self.deadline;
         while let Some(client) = self.idle.front().copied() {
             match self.pace.turn(now) {
@@ -183,8 +231,11 @@ impl EventLoop {
                 }
             }
         }
+        if let Some(Reverse(rest)) = self.resting.peek() {
+            wake = wake.min(rest.until);
+        }
         // Without any connection nobody asks the schedule.
-        if self.n_running == 0 && self.idle.is_empty() {
+        if self.n_running == 0 && self.idle.is_empty() && self.resting.is_empty() {
             if now >= self.pace.end() {
                 return Ok(Wait::Over);
             }
@@ -232,7 +283,7 @@ impl EventLoop {
     #[inline]
     fn receive(&mut self, client: usize, buffer: &mut [u8], is_closed: bool) -> io::Result<()> {
         loop {
-            let Client { session, connection, .. } = &mut self.clients[client];
+            let Client { dialog, connection, .. } = &mut self.clients[client];
             let Some(connection) = connection else { return Ok(()) };
             let n = match connection.stream.read(buffer) {
                 Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
@@ -243,19 +294,115 @@ impl EventLoop {
             };
             let is_drained = n < buffer.len() && !is_closed && connection.stream.is_drained_by_short_read();
             let mut input = &buffer[..n];
-            if let Some(outcome) = session.receive(&mut input, &self.shared.requests)? {
-                // What follows an answer, such as a notice, is taken before the next statement is sent.
-                if session.receive(&mut input, &self.shared.requests)?.is_some() {
-                    return Err(io::Error::new(io::ErrorKind::InvalidData, "two answers to one statement"));
+            match dialog {
+                Dialog::Statements(session) => {
+                    if let Some(outcome) = session.receive(&mut input, &self.shared.requests)? {
+                        // What follows an answer, such as a notice, is taken before the next statement is sent.
+                        if session.receive(&mut input, &self.shared.requests)?.is_some() {
+                            return Err(io::Error::new(
+                                io::ErrorKind::InvalidData,
+                                "two answers to one statement",
+                            ));
+                        }
+                        self.ended(client, outcome)?;
+                    } else if !session.out.is_empty() {
+                        self.flush(client)?;
+                    }
                 }
-                self.ended(client, outcome)?;
-            } else if !session.out.is_empty() {
-                self.flush(client)?;
+                Dialog::Scripts(_) => self.receive_of_script(client, &mut input)?,
             }
             if is_drained {
                 return Ok(());
             }
         }
+    }
+
+    fn receive_of_script(&mut self, client: usize, input: &mut &[u8]) -> io::Result<()> {
+        let shared = self.shared.clone();
+        let Some(playbook) = &shared.playbook else { return Ok(()) };
+        loop {
+            let Client { dialog: Dialog::Scripts(play), connection: Some(_), .. } = &mut self.clients[client]
+            else {
+                return Ok(());
+            };
+            let Some(heard) = play.receive(input, playbook)? else { break };
+            let now = Instant::now();
+            if let Some(answer) = heard.answer
+                && !self.is_stopping
+            {
+                self.answered(&answer, now);
+            }
+            if heard.is_turn {
+                self.go_on(client, now)?;
+            }
+        }
+        self.flush(client)
+    }
+
+    /// Lets a client go on with its script.
+    fn go_on(&mut self, client: usize, now: Instant) -> io::Result<()> {
+        let (Dialog::Scripts(play), Some(playbook)) =
+            (&mut self.clients[client].dialog, &self.shared.playbook)
+        else {
+            return Ok(());
+        };
+        if self.is_stopping {
+            // Nothing more is begun. The transaction ends with its connection.
+            play.lose();
+            self.n_running -= 1;
+            return Ok(());
+        }
+        match play.go_on(playbook, now)? {
+            Step::Await => self.flush(client),
+            Step::Sleep(time) => {
+                self.rest(client, now + time, true);
+                self.flush(client)
+            }
+            Step::End(outcome, stop) => {
+                self.stopped(&outcome, stop);
+                self.ended(client, outcome)
+            }
+        }
+    }
+
+    fn rest(&mut self, client: usize, until: Instant, is_in_script: bool) {
+        self.resting.push(Reverse(Rest { until, client, is_in_script }));
+    }
+
+    /// Lets those go on that have rested long enough.
+    fn wake_resting(&mut self, now: Instant) -> io::Result<()> {
+        // Who rests again at once is not asked before the server has been.
+        for _ in 0..self.resting.len() {
+            let Some(Reverse(rest)) = self.resting.peek().copied().filter(|Reverse(rest)| rest.until <= now)
+            else {
+                break;
+            };
+            self.resting.pop();
+            if !rest.is_in_script {
+                self.idle.push_back(rest.client);
+            } else if self.go_on(rest.client, now).is_err() {
+                self.lose(rest.client)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Records a statement of a script.
+    fn answered(&mut self, answer: &Answer, now: Instant) {
+        if answer.due.kind == DueKind::WarmUp {
+            return;
+        }
+        let stats = &mut self.steps[answer.statement];
+        match answer.error {
+            None => stats.service.record(now - answer.sent),
+            Some(code) => stats.record_error(code.as_str()),
+        }
+    }
+
+    /// Notes a step that could not be done.
+    fn stopped(&mut self, outcome: &Outcome, stop: Option<Stop>) {
+        let first = &mut self.stops[outcome.run.statement];
+        *first = first.or(stop);
     }
 
     /// Records an execution, and lets the session send its next.
@@ -267,7 +414,16 @@ impl EventLoop {
         if outcome.error.is_none() || !self.is_stopping {
             self.recorder.ended(&outcome.run, outcome.error, now);
         }
-        self.clients[client].idle_since = now;
+        let this = &mut self.clients[client];
+        this.idle_since = now;
+        if self.shared.connects_each
+            && let Some(mut connection) = this.connection.take()
+        {
+            connection.stream.say_goodbye();
+            let raw_fd = connection.stream.raw_fd();
+            self.poll.registry().deregister(&mut SourceFd(&raw_fd))?;
+            connection.stream.close();
+        }
         if !self.is_stopping
             && self.idle.is_empty()
             && let Turn::Send(due) = self.pace.turn(now)
@@ -307,18 +463,47 @@ impl EventLoop {
         };
         self.n_running += 1;
         self.recorder.sent(due, this.idle_since, now);
-        this.session.start(run, &shared.requests)?;
+        if this.connection.is_none() {
+            this.waiting = Some(run);
+            // Nobody opens sessions any more if this fails: the run is over.
+            drop(self.lost.send(Lost { thread: self.thread, client }));
+            return Ok(());
+        }
+        self.begin(client, run, now)
+    }
+
+    /// Begins a run on a connection that is there.
+    #[inline]
+    fn begin(&mut self, client: usize, run: Run, now: Instant) -> io::Result<()> {
+        let shared = &*self.shared;
+        match (&mut self.clients[client].dialog, &shared.playbook) {
+            (Dialog::Statements(session), _) => session.start(run, &shared.requests)?,
+            (Dialog::Scripts(play), Some(playbook)) => match play.start(run, playbook, now)? {
+                Step::Await => {}
+                Step::Sleep(time) => self.rest(client, now + time, true),
+                Step::End(outcome, stop) => {
+                    // It sent nothing. Another run that comes to nothing must not keep the loop from its events.
+                    self.stopped(&outcome, stop);
+                    self.n_running -= 1;
+                    self.recorder.ended(&outcome.run, outcome.error, now);
+                    self.rest(client, now, false);
+                    return Ok(());
+                }
+            },
+            (Dialog::Scripts(_), None) => {}
+        }
         self.flush(client)
     }
 
     /// Sends what waits to be sent, as far as the socket takes it.
     #[inline]
     fn flush(&mut self, client: usize) -> io::Result<()> {
-        let Client { session, connection: Some(connection), .. } = &mut self.clients[client] else {
+        let Client { dialog, connection: Some(connection), .. } = &mut self.clients[client] else {
             return Ok(());
         };
+        let out = dialog.out();
         let is_full = loop {
-            let rest = &session.out[connection.n_written..];
+            let rest = &out[connection.n_written..];
             let sent = if rest.is_empty() {
                 connection.stream.flush().map(|()| 0)
             } else {
@@ -332,8 +517,8 @@ impl EventLoop {
                 Err(error) => return Err(error),
             }
         };
-        if connection.n_written == session.out.len() {
-            session.out.clear();
+        if connection.n_written == out.len() {
+            out.clear();
             connection.n_written = 0;
         }
         if is_full != connection.is_full {
@@ -351,9 +536,16 @@ impl EventLoop {
         let raw_fd = stream.raw_fd();
         self.poll.registry().register(&mut SourceFd(&raw_fd), Token(client), Interest::READABLE)?;
         let this = &mut self.clients[client];
-        this.session = Session::new(self.shared.requests.len());
+        match &mut this.dialog {
+            Dialog::Statements(session) => *session = Session::new(self.shared.requests.len()),
+            Dialog::Scripts(play) => play.renew(),
+        }
         this.connection = Some(Connection { stream, key, n_written: 0, is_full: false });
-        this.idle_since = Instant::now();
+        let now = Instant::now();
+        if let Some(run) = this.waiting.take() {
+            return if self.begin(client, run, now).is_err() { self.lose(client) } else { Ok(()) };
+        }
+        this.idle_since = now;
         self.idle.push_back(client);
         Ok(())
     }
@@ -365,13 +557,19 @@ impl EventLoop {
         let Some(connection) = this.connection.take() else { return Ok(()) };
         let raw_fd = connection.stream.raw_fd();
         self.poll.registry().deregister(&mut SourceFd(&raw_fd))?;
-        let (run, error) = this.session.lose();
+        let (run, error) = this.dialog.lose();
+        self.resting.retain(|Reverse(rest)| rest.client != client);
         match &run {
             Some(_) => self.n_running -= 1,
             None => self.idle.retain(|idle| *idle != client),
         }
         if !self.is_stopping {
             self.recorder.lost(run.as_ref(), error);
+            if self.shared.connects_each {
+                // Its next transaction opens another one.
+                self.idle.push_back(client);
+                return Ok(());
+            }
             // Nobody opens sessions any more if this fails: the run is over.
             drop(self.lost.send(Lost { thread: self.thread, client }));
         }
@@ -383,9 +581,12 @@ impl EventLoop {
     fn stop(&mut self, now: Instant) {
         self.is_stopping = true;
         self.deadline = now + STOP_TIME;
+        // Those that sleep or have no connection have nothing to wait for.
+        self.n_running -= self.resting.drain().filter(|Reverse(rest)| rest.is_in_script).count();
+        self.n_running -= self.clients.iter_mut().filter_map(|client| client.waiting.take()).count();
         for client in &self.clients {
             let key = client.connection.as_ref().and_then(|connection| connection.key);
-            if let Some(key) = key.filter(|_| !client.session.is_idle()) {
+            if let Some(key) = key.filter(|_| !client.dialog.is_idle()) {
                 // What cannot be cancelled ends with its connection, or by its time-out.
                 drop(startup::cancel(&self.shared.endpoint, key));
             }
@@ -399,20 +600,51 @@ impl EventLoop {
         let mut n_down = 0;
         for client in &mut self.clients {
             match &mut client.connection {
-                None => n_down += 1,
+                None if self.shared.connects_each && client.waiting.is_none() => {}
+                None => {
+                    n_down += 1;
+                    if let Some(run) = client.waiting.take() {
+                        self.recorder.lost(Some(&run), None);
+                    }
+                }
                 Some(connection) => {
-                    let is_answered = client.session.is_idle();
+                    let is_answered = client.dialog.is_idle();
                     if is_answered {
                         connection.stream.say_goodbye();
                     }
                     connection.stream.close();
                     if !is_answered && !self.is_stopping {
-                        let (run, error) = client.session.lose();
+                        let (run, error) = client.dialog.lose();
                         self.recorder.lost(run.as_ref(), error);
                     }
                 }
             }
         }
-        Part { recorder: self.recorder.finish(), n_down }
+        Part { recorder: self.recorder.finish(), steps: self.steps, stops: self.stops, n_down }
+    }
+}
+
+impl Dialog {
+    /// What is to be sent.
+    #[inline]
+    fn out(&mut self) -> &mut BytesMut {
+        match self {
+            Self::Statements(session) => &mut session.out,
+            Self::Scripts(play) => &mut play.out,
+        }
+    }
+
+    fn is_idle(&self) -> bool {
+        match self {
+            Self::Statements(session) => session.is_idle(),
+            Self::Scripts(play) => play.is_idle(),
+        }
+    }
+
+    fn lose(&mut self) -> (Option<Run>, Option<SqlState>) {
+        match self {
+            Self::Statements(session) => session.lose(),
+            Self::Scripts(play) => play.lose(),
+        }
     }
 }

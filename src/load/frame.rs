@@ -3,7 +3,8 @@
 use std::io;
 
 use postgres_protocol::message::backend::{
-    COPY_IN_RESPONSE_TAG, ERROR_RESPONSE_TAG, Header, PARSE_COMPLETE_TAG, READY_FOR_QUERY_TAG,
+    COMMAND_COMPLETE_TAG, COPY_IN_RESPONSE_TAG, DATA_ROW_TAG, EMPTY_QUERY_RESPONSE_TAG, ERROR_RESPONSE_TAG,
+    Header, PARSE_COMPLETE_TAG, READY_FOR_QUERY_TAG, ROW_DESCRIPTION_TAG,
 };
 
 /// Bytes of a message's tag and length.
@@ -18,6 +19,23 @@ pub(super) enum Event {
     CopyIn,
     /// The answer is complete.
     Ready(TransactionStatus),
+    /// One statement is done, its answer complete but for others after it.
+    Complete,
+    /// The columns of a result begin, or a row of it; [`Frames::body`] holds it.
+    Columns,
+    Row,
+}
+
+/// How much is told of an answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Detail {
+    /// Errors and the end.
+    #[default]
+    End,
+    /// The end of each statement too.
+    Statements,
+    /// The rows too.
+    Rows,
 }
 
 /// Where a session stands between statements.
@@ -38,6 +56,10 @@ impl SqlState {
     pub(super) const UNDEFINED_STATEMENT: Self = Self(*b"26000");
     /// What is counted for an error that has none.
     const INTERNAL_ERROR: Self = Self(*b"XX000");
+
+    pub(super) const fn new(code: [u8; 5]) -> Self {
+        Self(code)
+    }
 
     /// Reads the field `C` of an error's body.
     fn of_error(body: &[u8]) -> Self {
@@ -68,9 +90,20 @@ pub(super) struct Frames {
     n_left: usize,
     /// The body so far, of messages that matter.
     body: Vec<u8>,
+    detail: Detail,
 }
 
 impl Frames {
+    /// Says how much is told of what comes next.
+    pub(super) fn tell(&mut self, detail: Detail) {
+        self.detail = detail;
+    }
+
+    /// Returns the body of the message that the last event is about.
+    pub(super) fn body(&self) -> &[u8] {
+        &self.body
+    }
+
     /// Takes bytes off `input` up to the next event; `None` once all are taken.
     #[inline]
     pub(super) fn next(&mut self, input: &mut &[u8]) -> io::Result<Option<Event>> {
@@ -85,7 +118,7 @@ impl Frames {
             let (part, rest) = input.split_at(self.n_left.min(input.len()));
             *input = rest;
             self.n_left -= part.len();
-            if matters(tag) {
+            if self.matters(tag) {
                 self.body.extend_from_slice(part);
             }
             if self.n_left > 0 {
@@ -126,6 +159,9 @@ impl Frames {
             PARSE_COMPLETE_TAG => Event::ParseComplete,
             COPY_IN_RESPONSE_TAG => Event::CopyIn,
             ERROR_RESPONSE_TAG => Event::Error(SqlState::of_error(&self.body)),
+            COMMAND_COMPLETE_TAG | EMPTY_QUERY_RESPONSE_TAG if self.detail != Detail::End => Event::Complete,
+            ROW_DESCRIPTION_TAG if self.detail == Detail::Rows => Event::Columns,
+            DATA_ROW_TAG if self.detail == Detail::Rows => Event::Row,
             READY_FOR_QUERY_TAG => Event::Ready(match self.body[..] {
                 [b'I'] => TransactionStatus::Idle,
                 [b'T'] => TransactionStatus::Open,
@@ -135,11 +171,13 @@ impl Frames {
             _ => return Ok(None),
         }))
     }
-}
 
-/// Whether the body of a message is read.
-const fn matters(tag: u8) -> bool {
-    matches!(tag, ERROR_RESPONSE_TAG | READY_FOR_QUERY_TAG)
+    /// Whether the body of a message is read.
+    #[inline]
+    fn matters(&self, tag: u8) -> bool {
+        matches!(tag, ERROR_RESPONSE_TAG | READY_FOR_QUERY_TAG)
+            || (self.detail == Detail::Rows && matches!(tag, ROW_DESCRIPTION_TAG | DATA_ROW_TAG))
+    }
 }
 
 #[cfg(test)]
@@ -202,6 +240,28 @@ pub(super) mod tests {
     fn skips_rows_and_notices() {
         let (bytes, expected) = answer();
         assert_eq!(events(&[&bytes]), expected);
+    }
+
+    #[test]
+    fn rows_are_told_to_who_asks() {
+        let bytes =
+            [message(b'T', &[0, 1]), message(b'D', b"row"), message(b'C', b"SELECT 1\0"), message(b'I', b"")];
+        let told = |detail| {
+            let mut frames = Frames::default();
+            frames.tell(detail);
+            let (mut events, bytes) = (Vec::new(), bytes.concat());
+            let mut input = &bytes[..];
+            while let Some(event) = frames.next(&mut input).unwrap() {
+                events.push((event, String::from_utf8_lossy(frames.body()).into_owned()));
+            }
+            events
+        };
+        assert_eq!(told(Detail::End), []);
+        let complete = || (Event::Complete, String::new());
+        assert_eq!(told(Detail::Statements), [complete(), complete()]);
+        let rows = told(Detail::Rows);
+        assert_eq!(rows[..2], [(Event::Columns, "\0\u{1}".to_owned()), (Event::Row, "row".to_owned())]);
+        assert_eq!(rows[2..], [complete(), complete()]);
     }
 
     #[test]

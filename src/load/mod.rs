@@ -3,7 +3,8 @@
 //! It has a client of its own, because a driver's costs would be measured with the server's: `startup` opens sessions,
 //! `request` writes statements, `frame` finds the answers in the bytes that come back, `session` says what follows from them,
 //! `event_loop` does that for many sockets on one thread, `pace` and `timer` say when, `recorder` keeps what was measured,
-//! `machine` looks at the generator itself, and `reconnect` replaces what was lost. `frame`, `session` and `pace` know neither sockets nor clocks.
+//! `machine` looks at the generator itself, and `reconnect` replaces what was lost. Of scripts, `playbook` writes the statements,
+//! and `play` says what follows. `frame`, `session`, `play` and `pace` know neither sockets nor clocks.
 
 mod channel_binding;
 mod error;
@@ -11,6 +12,8 @@ mod event_loop;
 mod frame;
 mod machine;
 mod pace;
+mod play;
+mod playbook;
 mod reconnect;
 mod recorder;
 mod request;
@@ -23,7 +26,7 @@ use std::cell::Cell;
 use std::io;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant, SystemTime};
 
 use mio::{Poll, Waker};
@@ -31,21 +34,29 @@ use tokio::sync::oneshot;
 
 pub(crate) use error::{Error, Failure};
 pub(crate) use machine::processor_model;
+pub(crate) use playbook::{Playbook, Unsuited};
 pub(crate) use request::{Protocol, Request};
 
 use self::event_loop::{Part, Start};
 use self::pace::Pace;
 use self::reconnect::Way;
 use self::startup::Opened;
+use crate::bench::script::Stop;
 use crate::bench::{Latency, MachineUse, Picker, Resources, Schedule, StatementStats, Timeline};
 use crate::pg::{Endpoint, Interrupt};
 
 /// How often the progress is shown.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 
+/// With a connection for each execution, so many are opened at once by the threads beside an event loop, and by all of them.
+const OPENERS_A_THREAD: usize = 8;
+const MAX_OPENERS: usize = 64;
+
 /// What to send, how and until when.
 pub(crate) struct Load {
     pub(crate) requests: Vec<Request>,
+    /// What is picked instead of requests, if there are scripts.
+    pub(crate) playbook: Option<Arc<Playbook>>,
     pub(crate) picker: Picker,
     pub(crate) schedule: Schedule,
     pub(crate) connections: usize,
@@ -53,12 +64,18 @@ pub(crate) struct Load {
     pub(crate) seed: u64,
     /// How long before the start latencies are not recorded.
     pub(crate) warm_up: Duration,
+    /// Whether each execution has a connection of its own.
+    pub(crate) connects_each: bool,
 }
 
 /// What came of it.
 #[derive(Clone)]
 pub(crate) struct Measured {
     pub(crate) statements: Vec<StatementStats>,
+    /// The statements within scripts.
+    pub(crate) steps: Vec<StatementStats>,
+    /// Steps of scripts that could not be done: the first of each.
+    pub(crate) stops: Vec<(usize, Stop)>,
     /// How late statements were sent although a connection was free.
     pub(crate) lag: Latency,
     /// How long latencies were recorded.
@@ -79,6 +96,8 @@ pub(crate) struct Measured {
 struct Shared {
     endpoint: Arc<Endpoint>,
     requests: Vec<Request>,
+    playbook: Option<Arc<Playbook>>,
+    connects_each: bool,
     picker: Picker,
     seed: u64,
     is_open_loop: bool,
@@ -90,6 +109,17 @@ struct Shared {
 }
 
 impl Shared {
+    /// The names of what the picker picks.
+    fn names(&self) -> impl Iterator<Item = &str> {
+        let requests = self.requests.iter().map(|request| request.name.as_str());
+        requests.chain(self.playbook.iter().flat_map(|playbook| playbook.names()))
+    }
+
+    /// The names of the statements within scripts.
+    fn step_names(&self) -> impl Iterator<Item = &str> {
+        self.playbook.iter().flat_map(|playbook| playbook.statement_names())
+    }
+
     /// Whether the user has interrupted.
     fn is_stopped(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
@@ -144,6 +174,8 @@ pub(crate) async fn run(
     let shared = Arc::new(Shared {
         endpoint,
         requests: load.requests,
+        playbook: load.playbook,
+        connects_each: load.connects_each,
         picker: load.picker,
         seed: load.seed,
         is_open_loop: schedule.is_open_loop(),
@@ -220,8 +252,13 @@ impl Threads {
             let pace = Pace::new(schedule.clone(), taken.clone(), shared.start);
             starts.push(Start { thread, poll, opened, pace, lost: lost.clone(), found });
         }
-        let reconnecting = shared.clone();
-        drop(spawn("reconnect", move || reconnect::run(&reconnecting, &all_lost, &ways))?);
+        let n_openers =
+            if shared.connects_each { MAX_OPENERS.min(wakers.len() * OPENERS_A_THREAD) } else { 1 };
+        let (all_lost, ways) = (Arc::new(Mutex::new(all_lost)), Arc::new(ways));
+        for _ in 0..n_openers {
+            let (reconnecting, all_lost, ways) = (shared.clone(), all_lost.clone(), ways.clone());
+            drop(spawn("reconnect", move || reconnect::run(&reconnecting, &all_lost, &ways))?);
+        }
         let run = |start| {
             let shared = shared.clone();
             spawn("load", move || event_loop::run(shared, start))
@@ -267,7 +304,9 @@ impl Threads {
 
 fn merge(parts: &[Part], shared: &Shared, schedule: &Schedule, elapsed: Duration) -> Measured {
     let mut measured = Measured {
-        statements: shared.requests.iter().map(|request| StatementStats::new(&request.name)).collect(),
+        statements: shared.names().map(StatementStats::new).collect(),
+        steps: shared.step_names().map(StatementStats::new).collect(),
+        stops: Vec::new(),
         lag: Latency::new(),
         elapsed,
         interrupted: shared.is_stopped(),
@@ -278,7 +317,14 @@ fn merge(parts: &[Part], shared: &Shared, schedule: &Schedule, elapsed: Duration
         timeline: Timeline::default(),
     };
     let mut n_sent = 0;
-    for Part { recorder, n_down } in parts {
+    for Part { recorder, steps, stops, n_down } in parts {
+        for (total, stats) in measured.steps.iter_mut().zip(steps) {
+            total.merge(stats);
+        }
+        for (script, stop) in stops.iter().enumerate() {
+            let is_known = measured.stops.iter().any(|(known, _)| *known == script);
+            measured.stops.extend(stop.filter(|_| !is_known).map(|stop| (script, stop)));
+        }
         for (total, stats) in measured.statements.iter_mut().zip(&recorder.statements) {
             total.merge(stats);
         }
@@ -291,6 +337,9 @@ fn merge(parts: &[Part], shared: &Shared, schedule: &Schedule, elapsed: Duration
         measured.n_lost += recorder.n_lost;
         measured.n_down += n_down;
         n_sent += recorder.n_sent;
+    }
+    for stats in &mut measured.steps {
+        stats.response = stats.service.clone();
     }
     measured.n_unsent = schedule.n_due(elapsed).saturating_sub(n_sent);
     measured

@@ -1,7 +1,7 @@
 //! Opens sessions anew that were lost, beside the event loops, which never block.
 
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::Shared;
@@ -26,8 +26,8 @@ pub(super) struct Way {
 }
 
 /// Opens sessions until nobody can lose one any more.
-pub(super) fn run(shared: &Shared, lost: &Receiver<Lost>, ways: &[Way]) {
-    while let Ok(Lost { thread, client }) = lost.recv() {
+pub(super) fn run(shared: &Shared, lost: &Mutex<Receiver<Lost>>, ways: &[Way]) {
+    while let Some(Lost { thread, client }) = next(lost) {
         let Some(opened) = open(shared) else { return };
         let way = &ways[thread];
         // A loop that has ended needs no session.
@@ -35,6 +35,11 @@ pub(super) fn run(shared: &Shared, lost: &Receiver<Lost>, ways: &[Way]) {
             drop(way.waker.wake());
         }
     }
+}
+
+/// Waits for a session that is wanted; one thread at a time does.
+fn next(lost: &Mutex<Receiver<Lost>>) -> Option<Lost> {
+    lost.lock().ok()?.recv().ok()
 }
 
 /// Tries again and again, ever more slowly; `None` once the run is over.

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 use super::frame::SqlState;
 use super::machine;
 use super::pace::{Due, DueKind};
-use super::request::Request;
 use super::session::Run;
 use crate::bench::{Latency, StatementStats, Timeline};
 
@@ -39,8 +38,8 @@ pub(super) struct Usage {
 }
 
 impl Recorder {
-    pub(super) fn new(requests: &[Request], is_open_loop: bool, start: Instant) -> Self {
-        let statements = requests.iter().map(|request| StatementStats::new(&request.name)).collect();
+    pub(super) fn new<'a>(names: impl Iterator<Item = &'a str>, is_open_loop: bool, start: Instant) -> Self {
+        let statements = names.map(StatementStats::new).collect();
         Self {
             statements,
             lag: Latency::new(),

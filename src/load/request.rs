@@ -107,37 +107,44 @@ impl Request {
 
     /// Appends the statement as one text, its values written in.
     fn write_simple(&self, draw: Draw, out: &mut BytesMut) -> io::Result<()> {
-        const TAG_BYTES: usize = 1;
-        const HEADER_BYTES: usize = 5;
-        let base = out.len();
-        out.put_slice(b"Q\0\0\0\0");
-        let mut start = 0;
-        for (place, number) in &self.placeholders {
-            out.put_slice(&self.sql.as_bytes()[start..place.start]);
-            start = place.end;
-            let before = out.len();
-            out.put_u8(b'\'');
-            let bits = random::at(draw.bits, *number as u64);
-            let is_there = self
-                .generators
-                .get(*number)
-                .is_some_and(|generator| generator.write(bits, draw.now_us, &mut Literal(&mut *out)));
-            if is_there {
+        framed(out, |out| {
+            let mut start = 0;
+            for (place, number) in &self.placeholders {
+                out.put_slice(&self.sql.as_bytes()[start..place.start]);
+                start = place.end;
+                let before = out.len();
                 out.put_u8(b'\'');
-            } else {
-                out.truncate(before);
-                out.put_slice(b"NULL");
+                let bits = random::at(draw.bits, *number as u64);
+                let is_there = self
+                    .generators
+                    .get(*number)
+                    .is_some_and(|generator| generator.write(bits, draw.now_us, &mut Literal(&mut *out)));
+                if is_there {
+                    out.put_u8(b'\'');
+                } else {
+                    out.truncate(before);
+                    out.put_slice(b"NULL");
+                }
             }
-        }
-        out.put_slice(&self.sql.as_bytes()[start..]);
-        if out[base + HEADER_BYTES..].contains(&0) {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "a text holds a zero byte"));
-        }
-        out.put_u8(0);
-        let length = i32::try_from(out.len() - base - TAG_BYTES).map_err(io::Error::other)?;
-        out[base + TAG_BYTES..base + HEADER_BYTES].copy_from_slice(&length.to_be_bytes());
-        Ok(())
+            out.put_slice(&self.sql.as_bytes()[start..]);
+        })
     }
+}
+
+/// Appends a statement of the simple protocol, whose text `write` writes.
+pub(super) fn framed(out: &mut BytesMut, write: impl FnOnce(&mut BytesMut)) -> io::Result<()> {
+    const TAG_BYTES: usize = 1;
+    const HEADER_BYTES: usize = 5;
+    let base = out.len();
+    out.put_slice(b"Q\0\0\0\0");
+    write(out);
+    if out[base + HEADER_BYTES..].contains(&0) {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "a text holds a zero byte"));
+    }
+    out.put_u8(0);
+    let length = i32::try_from(out.len() - base - TAG_BYTES).map_err(io::Error::other)?;
+    out[base + TAG_BYTES..base + HEADER_BYTES].copy_from_slice(&length.to_be_bytes());
+    Ok(())
 }
 
 /// Appends what ends a `COPY FROM STDIN` that the server waits for: there are no rows to load.

@@ -11,7 +11,7 @@ use super::pace::Due;
 use super::request::{self, Draw, Protocol, Request};
 
 /// How often a statement is tried that others keep in the way.
-const MAX_TRIES: u32 = 10;
+pub(super) const MAX_TRIES: u32 = 10;
 
 /// The client's side of one session.
 pub(super) struct Session {
@@ -51,6 +51,11 @@ pub(super) struct Run {
 pub(super) struct Outcome {
     pub(super) run: Run,
     pub(super) error: Option<SqlState>,
+}
+
+/// Whether an error says that others were in the way, so that another try may do.
+pub(super) fn is_in_the_way(code: SqlState) -> bool {
+    [SqlState::SERIALIZATION_FAILURE, SqlState::DEADLOCK_DETECTED].contains(&code)
 }
 
 impl Session {
@@ -97,7 +102,16 @@ impl Session {
                     self.error = None;
                     return Ok(Some(Outcome { run, error: Some(error) }));
                 }
-                (Event::ParseComplete | Event::CopyIn | Event::Ready(_), _) => {
+                // Nobody asked to be told of rows.
+                (
+                    Event::ParseComplete
+                    | Event::CopyIn
+                    | Event::Ready(_)
+                    | Event::Complete
+                    | Event::Columns
+                    | Event::Row,
+                    _,
+                ) => {
                     return Err(io::Error::new(io::ErrorKind::InvalidData, "an answer to nothing"));
                 }
             }
@@ -135,8 +149,7 @@ impl Session {
             frontend::query("ROLLBACK", &mut self.out)?;
             return Ok(None);
         }
-        let is_in_the_way = [SqlState::SERIALIZATION_FAILURE, SqlState::DEADLOCK_DETECTED].contains(&code);
-        if is_in_the_way && status == TransactionStatus::Idle && run.n_tries < MAX_TRIES {
+        if is_in_the_way(code) && status == TransactionStatus::Idle && run.n_tries < MAX_TRIES {
             self.start(Run { n_tries: run.n_tries + 1, ..run }, requests)?;
             return Ok(None);
         }

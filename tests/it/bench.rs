@@ -18,6 +18,7 @@ pub(crate) struct Report {
     limits: Vec<Value>,
     environment: Value,
     pub(crate) statements: Vec<Statement>,
+    pub(crate) script_statements: Vec<Statement>,
     thresholds: Vec<Threshold>,
     pub(crate) schedule_lag: Value,
     connections_lost: u64,
@@ -44,7 +45,7 @@ struct Stretch {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Statement {
-    name: String,
+    pub(crate) name: String,
     pub(crate) count: u64,
     pub(crate) errors: u64,
     rate_per_s: f64,

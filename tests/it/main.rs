@@ -14,6 +14,7 @@ mod bench_engine;
 mod bench_find_max;
 mod bench_merge;
 mod bench_reports;
+mod bench_script;
 mod bench_server;
 mod connection;
 mod corpus;

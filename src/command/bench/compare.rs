@@ -194,6 +194,7 @@ fn plan(args: &CompareArgs) -> Result<Plan> {
         allow_writes: args.allow_writes,
         seed: args.seed,
         start_at: None,
+        connects_each: false,
     })
 }
 

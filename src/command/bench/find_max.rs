@@ -141,6 +141,7 @@ fn plan(args: &FindMaxArgs) -> Result<Plan> {
         allow_writes: args.allow_writes,
         seed: args.seed,
         start_at: None,
+        connects_each: false,
     })
 }
 

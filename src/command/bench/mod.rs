@@ -5,6 +5,7 @@ mod compare;
 mod find_max;
 mod hlog;
 mod merge;
+mod script;
 mod start;
 
 use std::path::{Path, PathBuf};
@@ -24,7 +25,7 @@ use crate::catalog::Catalog;
 use crate::cli::{ConnectArgs, WorkloadArgs, parse_duration};
 use crate::context::Context;
 use crate::error::{Error, ExitStatus, Result};
-use crate::load::{self, Load, Protocol, Request};
+use crate::load::{self, Load, Playbook, Protocol, Request};
 use crate::pg::bench::Watch;
 use crate::pg::{self, Access, Connection, Endpoint, Target};
 use crate::report;
@@ -75,6 +76,9 @@ pub(crate) struct BenchArgs {
     /// Take a run for invalid as well if other programs or machines may have slowed it down
     #[arg(long)]
     strict: bool,
+    /// Open a connection for each execution, and count that time
+    #[arg(short = 'C', long = "connect")]
+    connects_each: bool,
     /// Run statements that change data too
     #[arg(long)]
     allow_writes: bool,
@@ -88,11 +92,13 @@ pub(crate) struct BenchArgs {
     #[arg(long, value_name = "FILE")]
     hlog: Option<PathBuf>,
     /// Hold what statements read, write and return against this file, which `--write-baseline` wrote
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["files", "builtins"])]
     baseline: Option<PathBuf>,
     /// Write what statements need to this file, for `--baseline`
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["files", "builtins"])]
     write_baseline: Option<PathBuf>,
+    #[command(flatten)]
+    scripts: script::ScriptArgs,
     #[command(flatten)]
     connect: ConnectArgs,
     #[command(flatten)]
@@ -178,6 +184,8 @@ pub(crate) struct Plan {
     pub(crate) seed: u64,
     /// When recording begins; without it, as soon as all is ready.
     pub(crate) start_at: Option<SystemTime>,
+    /// Whether each execution has a connection of its own.
+    pub(crate) connects_each: bool,
 }
 
 pub(crate) async fn run(context: &Context, args: &BenchArgs) -> Result<ExitStatus> {
@@ -188,6 +196,9 @@ pub(crate) async fn run(context: &Context, args: &BenchArgs) -> Result<ExitStatu
         None => {}
     }
     hlog::check(args.hlog.as_deref())?;
+    if args.scripts.are_given() {
+        return script::run(context, args).await;
+    }
     let target = context.target(&args.connect)?;
     let mut connection = target.connect(Access::ReadOnly, &context.interrupt).await?;
     if args.allow_writes {
@@ -294,6 +305,7 @@ fn plan(args: &BenchArgs, config: &BenchConfig) -> Result<Plan> {
         allow_writes: args.allow_writes,
         seed: args.seed,
         start_at: args.start_at,
+        connects_each: args.connects_each,
     })
 }
 
@@ -315,6 +327,8 @@ struct Checked {
     /// The identity of each statement's plan.
     shapes: Vec<String>,
     requests: Vec<Request>,
+    /// Scripts in the place of statements.
+    playbook: Option<Arc<Playbook>>,
     endpoint: Arc<Endpoint>,
 }
 
@@ -338,6 +352,7 @@ impl Checked {
         let access = if plan.allow_writes { Access::ReadWrite } else { Access::ReadOnly };
         Ok(Self {
             requests: requests(connection, &statements, &generators, plan.protocol).await?,
+            playbook: None,
             endpoint: Arc::new(target.endpoint(connection, access)?),
             statements,
             generators,
@@ -374,11 +389,19 @@ impl Checked {
         (work, server::halves(&blocks))
     }
 
+    fn weights(&self) -> impl Iterator<Item = f64> {
+        let scripts = self.playbook.iter().flat_map(|playbook| &playbook.scripts.scripts);
+        let statements = self.statements.iter().map(|statement| statement.weight);
+        statements.chain(scripts.map(|script| script.weight))
+    }
+
     /// Opens the connections of a load.
     async fn open(&self, context: &Context, plan: &Plan) -> Result<load::Ready> {
         let load = Load {
             requests: self.requests.clone(),
-            picker: Picker::new(self.statements.iter().map(|statement| statement.weight)),
+            playbook: self.playbook.clone(),
+            connects_each: plan.connects_each,
+            picker: Picker::new(self.weights()),
             schedule: Schedule::new(plan.stages.clone(), plan.arrivals, plan.seed),
             connections: plan.connections,
             threads: plan.threads,
@@ -433,6 +456,11 @@ async fn run_load(
     drop(progress);
     let (server, halves) = checked.server_work(connection, watch, plan.seed).await;
 
+    for (script, stop) in &measured.stops {
+        if let Some(playbook) = &checked.playbook {
+            context.ui.warn(format_args!("{}", playbook.scripts.describe(*script, *stop)));
+        }
+    }
     let total = StatementStats::total(&measured.statements);
     let n_done = total.service.count() + total.error_count();
     if n_done == 0 && !measured.interrupted {
@@ -457,6 +485,7 @@ async fn run_load(
             generators: 1,
         },
         statements: measured.statements,
+        steps: measured.steps,
         started_at: Some(started_at),
         elapsed: measured.elapsed,
         outcomes: Vec::new(),

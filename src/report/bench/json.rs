@@ -9,8 +9,9 @@ use crate::report::SCHEMA_VERSION;
 use crate::unit;
 
 pub(super) fn report(report: &BenchReport) -> Value {
-    let statements: Vec<Value> =
-        report.statements.iter().map(|stats| statement_json(report, stats)).collect();
+    let stats = |all: &[StatementStats]| -> Vec<Value> {
+        all.iter().map(|stats| statement_json(report, stats)).collect()
+    };
     let outcomes: Vec<Value> = report
         .outcomes
         .iter()
@@ -37,7 +38,8 @@ pub(super) fn report(report: &BenchReport) -> Value {
             "started_at_unix_ms": report.started_at.map(|start| u64::try_from(start.as_millis()).ok()),
             "elapsed_ms": unit::json_ms(unit::as_ms(report.elapsed)),
         },
-        "statements": statements,
+        "statements": stats(&report.statements),
+        "script_statements": stats(&report.steps),
         "thresholds": outcomes,
         "schedule_lag": with_hdr(&report.lag),
         "connections_lost": report.n_lost,

@@ -55,7 +55,7 @@ fn table(report: &BenchReport, total: &StatementStats) -> Table {
         right("p99.9"),
         right("max"),
     ]);
-    for stats in report.statements.iter().chain([total]) {
+    for stats in report.statements.iter().chain(&report.steps).chain([total]) {
         let mut row = vec![
             stats.name.clone(),
             unit::count(stats.service.count()),
@@ -93,7 +93,7 @@ fn csv(report: &BenchReport) -> Table {
     let columns = columns.chain(response.iter().map(String::as_str)).map(|name| (name, Align::Right));
     let mut table = Table::new([("statement", Align::Left)].into_iter().chain(columns));
     let total = StatementStats::total(&report.statements);
-    for stats in report.statements.iter().chain([&total]) {
+    for stats in report.statements.iter().chain(&report.steps).chain([&total]) {
         let counted = [
             stats.name.clone(),
             stats.service.count().to_string(),
@@ -195,6 +195,7 @@ fn errors(report: &BenchReport) -> Vec<String> {
     report
         .statements
         .iter()
+        .chain(&report.steps)
         .flat_map(|stats| stats.errors.iter().map(move |(class, n)| (stats, class, n)))
         .map(|(stats, class, n)| match class.as_str() {
             "connection" => format!("{}: {} × connection lost", stats.name, unit::count(*n)),

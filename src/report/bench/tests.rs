@@ -27,6 +27,7 @@ fn report() -> BenchReport {
             generators: 2,
         },
         statements: vec![fast, slow, failing],
+        steps: Vec::new(),
         started_at: None,
         elapsed: Duration::from_secs(10),
         outcomes: Vec::new(),
