@@ -19,6 +19,9 @@ _perfkit() {
             perfkit,bench)
                 cmd="perfkit__subcmd__bench"
                 ;;
+            perfkit,capture)
+                cmd="perfkit__subcmd__capture"
+                ;;
             perfkit,completions)
                 cmd="perfkit__subcmd__completions"
                 ;;
@@ -72,6 +75,24 @@ _perfkit() {
                 ;;
             perfkit__subcmd__bench__subcmd__help,merge)
                 cmd="perfkit__subcmd__bench__subcmd__help__subcmd__merge"
+                ;;
+            perfkit__subcmd__capture,help)
+                cmd="perfkit__subcmd__capture__subcmd__help"
+                ;;
+            perfkit__subcmd__capture,proxy)
+                cmd="perfkit__subcmd__capture__subcmd__proxy"
+                ;;
+            perfkit__subcmd__capture,show)
+                cmd="perfkit__subcmd__capture__subcmd__show"
+                ;;
+            perfkit__subcmd__capture__subcmd__help,help)
+                cmd="perfkit__subcmd__capture__subcmd__help__subcmd__help"
+                ;;
+            perfkit__subcmd__capture__subcmd__help,proxy)
+                cmd="perfkit__subcmd__capture__subcmd__help__subcmd__proxy"
+                ;;
+            perfkit__subcmd__capture__subcmd__help,show)
+                cmd="perfkit__subcmd__capture__subcmd__help__subcmd__show"
                 ;;
             perfkit__subcmd__counter,add)
                 cmd="perfkit__subcmd__counter__subcmd__add"
@@ -166,6 +187,9 @@ _perfkit() {
             perfkit__subcmd__help,bench)
                 cmd="perfkit__subcmd__help__subcmd__bench"
                 ;;
+            perfkit__subcmd__help,capture)
+                cmd="perfkit__subcmd__help__subcmd__capture"
+                ;;
             perfkit__subcmd__help,completions)
                 cmd="perfkit__subcmd__help__subcmd__completions"
                 ;;
@@ -204,6 +228,12 @@ _perfkit() {
                 ;;
             perfkit__subcmd__help__subcmd__bench,merge)
                 cmd="perfkit__subcmd__help__subcmd__bench__subcmd__merge"
+                ;;
+            perfkit__subcmd__help__subcmd__capture,proxy)
+                cmd="perfkit__subcmd__help__subcmd__capture__subcmd__proxy"
+                ;;
+            perfkit__subcmd__help__subcmd__capture,show)
+                cmd="perfkit__subcmd__help__subcmd__capture__subcmd__show"
                 ;;
             perfkit__subcmd__help__subcmd__counter,add)
                 cmd="perfkit__subcmd__help__subcmd__counter__subcmd__add"
@@ -359,7 +389,7 @@ _perfkit() {
 
     case "${cmd}" in
         perfkit)
-            opts="-o -q -h -V --json --output --quiet --color --config --help --version demo init sandbox explain index counter seed bench completions man help"
+            opts="-o -q -h -V --json --output --quiet --color --config --help --version demo init sandbox explain index counter seed bench capture completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -791,6 +821,184 @@ _perfkit() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        perfkit__subcmd__capture)
+            opts="-o -q -h --json --output --quiet --color --config --help proxy show help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        perfkit__subcmd__capture__subcmd__help)
+            opts="proxy show help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        perfkit__subcmd__capture__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        perfkit__subcmd__capture__subcmd__help__subcmd__proxy)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        perfkit__subcmd__capture__subcmd__help__subcmd__show)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        perfkit__subcmd__capture__subcmd__proxy)
+            opts="-d -o -q -h --listen --redact --ci --for --tls-cert --tls-key --database-url --statement-timeout --lock-timeout --json --output --quiet --color --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --listen)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --for)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-cert)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --database-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -d)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --statement-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --lock-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        perfkit__subcmd__capture__subcmd__show)
+            opts="-o -q -h --json --output --quiet --color --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 --output)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2031,7 +2239,7 @@ _perfkit() {
             return 0
             ;;
         perfkit__subcmd__help)
-            opts="demo init sandbox explain index counter seed bench completions man help"
+            opts="demo init sandbox explain index counter seed bench capture completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2087,6 +2295,48 @@ _perfkit() {
             return 0
             ;;
         perfkit__subcmd__help__subcmd__bench__subcmd__merge)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        perfkit__subcmd__help__subcmd__capture)
+            opts="proxy show"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        perfkit__subcmd__help__subcmd__capture__subcmd__proxy)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        perfkit__subcmd__help__subcmd__capture__subcmd__show)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

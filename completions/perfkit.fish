@@ -41,6 +41,7 @@ complete -c perfkit -n "__fish_perfkit_needs_command" -f -a "index" -d 'Design a
 complete -c perfkit -n "__fish_perfkit_needs_command" -f -a "counter" -d 'Keep columns that count rows of another table'
 complete -c perfkit -n "__fish_perfkit_needs_command" -f -a "seed" -d 'Fill the tables of any schema with large, realistic, deterministic data'
 complete -c perfkit -n "__fish_perfkit_needs_command" -f -a "bench" -d 'Measure the workload\'s latencies under load'
+complete -c perfkit -n "__fish_perfkit_needs_command" -f -a "capture" -d 'Record what applications really send, as a trace'
 complete -c perfkit -n "__fish_perfkit_needs_command" -f -a "completions" -d 'Print a completion script for a shell'
 complete -c perfkit -n "__fish_perfkit_needs_command" -f -a "man" -d 'Print the manual page'
 complete -c perfkit -n "__fish_perfkit_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
@@ -676,6 +677,45 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_s
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from help" -f -a "find-max" -d 'Find the highest rate at which thresholds are met'
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from help" -f -a "merge" -d 'Add up what several generators have measured, exactly'
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and not __fish_seen_subcommand_from proxy show help" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and not __fish_seen_subcommand_from proxy show help" -l color -d 'Use color' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and not __fish_seen_subcommand_from proxy show help" -l config -d 'Read this configuration file instead of ./perfkit.yaml' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and not __fish_seen_subcommand_from proxy show help" -l json -d 'Print the result as JSON'
+complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and not __fish_seen_subcommand_from proxy show help" -s q -l quiet -d 'Print results, warnings and errors only'
+complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and not __fish_seen_subcommand_from proxy show help" -s h -l help -d 'Print help'
+complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and not __fish_seen_subcommand_from proxy show help" -f -a "proxy" -d 'Record what clients send to the server, as a proxy between them'
+complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and not __fish_seen_subcommand_from proxy show help" -f -a "show" -d 'Print the events of a trace, one in a line'
+complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and not __fish_seen_subcommand_from proxy show help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from proxy" -l listen -d 'Take connections at this address' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from proxy" -l for -d 'End after this time' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from proxy" -l tls-cert -d 'Offer TLS to clients with this certificate (PEM)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from proxy" -l tls-key -d 'The key of that certificate (PEM)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from proxy" -s d -l database-url -d 'Connect to this database (URL or keyword/value string)' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from proxy" -l statement-timeout -d 'Cancel a statement after this time [default: 30s]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from proxy" -l lock-timeout -d 'Give up waiting for a lock after this time [default: 2s]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from proxy" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from proxy" -l color -d 'Use color' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from proxy" -l config -d 'Read this configuration file instead of ./perfkit.yaml' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from proxy" -l redact -d 'Leave values out; equal ones stay recognizable within the trace'
+complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from proxy" -l ci -d 'Exit with status 4 if the trace is incomplete [default: when the variable CI is set]'
+complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from proxy" -l json -d 'Print the result as JSON'
+complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from proxy" -s q -l quiet -d 'Print results, warnings and errors only'
+complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from proxy" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from show" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from show" -l color -d 'Use color' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from show" -l config -d 'Read this configuration file instead of ./perfkit.yaml' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from show" -l json -d 'Print the result as JSON'
+complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print results, warnings and errors only'
+complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from help" -f -a "proxy" -d 'Record what clients send to the server, as a proxy between them'
+complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from help" -f -a "show" -d 'Print the events of a trace, one in a line'
+complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c perfkit -n "__fish_perfkit_using_subcommand completions" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
 complete -c perfkit -n "__fish_perfkit_using_subcommand completions" -l color -d 'Use color' -r -f -a "auto\t''
 always\t''
@@ -692,17 +732,18 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand man" -l config -d 'Read 
 complete -c perfkit -n "__fish_perfkit_using_subcommand man" -l json -d 'Print the result as JSON'
 complete -c perfkit -n "__fish_perfkit_using_subcommand man" -s q -l quiet -d 'Print results, warnings and errors only'
 complete -c perfkit -n "__fish_perfkit_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index counter seed bench completions man help" -f -a "demo" -d 'Show the whole loop on a throw-away local server'
-complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index counter seed bench completions man help" -f -a "init" -d 'Write a starter perfkit.yaml from the connected database'
-complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index counter seed bench completions man help" -f -a "sandbox" -d 'Manage a local PostgreSQL server to try things on'
-complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index counter seed bench completions man help" -f -a "explain" -d 'Show where a statement\'s time goes, and what is slow about it'
-complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index counter seed bench completions man help" -f -a "index" -d 'Design and build index sets'
-complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index counter seed bench completions man help" -f -a "counter" -d 'Keep columns that count rows of another table'
-complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index counter seed bench completions man help" -f -a "seed" -d 'Fill the tables of any schema with large, realistic, deterministic data'
-complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index counter seed bench completions man help" -f -a "bench" -d 'Measure the workload\'s latencies under load'
-complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index counter seed bench completions man help" -f -a "completions" -d 'Print a completion script for a shell'
-complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index counter seed bench completions man help" -f -a "man" -d 'Print the manual page'
-complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index counter seed bench completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index counter seed bench capture completions man help" -f -a "demo" -d 'Show the whole loop on a throw-away local server'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index counter seed bench capture completions man help" -f -a "init" -d 'Write a starter perfkit.yaml from the connected database'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index counter seed bench capture completions man help" -f -a "sandbox" -d 'Manage a local PostgreSQL server to try things on'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index counter seed bench capture completions man help" -f -a "explain" -d 'Show where a statement\'s time goes, and what is slow about it'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index counter seed bench capture completions man help" -f -a "index" -d 'Design and build index sets'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index counter seed bench capture completions man help" -f -a "counter" -d 'Keep columns that count rows of another table'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index counter seed bench capture completions man help" -f -a "seed" -d 'Fill the tables of any schema with large, realistic, deterministic data'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index counter seed bench capture completions man help" -f -a "bench" -d 'Measure the workload\'s latencies under load'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index counter seed bench capture completions man help" -f -a "capture" -d 'Record what applications really send, as a trace'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index counter seed bench capture completions man help" -f -a "completions" -d 'Print a completion script for a shell'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index counter seed bench capture completions man help" -f -a "man" -d 'Print the manual page'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index counter seed bench capture completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from sandbox" -f -a "start" -d 'Start the server, and create it the first time'
 complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from sandbox" -f -a "url" -d 'Print the connection URL'
 complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from sandbox" -f -a "psql" -d 'Open psql; further arguments are psql\'s'
@@ -729,3 +770,5 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_su
 complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from bench" -f -a "compare" -d 'Say whether B is slower than A, by short runs of both in turns'
 complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from bench" -f -a "find-max" -d 'Find the highest rate at which thresholds are met'
 complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from bench" -f -a "merge" -d 'Add up what several generators have measured, exactly'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from capture" -f -a "proxy" -d 'Record what clients send to the server, as a proxy between them'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from capture" -f -a "show" -d 'Print the events of a trace, one in a line'

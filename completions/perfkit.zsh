@@ -1127,6 +1127,96 @@ esac
     ;;
 esac
 ;;
+(capture)
+_arguments "${_arguments_options[@]}" : \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'--color=[Use color]:WHEN:(auto always never)' \
+'--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
+'--json[Print the result as JSON]' \
+'-q[Print results, warnings and errors only]' \
+'--quiet[Print results, warnings and errors only]' \
+'-h[Print help]' \
+'--help[Print help]' \
+":: :_perfkit__subcmd__capture_commands" \
+"*::: :->capture" \
+&& ret=0
+
+    case $state in
+    (capture)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:perfkit-capture-command-$line[1]:"
+        case $line[1] in
+            (proxy)
+_arguments "${_arguments_options[@]}" : \
+'--listen=[Take connections at this address]:ADDRESS:_default' \
+'--for=[End after this time]:TIME:_default' \
+'--tls-cert=[Offer TLS to clients with this certificate (PEM)]:FILE:_files' \
+'--tls-key=[The key of that certificate (PEM)]:FILE:_files' \
+'-d+[Connect to this database (URL or keyword/value string)]:URL:_default' \
+'--database-url=[Connect to this database (URL or keyword/value string)]:URL:_default' \
+'--statement-timeout=[Cancel a statement after this time \[default\: 30s\]]:TIME:_default' \
+'--lock-timeout=[Give up waiting for a lock after this time \[default\: 2s\]]:TIME:_default' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'--color=[Use color]:WHEN:(auto always never)' \
+'--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
+'--redact[Leave values out; equal ones stay recognizable within the trace]' \
+'--ci[Exit with status 4 if the trace is incomplete \[default\: when the variable CI is set\]]' \
+'--json[Print the result as JSON]' \
+'-q[Print results, warnings and errors only]' \
+'--quiet[Print results, warnings and errors only]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+&& ret=0
+;;
+(show)
+_arguments "${_arguments_options[@]}" : \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'--color=[Use color]:WHEN:(auto always never)' \
+'--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
+'--json[Print the result as JSON]' \
+'-q[Print results, warnings and errors only]' \
+'--quiet[Print results, warnings and errors only]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+':trace -- The trace; `-` is standard input:_files' \
+&& ret=0
+;;
+(help)
+_arguments "${_arguments_options[@]}" : \
+":: :_perfkit__subcmd__capture__subcmd__help_commands" \
+"*::: :->help" \
+&& ret=0
+
+    case $state in
+    (help)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:perfkit-capture-help-command-$line[1]:"
+        case $line[1] in
+            (proxy)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(show)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(help)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+        esac
+    ;;
+esac
+;;
+        esac
+    ;;
+esac
+;;
 (completions)
 _arguments "${_arguments_options[@]}" : \
 '-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
@@ -1375,6 +1465,30 @@ _arguments "${_arguments_options[@]}" : \
     ;;
 esac
 ;;
+(capture)
+_arguments "${_arguments_options[@]}" : \
+":: :_perfkit__subcmd__help__subcmd__capture_commands" \
+"*::: :->capture" \
+&& ret=0
+
+    case $state in
+    (capture)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:perfkit-help-capture-command-$line[1]:"
+        case $line[1] in
+            (proxy)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(show)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+        esac
+    ;;
+esac
+;;
 (completions)
 _arguments "${_arguments_options[@]}" : \
 && ret=0
@@ -1407,6 +1521,7 @@ _perfkit_commands() {
 'counter:Keep columns that count rows of another table' \
 'seed:Fill the tables of any schema with large, realistic, deterministic data' \
 'bench:Measure the workload'\''s latencies under load' \
+'capture:Record what applications really send, as a trace' \
 'completions:Print a completion script for a shell' \
 'man:Print the manual page' \
 'help:Print this message or the help of the given subcommand(s)' \
@@ -1467,6 +1582,49 @@ _perfkit__subcmd__bench__subcmd__help__subcmd__merge_commands() {
 _perfkit__subcmd__bench__subcmd__merge_commands() {
     local commands; commands=()
     _describe -t commands 'perfkit bench merge commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__capture_commands] )) ||
+_perfkit__subcmd__capture_commands() {
+    local commands; commands=(
+'proxy:Record what clients send to the server, as a proxy between them' \
+'show:Print the events of a trace, one in a line' \
+'help:Print this message or the help of the given subcommand(s)' \
+    )
+    _describe -t commands 'perfkit capture commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__capture__subcmd__help_commands] )) ||
+_perfkit__subcmd__capture__subcmd__help_commands() {
+    local commands; commands=(
+'proxy:Record what clients send to the server, as a proxy between them' \
+'show:Print the events of a trace, one in a line' \
+'help:Print this message or the help of the given subcommand(s)' \
+    )
+    _describe -t commands 'perfkit capture help commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__capture__subcmd__help__subcmd__help_commands] )) ||
+_perfkit__subcmd__capture__subcmd__help__subcmd__help_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit capture help help commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__capture__subcmd__help__subcmd__proxy_commands] )) ||
+_perfkit__subcmd__capture__subcmd__help__subcmd__proxy_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit capture help proxy commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__capture__subcmd__help__subcmd__show_commands] )) ||
+_perfkit__subcmd__capture__subcmd__help__subcmd__show_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit capture help show commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__capture__subcmd__proxy_commands] )) ||
+_perfkit__subcmd__capture__subcmd__proxy_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit capture proxy commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__capture__subcmd__show_commands] )) ||
+_perfkit__subcmd__capture__subcmd__show_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit capture show commands' commands "$@"
 }
 (( $+functions[_perfkit__subcmd__completions_commands] )) ||
 _perfkit__subcmd__completions_commands() {
@@ -1683,6 +1841,7 @@ _perfkit__subcmd__help_commands() {
 'counter:Keep columns that count rows of another table' \
 'seed:Fill the tables of any schema with large, realistic, deterministic data' \
 'bench:Measure the workload'\''s latencies under load' \
+'capture:Record what applications really send, as a trace' \
 'completions:Print a completion script for a shell' \
 'man:Print the manual page' \
 'help:Print this message or the help of the given subcommand(s)' \
@@ -1712,6 +1871,24 @@ _perfkit__subcmd__help__subcmd__bench__subcmd__find-max_commands() {
 _perfkit__subcmd__help__subcmd__bench__subcmd__merge_commands() {
     local commands; commands=()
     _describe -t commands 'perfkit help bench merge commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__help__subcmd__capture_commands] )) ||
+_perfkit__subcmd__help__subcmd__capture_commands() {
+    local commands; commands=(
+'proxy:Record what clients send to the server, as a proxy between them' \
+'show:Print the events of a trace, one in a line' \
+    )
+    _describe -t commands 'perfkit help capture commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__help__subcmd__capture__subcmd__proxy_commands] )) ||
+_perfkit__subcmd__help__subcmd__capture__subcmd__proxy_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit help capture proxy commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__help__subcmd__capture__subcmd__show_commands] )) ||
+_perfkit__subcmd__help__subcmd__capture__subcmd__show_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit help capture show commands' commands "$@"
 }
 (( $+functions[_perfkit__subcmd__help__subcmd__completions_commands] )) ||
 _perfkit__subcmd__help__subcmd__completions_commands() {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::command::index::{apply, audit, suggest, undo};
-use crate::command::{bench, completions, counter, demo, explain, init, man, sandbox, seed};
+use crate::command::{bench, capture, completions, counter, demo, explain, init, man, sandbox, seed};
 use crate::config;
 
 /// Make PostgreSQL-backed applications fast and keep them fast
@@ -35,6 +35,8 @@ pub(crate) enum Command {
     Counter(counter::CounterCommand),
     Seed(seed::SeedArgs),
     Bench(bench::BenchArgs),
+    #[command(subcommand)]
+    Capture(CaptureCommand),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
 }
@@ -46,6 +48,13 @@ pub(crate) enum IndexCommand {
     Audit(audit::AuditArgs),
     Apply(apply::ApplyArgs),
     Undo(undo::UndoArgs),
+}
+
+/// Record what applications really send, as a trace
+#[derive(Subcommand, Debug)]
+pub(crate) enum CaptureCommand {
+    Proxy(capture::proxy::ProxyArgs),
+    Show(capture::show::ShowArgs),
 }
 
 /// What every command takes.

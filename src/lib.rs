@@ -6,7 +6,7 @@
 //! or a seeded row is a plain function of plain values, so that a unit test reaches it without a server.
 //!
 //! ```text
-//! main → cli, command → pg, load, report, ui, config, context → core
+//! main → cli, command → pg, load, proxy, report, ui, config, context → core
 //! ```
 //!
 //! # Code map
@@ -16,9 +16,10 @@
 //! - `pg`: all that talks to PostgreSQL. `pg::server` starts local servers, `pg::shadow` prices indexes without touching
 //!   the target, `pg::hypopg` by an extension on it; `pg::sampled_copy` and `pg::trial` try them out, `pg::ddl` builds them.
 //! - `load`: sends a workload and records latencies, by a client of its own: an event loop for each processor.
+//! - `proxy`: stands between clients and a server, and writes down what they say. `stream`: sockets, with TLS or without.
 //! - `report`: results to text, Markdown, CSV and JSON.
 //! - core: `catalog`, `array` (array literals), `statistics` (what ANALYZE would say of a sample), `query` (SQL text),
-//!   `workload`, `plan`, `index` (candidates, sizes, selection), `counter`, `seed`, `bench`, `scenario`, `random`, `unit`.
+//!   `workload`, `trace` (captured workloads), `plan`, `index` (candidates, sizes, selection), `counter`, `seed`, `bench`, `scenario`, `random`, `unit`.
 //!
 //! # Index advice
 //!
@@ -74,6 +75,13 @@
 //! `load::machine` and `pg::bench` saw of the generator and of the server meanwhile (`bench::server`, `bench::timeline`).
 //! `bench::baseline` compares what statements needed with an earlier run, `bench::find_max` says which rate to try next.
 //!
+//! # Captures
+//!
+//! A trace is a stream of `trace::Event`s, whoever watched; `trace::file` writes it in frames that are readable on their own,
+//! `trace::statements` stores each text once, without constants (`normal`) and call sites (`tags`). `proxy` forwards exact bytes
+//! on event loops: `proxy::frames` finds messages beside them, `proxy::conversation` matches answers with requests, and
+//! `proxy::writer` makes events of that on a thread of its own. What it cannot keep it counts.
+//!
 //! # Plans
 //!
 //! `plan::read` takes any input apart (`decode`, `frame`, `log`), reads each format into the keys of EXPLAIN's JSON, and
@@ -107,6 +115,7 @@ mod index;
 mod load;
 mod pg;
 mod plan;
+mod proxy;
 mod query;
 mod random;
 mod report;
@@ -115,6 +124,8 @@ mod scenario;
 mod seed;
 mod sources;
 mod statistics;
+mod stream;
+mod trace;
 mod ui;
 mod unit;
 mod workload;
@@ -141,6 +152,11 @@ pub mod fuzzing {
     pub fn read_plan(input: &[u8]) {
         _ = crate::plan::read::plans(input);
     }
+
+    /// Takes any input as a session's bytes.
+    pub fn converse(input: &[u8]) {
+        crate::proxy::converse(input);
+    }
 }
 
 /// How long a command may take to clean up after its queries were cancelled.
@@ -160,11 +176,11 @@ pub fn run() -> ExitStatus {
         }
     };
     let environment = Environment::of_process();
-    let ui = match Ui::new(&cli.global, &environment) {
+    let ui = match Ui::new(&cli.global, &environment, command::writes_trace(&cli.command)) {
         Ok(ui) => ui,
         Err(error) => {
             let args = cli::GlobalArgs { output: None, ..cli.global };
-            if let Ok(ui) = Ui::new(&args, &environment) {
+            if let Ok(ui) = Ui::new(&args, &environment, false) {
                 ui.error(&error);
             }
             return error.status();
@@ -225,6 +241,7 @@ async fn run_command(context: &Context, command: &cli::Command) -> Result<ExitSt
     };
     match ended {
         // A command that has a result in spite of the interrupt has printed it.
+        Some(result) if command::ends_by_interrupt(command) => result,
         Some(Ok(_)) => Ok(ExitStatus::Interrupted),
         Some(Err(error)) => Err(command::interrupted(&error)),
         None => Err(Error::new(ExitStatus::Interrupted, "interrupted; the command did not end in time")),

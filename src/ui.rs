@@ -27,6 +27,8 @@ const DEFAULT_WIDTH: usize = 80;
 pub(crate) struct Ui {
     format: Format,
     output: Option<PathBuf>,
+    /// The file that `--output` names, for commands that write a trace.
+    trace: Option<PathBuf>,
     quiet: bool,
     stdout: Style,
     stderr: Style,
@@ -36,7 +38,11 @@ pub(crate) struct Ui {
 
 impl Ui {
     /// Decides streams, format and color once, from the arguments and the environment.
-    pub(crate) fn new(args: &GlobalArgs, environment: &Environment) -> Result<Self> {
+    ///
+    /// A command that writes a trace has its result on stdout, and `--output` names the trace.
+    pub(crate) fn new(args: &GlobalArgs, environment: &Environment, writes_trace: bool) -> Result<Self> {
+        let (trace, output) =
+            if writes_trace { (args.output.clone(), None) } else { (None, args.output.clone()) };
         // `colored` would look at stdout alone, for both streams. Each `Style` decides for itself instead.
         colored::control::set_override(true);
         if let Some(folder) =
@@ -51,18 +57,18 @@ impl Ui {
         let stdout_is_terminal = io::stdout().is_terminal();
         let stderr_is_terminal = io::stderr().is_terminal();
         let width = terminal_width(environment);
-        let format = match &args.output {
+        let format = match &output {
             Some(path) => Format::from_path(path).map_err(Error::usage)?,
             None if args.json => Format::Json,
             None => Format::Text,
         };
-        let stdout_decorated = stdout_is_terminal && args.output.is_none();
+        let stdout_decorated = stdout_is_terminal && output.is_none();
         Ok(Self {
             format,
-            output: args.output.clone(),
+            trace,
             quiet: args.quiet,
             stdout: Style {
-                color: has_color(args.color, environment, stdout_decorated) && args.output.is_none(),
+                color: has_color(args.color, environment, stdout_decorated) && output.is_none(),
                 terminal: stdout_decorated,
                 width,
             },
@@ -73,12 +79,23 @@ impl Ui {
             },
             stderr_is_terminal,
             stdin_is_terminal: io::stdin().is_terminal(),
+            output,
         })
     }
 
     /// How the result is to look, wherever it goes.
     pub(crate) fn style(&self) -> &Style {
         &self.stdout
+    }
+
+    /// Whether the result is to be JSON.
+    pub(crate) fn is_json(&self) -> bool {
+        self.format == Format::Json
+    }
+
+    /// The file that a trace is to be written to, if `--output` names one.
+    pub(crate) fn trace(&self) -> Option<&Path> {
+        self.trace.as_deref()
     }
 
     /// Prints a command's result in the chosen format to stdout or to the output file.

@@ -1,6 +1,7 @@
 //! The subcommands, one file each: its arguments and `run`, in three parts: read, decide, print.
 
 pub(crate) mod bench;
+pub(crate) mod capture;
 pub(crate) mod completions;
 pub(crate) mod counter;
 pub(crate) mod demo;
@@ -12,7 +13,7 @@ pub(crate) mod migration;
 pub(crate) mod sandbox;
 pub(crate) mod seed;
 
-use crate::cli::{Command, IndexCommand};
+use crate::cli::{CaptureCommand, Command, IndexCommand};
 use crate::context::Context;
 use crate::error::{Error, ExitStatus, Result};
 use crate::ui::Ui;
@@ -31,6 +32,16 @@ pub(crate) fn needs_config(command: &Command) -> bool {
     !matches!(command, Command::Init(_) | Command::Sandbox(_))
 }
 
+/// Whether `--output` names the trace that a command writes, rather than the file of its result.
+pub(crate) fn writes_trace(command: &Command) -> bool {
+    matches!(command, Command::Capture(CaptureCommand::Proxy(_)))
+}
+
+/// Whether a command runs until somebody ends it, so that Ctrl-C is no failure.
+pub(crate) fn ends_by_interrupt(command: &Command) -> bool {
+    matches!(command, Command::Capture(CaptureCommand::Proxy(_)))
+}
+
 /// Runs a command.
 pub(crate) async fn run(context: &Context, command: &Command) -> Result<ExitStatus> {
     match command {
@@ -45,6 +56,8 @@ pub(crate) async fn run(context: &Context, command: &Command) -> Result<ExitStat
         Command::Counter(command) => Box::pin(counter::run(context, command)).await,
         Command::Seed(args) => seed::run(context, args).await,
         Command::Bench(args) => bench::run(context, args).await,
+        Command::Capture(CaptureCommand::Proxy(args)) => capture::proxy::run(context, args).await,
+        Command::Capture(CaptureCommand::Show(args)) => capture::show::run(context, args),
         Command::Completions(args) => completions::run(&context.ui, args),
         Command::Man(args) => man::run(&context.ui, args),
     }

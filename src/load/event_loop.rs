@@ -25,11 +25,11 @@ use super::recorder::Recorder;
 use super::request::Draw;
 use super::session::{Outcome, Run, Session};
 use super::startup::{self, CancelKey, Opened};
-use super::stream::Stream;
 use super::timer::Timer;
 use crate::bench::StatementStats;
 use crate::bench::script::Stop;
 use crate::random;
+use crate::stream::Stream;
 
 /// Tokens above those of clients.
 pub(super) const WAKE: Token = Token(usize::MAX);

@@ -19,7 +19,6 @@ mod recorder;
 mod request;
 mod session;
 mod startup;
-mod stream;
 mod timer;
 
 use std::cell::Cell;

@@ -14,8 +14,8 @@ use postgres_protocol::message::frontend::{self, BindError};
 
 use super::channel_binding;
 use super::error::{Failure, ServerWords};
-use super::stream::Stream;
 use crate::pg::{ChannelBinding, Endpoint};
+use crate::stream::Stream;
 
 /// No message of a session's start is longer.
 const MAX_MESSAGE_BYTES: usize = 1 << 20;

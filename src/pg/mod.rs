@@ -35,5 +35,6 @@ pub(crate) use connect::{Access, Connection, Target};
 pub(crate) use endpoint::{Address, ChannelBinding, Endpoint, EndpointTls};
 pub(crate) use error::{Error, Result};
 pub(crate) use interrupt::Interrupt;
+pub(crate) use tls::server_tls;
 pub(crate) use tokio_postgres::Transaction;
 pub(crate) use value::TextValue;

@@ -1,7 +1,7 @@
 //! TLS with libpq's `sslmode` meanings, through rustls (manual, "SSL Support").
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -10,7 +10,9 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme,
+};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::conninfo::{self, Conninfo};
@@ -130,7 +132,7 @@ fn roots_in(path: &PathBuf) -> Result<RootCertStore, String> {
     Ok(roots)
 }
 
-fn certificates_in(path: &PathBuf) -> Result<Vec<CertificateDer<'static>>, String> {
+fn certificates_in(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     let pem = fs::read(path).map_err(|error| format!("could not read certificate file {path:?}: {error}"))?;
     CertificateDer::pem_slice_iter(&pem)
         .collect::<Result<_, _>>()
@@ -152,9 +154,26 @@ fn client_certificate(
     let Some(certificate) = file("sslcert", "postgresql.crt") else { return Ok(None) };
     let key = file("sslkey", "postgresql.key")
         .ok_or_else(|| format!("client certificate {certificate:?} has no key; name it with sslkey"))?;
-    let pem = fs::read(&key).map_err(|error| format!("could not read key file {key:?}: {error}"))?;
-    let key = PrivateKeyDer::from_pem_slice(&pem).map_err(|error| format!("key file {key:?}: {error}"))?;
-    Ok(Some((certificates_in(&certificate)?, key)))
+    Ok(Some((certificates_in(&certificate)?, key_in(&key)?)))
+}
+
+/// Reads what it takes to be a server with TLS. The error is for humans.
+pub(crate) fn server_tls(certificate: &Path, key: &Path) -> Result<Arc<ServerConfig>, String> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| error.to_string())?
+        .with_no_client_auth()
+        .with_single_cert(certificates_in(certificate)?, key_in(key)?)
+        .map_err(|error| format!("certificate {certificate:?} with key {key:?}: {error}"))?;
+    // What `sslnegotiation=direct` asks for (manual, "SSL Session Encryption").
+    config.alpn_protocols = vec![b"postgresql".to_vec()];
+    Ok(Arc::new(config))
+}
+
+fn key_in(path: &Path) -> Result<PrivateKeyDer<'static>, String> {
+    let pem = fs::read(path).map_err(|error| format!("could not read key file {path:?}: {error}"))?;
+    PrivateKeyDer::from_pem_slice(&pem).map_err(|error| format!("key file {path:?}: {error}"))
 }
 
 /// Returns a file of `~/.postgresql`.

@@ -26,6 +26,7 @@ use sqlparser::ast;
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::tokenizer::{Location, Token, Tokenizer};
 
+use crate::random;
 use crate::workload::StatementKind;
 
 pub(crate) use constants::{constants, with_constants};
@@ -88,6 +89,13 @@ impl Parsed {
     pub(crate) fn only_table(&self) -> Option<TableName> {
         only_table::only_table(&self.statement)
     }
+}
+
+/// Returns the fingerprint of a statement as a number. Text that cannot be parsed has that of its words.
+pub(crate) fn fingerprint(sql: &str) -> u64 {
+    let parsed = parse(&plannable(sql)).ok();
+    let number = parsed.and_then(|parsed| u64::from_str_radix(&parsed.fingerprint, 16).ok());
+    number.unwrap_or_else(|| random::substream(0, &sql.to_lowercase()))
 }
 
 /// Parses exactly one statement.

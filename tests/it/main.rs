@@ -16,6 +16,7 @@ mod bench_merge;
 mod bench_reports;
 mod bench_script;
 mod bench_server;
+mod capture_proxy;
 mod connection;
 mod corpus;
 mod counter_add;

@@ -1,0 +1,194 @@
+//! `perfkit capture proxy`: runs the capture proxy until it is ended, then says what the trace holds.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::net::{TcpListener, ToSocketAddrs as _};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::cli::{ConnectArgs, parse_duration};
+use crate::context::Context;
+use crate::error::{Error, ExitStatus, Result};
+use crate::pg::{self, Access};
+use crate::proxy::{self, Capture, Clock, Options, Proxy};
+use crate::report::capture::ProxyReport;
+use crate::trace::{Fingerprint, Header, Redaction, Source, Statements, Writer};
+use crate::{query, unit};
+
+/// The trace when none is named.
+const DEFAULT_TRACE: &str = "perfkit.trace";
+/// How often problems of connections are shown.
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
+/// Beyond this, problems are counted only.
+const MAX_PROBLEMS: usize = 20;
+
+/// Record what clients send to the server, as a proxy between them
+///
+/// Forwards exact bytes, and writes statements, values, latencies and transactions to a trace. Point the application's connection
+/// at it: user, password and database are the application's own. Ctrl-C ends it, with a whole trace.
+#[derive(Args, Debug)]
+pub(crate) struct ProxyArgs {
+    /// Take connections at this address
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:6543")]
+    listen: String,
+    /// Leave values out; equal ones stay recognizable within the trace
+    #[arg(long)]
+    redact: bool,
+    /// Exit with status 4 if the trace is incomplete [default: when the variable CI is set]
+    #[arg(long)]
+    ci: bool,
+    /// End after this time
+    #[arg(long = "for", value_name = "TIME", value_parser = parse_duration)]
+    duration: Option<Duration>,
+    /// Offer TLS to clients with this certificate (PEM)
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// The key of that certificate (PEM)
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    #[command(flatten)]
+    connect: ConnectArgs,
+}
+
+pub(crate) async fn run(context: &Context, args: &ProxyArgs) -> Result<ExitStatus> {
+    let clock = Clock::start();
+    let tls = match (&args.tls_cert, &args.tls_key) {
+        (Some(certificate), Some(key)) => Some(pg::server_tls(certificate, key).map_err(|reason| {
+            Error::usage("could not set up TLS for clients")
+                .cause(reason)
+                .hint("Name a certificate and its key in PEM form with `--tls-cert` and `--tls-key`.")
+        })?),
+        _ => None,
+    };
+    let target = context.target(&args.connect)?;
+    let connection = target.connect(Access::ReadOnly, &context.interrupt).await?;
+    let endpoint = target.endpoint(&connection, Access::ReadOnly)?;
+    drop(connection);
+    let listener = listen(&args.listen)?;
+    let path = context.ui.trace().unwrap_or(Path::new(DEFAULT_TRACE));
+    let server = endpoint.label.clone();
+    let capture = capture(path, args.redact, clock)?;
+    let running = proxy::start(Options { listener, endpoint, tls, capture: Some(capture), clock })
+        .map_err(|error| Error::usage("could not start the proxy").cause(error))?;
+    let address = running.address;
+    context.ui.status(format_args!("proxy: {address} for {server}; Ctrl-C ends it"));
+    if !address.ip().is_loopback() {
+        context.ui.warn("clients of other machines come to the server as if they were on this one");
+    }
+
+    watch(context, &running, args.duration).await;
+    let counts = running.counts.clone();
+    let elapsed = Duration::from_nanos(clock.now() - clock.began_at().0);
+    let stopped = tokio::task::block_in_place(|| running.stop());
+
+    let report = ProxyReport {
+        trace: path.display().to_string(),
+        listen: address.to_string(),
+        sessions: counts.sessions.load(Ordering::Relaxed),
+        executions: counts.executions.load(Ordering::Relaxed),
+        dropped: counts.dropped(),
+        is_whole: stopped.is_ok(),
+        elapsed,
+    };
+    context.ui.publish(&report.document())?;
+    stopped.map_err(|error| failed(path, &error))?;
+    let is_ci = args.ci || context.environment.set("CI").is_some();
+    if report.is_complete() {
+        return Ok(ExitStatus::Success);
+    }
+    context.ui.warn(format_args!(
+        "the trace is incomplete: {} executions and {} sessions could not be recorded",
+        unit::count(report.dropped.n_executions),
+        unit::count(report.dropped.n_sessions)
+    ));
+    Ok(if is_ci { ExitStatus::InvalidMeasurement } else { ExitStatus::Success })
+}
+
+fn listen(address: &str) -> Result<TcpListener> {
+    let failed = |error: io::Error| {
+        let hint = match error.kind() {
+            io::ErrorKind::AddrInUse => "Another program listens there; choose another port with `--listen`.",
+            io::ErrorKind::PermissionDenied => "Choose a port above 1023 with `--listen`.",
+            _ => "Write the address as in `--listen 127.0.0.1:6543`; port 0 takes any that is free.",
+        };
+        Error::usage(format!("could not listen at {address:?}")).cause(error).hint(hint)
+    };
+    let addresses: Vec<_> = address.to_socket_addrs().map_err(failed)?.collect();
+    TcpListener::bind(&addresses[..]).map_err(failed)
+}
+
+/// Begins a trace. One that is there is not written over: it may be of a run that cannot be had again.
+fn capture(path: &Path, redact: bool, clock: Clock) -> Result<Capture> {
+    let failed = |error: &dyn std::fmt::Display| {
+        Error::usage(format!("could not write trace {:?}", path.display())).cause(error)
+    };
+    let file = OpenOptions::new().write(true).create_new(true).open(path).map_err(|error| {
+        let hint = match error.kind() {
+            io::ErrorKind::AlreadyExists => "Name another file with `-o`, or remove this one.",
+            _ => "Name a file that can be written with `-o`.",
+        };
+        failed(&error).hint(hint)
+    })?;
+    let redaction =
+        if redact { Some(Redaction { key: key().map_err(|error| failed(&error))? }) } else { None };
+    let header = Header {
+        source: Source::Proxy,
+        writer: format!("perfkit {}", env!("CARGO_PKG_VERSION")),
+        started_at: clock.began_at(),
+        is_redacted: redact,
+    };
+    let writer = Writer::new(file, &header).map_err(|error| failed(&error).causes_of(&error))?;
+    let fingerprint = |text: &str| Fingerprint(query::fingerprint(text));
+    Ok(Capture { writer, statements: Statements::new(fingerprint, redaction) })
+}
+
+/// Draws a key that nobody keeps.
+fn key() -> io::Result<[u64; 2]> {
+    let mut bytes = [0; 16];
+    io::Read::read_exact(&mut File::open("/dev/urandom")?, &mut bytes)?;
+    let (a, b) = bytes.split_at(8);
+    let number = |bytes: &[u8]| bytes.iter().fold(0, |number, byte| number << 8 | u64::from(*byte));
+    Ok([number(a), number(b)])
+}
+
+/// Shows what goes wrong until the proxy is to end.
+async fn watch(context: &Context, proxy: &Proxy, duration: Option<Duration>) {
+    let end = async {
+        match duration {
+            Some(duration) => tokio::time::sleep(duration).await,
+            None => std::future::pending().await,
+        }
+    };
+    futures_util::pin_mut!(end);
+    let mut n_problems = 0;
+    let mut has_failed = false;
+    loop {
+        tokio::select! {
+            () = &mut end => return,
+            () = context.interrupt.raised() => return,
+            () = tokio::time::sleep(POLL_INTERVAL) => {}
+        }
+        while let Some(problem) = proxy.problem() {
+            n_problems += 1;
+            if n_problems <= MAX_PROBLEMS {
+                context.ui.warn(format_args!("{}: {}", problem.message, problem.cause));
+            }
+        }
+        if proxy.counts.has_failed() && !has_failed {
+            has_failed = true;
+            context.ui.warn("the trace cannot be written any more; connections go on");
+        }
+    }
+}
+
+fn failed(path: &Path, error: &proxy::Error) -> Error {
+    let status = ExitStatus::InvalidMeasurement;
+    let hint = "What is in the trace up to there can be read; make room on the disk, or name another file with `-o`.";
+    Error::new(status, format!("trace {:?} is incomplete", path.display()))
+        .cause(error)
+        .causes_of(error)
+        .hint(hint)
+}

@@ -1,0 +1,91 @@
+//! What the event loops hand to the thread that writes: as little as can be said without understanding it.
+
+use std::sync::{Arc, OnceLock};
+
+use crate::trace::{Outcome, Protocol, Time, Transaction};
+
+/// One thing that was seen on the wire.
+#[derive(Clone, Debug)]
+pub(super) enum Record {
+    Start(Arc<Client>, Start),
+    ApplicationName { session: u64, at: Time, name: String },
+    Execution(Box<Executed>),
+    End { session: u64, at: Time },
+}
+
+/// Who a session is of, as its startup message says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Client {
+    pub(super) user: Option<String>,
+    pub(super) database: Option<String>,
+    pub(super) application_name: Option<String>,
+    pub(super) address: String,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Start {
+    pub(super) session: u64,
+    pub(super) at: Time,
+    pub(super) backend_pid: Option<u32>,
+}
+
+/// An execution that has ended.
+#[derive(Clone, Debug)]
+pub(super) struct Executed {
+    pub(super) session: u64,
+    pub(super) sql: Sql,
+    pub(super) bound: Option<Arc<Bound>>,
+    pub(super) protocol: Protocol,
+    pub(super) started_at: u64,
+    pub(super) first_answer_at: Option<u64>,
+    pub(super) ended_at: u64,
+    pub(super) is_client_slow: bool,
+    pub(super) outcome: Outcome,
+    pub(super) n_rows: Option<u64>,
+    pub(super) result_bytes: u64,
+    pub(super) transaction: Transaction,
+}
+
+/// The text of a statement.
+#[derive(Clone, Debug)]
+pub(super) enum Sql {
+    Prepared(Arc<Prepared>),
+    /// One of the statements in a query message, counted from 0.
+    Query {
+        text: Arc<[u8]>,
+        part: usize,
+    },
+}
+
+/// A statement that was parsed.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    pub(super) text: Box<[u8]>,
+    /// What the client said of the types; 0 leaves them to the server.
+    pub(super) stated_types: Box<[u32]>,
+    /// What the server says they are, if it was asked.
+    pub(super) types: OnceLock<Box<[u32]>>,
+}
+
+impl Prepared {
+    /// The types of the parameters, as far as they are known.
+    pub(super) fn types(&self) -> &[u32] {
+        self.types.get().unwrap_or(&self.stated_types)
+    }
+}
+
+/// Values of parameters as in a Bind message, from the number of formats on; it may be cut.
+#[derive(Debug)]
+pub(super) struct Bound(pub(super) Box<[u8]>);
+
+impl Record {
+    /// About how much memory it holds.
+    pub(super) fn n_bytes(&self) -> usize {
+        let Self::Execution(executed) = self else { return 128 };
+        let text = match &executed.sql {
+            Sql::Prepared(_) => 0,
+            Sql::Query { text, .. } => text.len(),
+        };
+        size_of::<Executed>() + text + executed.bound.as_ref().map_or(0, |bound| bound.0.len())
+    }
+}
