@@ -165,10 +165,11 @@ async fn watch(context: &Context, proxy: &Proxy, duration: Option<Duration>) {
     futures_util::pin_mut!(end);
     let mut n_problems = 0;
     let mut has_failed = false;
-    loop {
+    let mut has_ended = false;
+    while !has_ended {
         tokio::select! {
-            () = &mut end => return,
-            () = context.interrupt.raised() => return,
+            () = &mut end => has_ended = true,
+            () = context.interrupt.raised() => has_ended = true,
             () = tokio::time::sleep(POLL_INTERVAL) => {}
         }
         while let Some(problem) = proxy.problem() {
