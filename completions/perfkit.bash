@@ -419,7 +419,7 @@ _perfkit() {
             return 0
             ;;
         perfkit__subcmd__bench)
-            opts="-c -d -w -o -q -h --duration --warm-up --connections --rate --stages --arrivals --protocol --threads --threshold --strict --allow-writes --seed --start-at --hlog --baseline --write-baseline --database-url --statement-timeout --lock-timeout --workload --json --output --quiet --color --config --help compare find-max merge help"
+            opts="-c -C -f -b -D -d -w -o -q -h --duration --warm-up --connections --rate --stages --arrivals --protocol --threads --threshold --strict --connect --allow-writes --seed --start-at --hlog --baseline --write-baseline --file --builtin --define --database-url --statement-timeout --lock-timeout --workload --json --output --quiet --color --config --help compare find-max merge help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -482,6 +482,30 @@ _perfkit() {
                     return 0
                     ;;
                 --write-baseline)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -f)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --builtin)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -b)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --define)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -D)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -591,6 +591,9 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_se
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare find-max merge help" -l hlog -d 'Write the histograms to this file too, as an interval log of HdrHistogram' -r -F
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare find-max merge help" -l baseline -d 'Hold what statements read, write and return against this file, which `--write-baseline` wrote' -r -F
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare find-max merge help" -l write-baseline -d 'Write what statements need to this file, for `--baseline`' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare find-max merge help" -s f -l file -d 'Run this script of pgbench as one transaction, WEIGHT times as often as others (can be repeated; - is standard input)' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare find-max merge help" -s b -l builtin -d 'Run this built-in script of pgbench: tpcb-like, simple-update or select-only (can be repeated)' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare find-max merge help" -s D -l define -d 'Set a variable of the scripts, as in scale=10 (can be repeated)' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare find-max merge help" -s d -l database-url -d 'Connect to this database (URL or keyword/value string)' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare find-max merge help" -l statement-timeout -d 'Cancel a statement after this time [default: 30s]' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare find-max merge help" -l lock-timeout -d 'Give up waiting for a lock after this time [default: 2s]' -r
@@ -601,6 +604,7 @@ always\t''
 never\t''"
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare find-max merge help" -l config -d 'Read this configuration file instead of ./perfkit.yaml' -r -F
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare find-max merge help" -l strict -d 'Take a run for invalid as well if other programs or machines may have slowed it down'
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare find-max merge help" -s C -l connect -d 'Open a connection for each execution, and count that time'
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare find-max merge help" -l allow-writes -d 'Run statements that change data too'
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare find-max merge help" -l json -d 'Print the result as JSON'
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare find-max merge help" -s q -l quiet -d 'Print results, warnings and errors only'

@@ -975,8 +975,14 @@ prepared\:"Prepared once for each connection"))' \
 '--seed=[Draw other parameters and another order]:N:_default' \
 '--start-at=[Measure from this moment on, as in 2030-01-31T12\:00\:00Z, so that several machines are one load]:TIME:_default' \
 '--hlog=[Write the histograms to this file too, as an interval log of HdrHistogram]:FILE:_files' \
-'--baseline=[Hold what statements read, write and return against this file, which \`--write-baseline\` wrote]:FILE:_files' \
-'--write-baseline=[Write what statements need to this file, for \`--baseline\`]:FILE:_files' \
+'(-f --file -b --builtin)--baseline=[Hold what statements read, write and return against this file, which \`--write-baseline\` wrote]:FILE:_files' \
+'(-f --file -b --builtin)--write-baseline=[Write what statements need to this file, for \`--baseline\`]:FILE:_files' \
+'(-w --workload)*-f+[Run this script of pgbench as one transaction, WEIGHT times as often as others (can be repeated; - is standard input)]:FILE[@WEIGHT]:_default' \
+'(-w --workload)*--file=[Run this script of pgbench as one transaction, WEIGHT times as often as others (can be repeated; - is standard input)]:FILE[@WEIGHT]:_default' \
+'(-w --workload)*-b+[Run this built-in script of pgbench\: tpcb-like, simple-update or select-only (can be repeated)]:NAME[@WEIGHT]:_default' \
+'(-w --workload)*--builtin=[Run this built-in script of pgbench\: tpcb-like, simple-update or select-only (can be repeated)]:NAME[@WEIGHT]:_default' \
+'*-D+[Set a variable of the scripts, as in scale=10 (can be repeated)]:NAME=VALUE:_default' \
+'*--define=[Set a variable of the scripts, as in scale=10 (can be repeated)]:NAME=VALUE:_default' \
 '-d+[Connect to this database (URL or keyword/value string)]:URL:_default' \
 '--database-url=[Connect to this database (URL or keyword/value string)]:URL:_default' \
 '--statement-timeout=[Cancel a statement after this time \[default\: 30s\]]:TIME:_default' \
@@ -988,6 +994,8 @@ prepared\:"Prepared once for each connection"))' \
 '--color=[Use color]:WHEN:(auto always never)' \
 '--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
 '--strict[Take a run for invalid as well if other programs or machines may have slowed it down]' \
+'-C[Open a connection for each execution, and count that time]' \
+'--connect[Open a connection for each execution, and count that time]' \
 '--allow-writes[Run statements that change data too]' \
 '--json[Print the result as JSON]' \
 '-q[Print results, warnings and errors only]' \
