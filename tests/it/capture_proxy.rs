@@ -56,7 +56,7 @@ fn started(command: Perfkit) -> Proxy {
     let kept = stderr.clone();
     let reader = std::thread::spawn(move || {
         for line in lines.map_while(Result::ok) {
-            kept.lock().expect("nobody panics with it").push_str(&format!("{line}\n"));
+            kept.lock().expect("nobody panics with it").extend([&line, "\n"]);
         }
     });
     Proxy { child, port, trace: folder.path().join("a.trace"), stderr, reader, _folder: folder }

@@ -103,7 +103,7 @@ impl Wire {
         wire
     }
 
-    /// Sends bytes and returns all up to the `n_ready`th ReadyForQuery.
+    /// Sends bytes and returns all up to the `n_ready`th `ReadyForQuery`.
     pub(crate) fn say(&mut self, bytes: &[u8], n_ready: usize) -> Vec<u8> {
         self.send(bytes);
         self.read_to(n_ready)
@@ -113,7 +113,7 @@ impl Wire {
         self.socket.write_all(bytes).expect("it is sent");
     }
 
-    /// Returns all messages up to the `n_ready`th ReadyForQuery.
+    /// Returns all messages up to the `n_ready`th `ReadyForQuery`.
     pub(crate) fn read_to(&mut self, n_ready: usize) -> Vec<u8> {
         let mut all = Vec::new();
         let mut n = 0;
