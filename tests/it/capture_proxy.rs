@@ -3,7 +3,6 @@
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::Child;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -12,13 +11,14 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 
+use crate::support::KilledAtDrop;
 use crate::support::cli::{Perfkit, perfkit};
 use crate::support::pg::{Database, PASSWORD, Server, server_file};
 use crate::support::wire::{Wire, bind, execute, first, message, parse, query, sync};
 
 /// A proxy that runs.
 struct Proxy {
-    child: Child,
+    child: KilledAtDrop,
     port: u16,
     trace: PathBuf,
     /// What it says beside its result.
@@ -42,7 +42,8 @@ fn proxy(database: &Database, more: &[&str]) -> Proxy {
 }
 
 fn started(command: Perfkit) -> Proxy {
-    let (mut child, folder) = command.spawn();
+    let (child, folder) = command.spawn();
+    let mut child = KilledAtDrop(child);
     let mut lines = BufReader::new(child.stderr.take().expect("it is piped")).lines();
     let mut said = String::new();
     let port = loop {

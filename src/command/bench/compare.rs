@@ -217,12 +217,14 @@ async fn arms(context: &Context, args: &CompareArgs, plan: &Plan) -> Result<[Arm
             [target.label().to_owned()].into_iter().chain(settings).chain(workload.iter().cloned()).collect();
         parts.join(", ")
     };
+    // A against itself has the settings of A twice.
+    let set_b = if args.calibrate { &args.set_a } else { &args.set_b };
     let workload_b = if args.workload_b.is_empty() { &args.workload.workload } else { &args.workload_b };
     let labels =
-        [label(&target_a, &args.set_a, &args.workload.workload), label(&target_b, &args.set_b, workload_b)];
+        [label(&target_a, &args.set_a, &args.workload.workload), label(&target_b, set_b, workload_b)];
     let a =
         of_target(context, &target_a.with_settings(&args.set_a), &args.workload.workload, plan, None).await?;
-    let b = of_target(context, &target_b.with_settings(&args.set_b), workload_b, plan, Some(&a)).await?;
+    let b = of_target(context, &target_b.with_settings(set_b), workload_b, plan, Some(&a)).await?;
     let [label_a, label_b] = labels;
     Ok([Arm { label: label_a, checked: a }, Arm { label: label_b, checked: b }])
 }
