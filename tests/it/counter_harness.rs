@@ -93,7 +93,8 @@ fn run(case: &Case, seed: u64, n_kills: u32) -> Outcome {
         }
     });
     let n_deadlocks = outcome.written.deadlocks.len();
-    assert_eq!(n_deadlocks, 0, "{} {seed}: {:#?}", case.name, outcome.written.deadlocks);
+    let deadlocks = &outcome.written.deadlocks;
+    assert_eq!(n_deadlocks, 0, "{} {seed}: {deadlocks:#?}\n{}", case.name, deadlocks_in_log());
     outcome.n_deadlocks_of_others = deadlocks_seen_by_server(&database).parse().expect("a number");
     expect_no_drift(&database, case, seed, &case.drift, "when the writers have ended");
     if case.has_pending {

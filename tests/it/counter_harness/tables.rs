@@ -588,8 +588,9 @@ impl Tables {
             self.parent_key().join(", "),
             rows.join(", ")
         );
-        // Who changes one of these keys to another has locked the one and waits for the other.
-        Step::sql("insert parents", sql).shared(&keys)
+        // It waits for whoever has changed a row with one of these keys, and that one may wait for another of them: who changes the key
+        // of a parent, and who empties the child, for counters change with it.
+        Step::sql("insert parents", sql).shared(&keys).shared(&[WHOLE])
     }
 
     fn delete_parent(self, random: &mut Random) -> Step {
