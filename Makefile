@@ -26,9 +26,10 @@ test-newest: ## Run the integration tests on the newest PostgreSQL
 corpus: ## Read and balance the real plans in CORPUS (default ../shared/data/plans)
 	PERFKIT_CORPUS=$(abspath $(CORPUS)) cargo test --quiet --test it corpus -- --ignored
 
-fuzz: ## Feed the plan reader anything for ten minutes (needs cargo-fuzz and a nightly toolchain)
-	mkdir -p fuzz/corpus/read_plan
+fuzz: ## Feed the readers of plans and logs anything for ten minutes each (needs cargo-fuzz and a nightly toolchain)
+	mkdir -p fuzz/corpus/read_plan fuzz/corpus/read_log
 	cargo +nightly fuzz run read_plan fuzz/corpus/read_plan fixtures/plans/text -- -max_total_time=600 -timeout=10
+	cargo +nightly fuzz run read_log fuzz/corpus/read_log -- -max_total_time=600 -timeout=10
 
 plan-fixtures: ## Make the plans of the rules' tests anew on real servers
 	scripts/make-plan-fixtures

@@ -52,6 +52,9 @@ _perfkit() {
             perfkit,seed)
                 cmd="perfkit__subcmd__seed"
                 ;;
+            perfkit,workload)
+                cmd="perfkit__subcmd__workload"
+                ;;
             perfkit__subcmd__bench,compare)
                 cmd="perfkit__subcmd__bench__subcmd__compare"
                 ;;
@@ -79,6 +82,9 @@ _perfkit() {
             perfkit__subcmd__capture,help)
                 cmd="perfkit__subcmd__capture__subcmd__help"
                 ;;
+            perfkit__subcmd__capture,log)
+                cmd="perfkit__subcmd__capture__subcmd__log"
+                ;;
             perfkit__subcmd__capture,proxy)
                 cmd="perfkit__subcmd__capture__subcmd__proxy"
                 ;;
@@ -87,6 +93,9 @@ _perfkit() {
                 ;;
             perfkit__subcmd__capture__subcmd__help,help)
                 cmd="perfkit__subcmd__capture__subcmd__help__subcmd__help"
+                ;;
+            perfkit__subcmd__capture__subcmd__help,log)
+                cmd="perfkit__subcmd__capture__subcmd__help__subcmd__log"
                 ;;
             perfkit__subcmd__capture__subcmd__help,proxy)
                 cmd="perfkit__subcmd__capture__subcmd__help__subcmd__proxy"
@@ -220,6 +229,9 @@ _perfkit() {
             perfkit__subcmd__help,seed)
                 cmd="perfkit__subcmd__help__subcmd__seed"
                 ;;
+            perfkit__subcmd__help,workload)
+                cmd="perfkit__subcmd__help__subcmd__workload"
+                ;;
             perfkit__subcmd__help__subcmd__bench,compare)
                 cmd="perfkit__subcmd__help__subcmd__bench__subcmd__compare"
                 ;;
@@ -228,6 +240,9 @@ _perfkit() {
                 ;;
             perfkit__subcmd__help__subcmd__bench,merge)
                 cmd="perfkit__subcmd__help__subcmd__bench__subcmd__merge"
+                ;;
+            perfkit__subcmd__help__subcmd__capture,log)
+                cmd="perfkit__subcmd__help__subcmd__capture__subcmd__log"
                 ;;
             perfkit__subcmd__help__subcmd__capture,proxy)
                 cmd="perfkit__subcmd__help__subcmd__capture__subcmd__proxy"
@@ -303,6 +318,12 @@ _perfkit() {
                 ;;
             perfkit__subcmd__help__subcmd__seed,clean)
                 cmd="perfkit__subcmd__help__subcmd__seed__subcmd__clean"
+                ;;
+            perfkit__subcmd__help__subcmd__workload,n-plus-one)
+                cmd="perfkit__subcmd__help__subcmd__workload__subcmd__n__subcmd__plus__subcmd__one"
+                ;;
+            perfkit__subcmd__help__subcmd__workload,top)
+                cmd="perfkit__subcmd__help__subcmd__workload__subcmd__top"
                 ;;
             perfkit__subcmd__index,apply)
                 cmd="perfkit__subcmd__index__subcmd__apply"
@@ -382,6 +403,24 @@ _perfkit() {
             perfkit__subcmd__seed__subcmd__help,help)
                 cmd="perfkit__subcmd__seed__subcmd__help__subcmd__help"
                 ;;
+            perfkit__subcmd__workload,help)
+                cmd="perfkit__subcmd__workload__subcmd__help"
+                ;;
+            perfkit__subcmd__workload,n-plus-one)
+                cmd="perfkit__subcmd__workload__subcmd__n__subcmd__plus__subcmd__one"
+                ;;
+            perfkit__subcmd__workload,top)
+                cmd="perfkit__subcmd__workload__subcmd__top"
+                ;;
+            perfkit__subcmd__workload__subcmd__help,help)
+                cmd="perfkit__subcmd__workload__subcmd__help__subcmd__help"
+                ;;
+            perfkit__subcmd__workload__subcmd__help,n-plus-one)
+                cmd="perfkit__subcmd__workload__subcmd__help__subcmd__n__subcmd__plus__subcmd__one"
+                ;;
+            perfkit__subcmd__workload__subcmd__help,top)
+                cmd="perfkit__subcmd__workload__subcmd__help__subcmd__top"
+                ;;
             *)
                 ;;
         esac
@@ -389,7 +428,7 @@ _perfkit() {
 
     case "${cmd}" in
         perfkit)
-            opts="-o -q -h -V --json --output --quiet --color --config --help --version demo init sandbox explain index counter seed bench capture completions man help"
+            opts="-o -q -h -V --json --output --quiet --color --config --help --version demo init sandbox explain index counter seed bench capture workload completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -869,7 +908,7 @@ _perfkit() {
             return 0
             ;;
         perfkit__subcmd__capture)
-            opts="-o -q -h --json --output --quiet --color --config --help proxy show help"
+            opts="-o -q -h --json --output --quiet --color --config --help proxy log show help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -899,7 +938,7 @@ _perfkit() {
             return 0
             ;;
         perfkit__subcmd__capture__subcmd__help)
-            opts="proxy show help"
+            opts="proxy log show help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -913,6 +952,20 @@ _perfkit() {
             return 0
             ;;
         perfkit__subcmd__capture__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        perfkit__subcmd__capture__subcmd__help__subcmd__log)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -947,6 +1000,40 @@ _perfkit() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        perfkit__subcmd__capture__subcmd__log)
+            opts="-o -q -h --log-line-prefix --redact --json --output --quiet --color --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --log-line-prefix)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -2263,7 +2350,7 @@ _perfkit() {
             return 0
             ;;
         perfkit__subcmd__help)
-            opts="demo init sandbox explain index counter seed bench capture completions man help"
+            opts="demo init sandbox explain index counter seed bench capture workload completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2333,8 +2420,22 @@ _perfkit() {
             return 0
             ;;
         perfkit__subcmd__help__subcmd__capture)
-            opts="proxy show"
+            opts="proxy log show"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        perfkit__subcmd__help__subcmd__capture__subcmd__log)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -2823,6 +2924,48 @@ _perfkit() {
             return 0
             ;;
         perfkit__subcmd__help__subcmd__seed__subcmd__clean)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        perfkit__subcmd__help__subcmd__workload)
+            opts="top n-plus-one"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        perfkit__subcmd__help__subcmd__workload__subcmd__n__subcmd__plus__subcmd__one)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        perfkit__subcmd__help__subcmd__workload__subcmd__top)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -3867,6 +4010,200 @@ _perfkit() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        perfkit__subcmd__workload)
+            opts="-o -q -h --json --output --quiet --color --config --help top n-plus-one help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        perfkit__subcmd__workload__subcmd__help)
+            opts="top n-plus-one help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        perfkit__subcmd__workload__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        perfkit__subcmd__workload__subcmd__help__subcmd__n__subcmd__plus__subcmd__one)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        perfkit__subcmd__workload__subcmd__help__subcmd__top)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        perfkit__subcmd__workload__subcmd__n__subcmd__plus__subcmd__one)
+            opts="-o -q -h --log-line-prefix --ignore --strict --json --output --quiet --color --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --log-line-prefix)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ignore)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        perfkit__subcmd__workload__subcmd__top)
+            opts="-n -d -o -q -h --log-line-prefix --by --type --slow --limit --database-url --statement-timeout --lock-timeout --json --output --quiet --color --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --log-line-prefix)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --by)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --type)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --slow)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -n)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --database-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -d)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --statement-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --lock-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;

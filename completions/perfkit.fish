@@ -24,7 +24,7 @@ function __fish_perfkit_using_subcommand
     contains -- $cmd[1] $argv
 end
 
-complete -c perfkit -n "__fish_perfkit_needs_command" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_needs_command" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture\'s trace' -r -F
 complete -c perfkit -n "__fish_perfkit_needs_command" -l color -d 'Use color' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -42,12 +42,13 @@ complete -c perfkit -n "__fish_perfkit_needs_command" -f -a "counter" -d 'Keep c
 complete -c perfkit -n "__fish_perfkit_needs_command" -f -a "seed" -d 'Fill the tables of any schema with large, realistic, deterministic data'
 complete -c perfkit -n "__fish_perfkit_needs_command" -f -a "bench" -d 'Measure the workload\'s latencies under load'
 complete -c perfkit -n "__fish_perfkit_needs_command" -f -a "capture" -d 'Record what applications really send, as a trace'
+complete -c perfkit -n "__fish_perfkit_needs_command" -f -a "workload" -d 'See what a captured workload says'
 complete -c perfkit -n "__fish_perfkit_needs_command" -f -a "completions" -d 'Print a completion script for a shell'
 complete -c perfkit -n "__fish_perfkit_needs_command" -f -a "man" -d 'Print the manual page'
 complete -c perfkit -n "__fish_perfkit_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c perfkit -n "__fish_perfkit_using_subcommand demo" -l scenario -d 'The scenario' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand demo" -l pg-bin -d 'Use the server programs (initdb, postgres) in this folder' -r -F
-complete -c perfkit -n "__fish_perfkit_using_subcommand demo" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand demo" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture\'s trace' -r -F
 complete -c perfkit -n "__fish_perfkit_using_subcommand demo" -l color -d 'Use color' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -59,7 +60,7 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand demo" -s h -l help -d 'P
 complete -c perfkit -n "__fish_perfkit_using_subcommand init" -s d -l database-url -d 'Connect to this database (URL or keyword/value string)' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand init" -l statement-timeout -d 'Cancel a statement after this time [default: 30s]' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand init" -l lock-timeout -d 'Give up waiting for a lock after this time [default: 2s]' -r
-complete -c perfkit -n "__fish_perfkit_using_subcommand init" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand init" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture\'s trace' -r -F
 complete -c perfkit -n "__fish_perfkit_using_subcommand init" -l color -d 'Use color' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -68,7 +69,7 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand init" -l force -d 'Repla
 complete -c perfkit -n "__fish_perfkit_using_subcommand init" -l json -d 'Print the result as JSON'
 complete -c perfkit -n "__fish_perfkit_using_subcommand init" -s q -l quiet -d 'Print results, warnings and errors only'
 complete -c perfkit -n "__fish_perfkit_using_subcommand init" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and not __fish_seen_subcommand_from start url psql stop destroy help" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and not __fish_seen_subcommand_from start url psql stop destroy help" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture\'s trace' -r -F
 complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and not __fish_seen_subcommand_from start url psql stop destroy help" -l color -d 'Use color' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -83,7 +84,7 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and not __fish_
 complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and not __fish_seen_subcommand_from start url psql stop destroy help" -f -a "destroy" -d 'Stop the server and remove its data'
 complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and not __fish_seen_subcommand_from start url psql stop destroy help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from start" -l pg-bin -d 'Use the server programs (initdb, postgres) in this folder' -r -F
-complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from start" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from start" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture\'s trace' -r -F
 complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from start" -l color -d 'Use color' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -91,7 +92,7 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen
 complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from start" -l json -d 'Print the result as JSON'
 complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from start" -s q -l quiet -d 'Print results, warnings and errors only'
 complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from start" -s h -l help -d 'Print help'
-complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from url" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from url" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture\'s trace' -r -F
 complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from url" -l color -d 'Use color' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -99,7 +100,7 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen
 complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from url" -l json -d 'Print the result as JSON'
 complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from url" -s q -l quiet -d 'Print results, warnings and errors only'
 complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from url" -s h -l help -d 'Print help'
-complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from psql" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from psql" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture\'s trace' -r -F
 complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from psql" -l color -d 'Use color' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -108,7 +109,7 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen
 complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from psql" -s q -l quiet -d 'Print results, warnings and errors only'
 complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from psql" -s h -l help -d 'Print help'
 complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from stop" -l pg-bin -d 'Use the server programs (initdb, postgres) in this folder' -r -F
-complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from stop" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from stop" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture\'s trace' -r -F
 complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from stop" -l color -d 'Use color' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -117,7 +118,7 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen
 complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from stop" -s q -l quiet -d 'Print results, warnings and errors only'
 complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from stop" -s h -l help -d 'Print help'
 complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from destroy" -l pg-bin -d 'Use the server programs (initdb, postgres) in this folder' -r -F
-complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from destroy" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from destroy" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture\'s trace' -r -F
 complete -c perfkit -n "__fish_perfkit_using_subcommand sandbox; and __fish_seen_subcommand_from destroy" -l color -d 'Use color' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -144,7 +145,7 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and not __fish_
 complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and not __fish_seen_subcommand_from diff check help" -l lock-timeout -d 'Give up waiting for a lock after this time [default: 2s]' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and not __fish_seen_subcommand_from diff check help" -s w -l workload -d 'Take the statements from here (can be repeated)' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and not __fish_seen_subcommand_from diff check help" -l pg-bin -d 'Use the server programs (initdb, postgres) in this folder' -r -F
-complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and not __fish_seen_subcommand_from diff check help" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and not __fish_seen_subcommand_from diff check help" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture\'s trace' -r -F
 complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and not __fish_seen_subcommand_from diff check help" -l color -d 'Use color' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -158,7 +159,7 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and not __fish_
 complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and not __fish_seen_subcommand_from diff check help" -a "diff" -d 'Compare two plans of a statement: what changed, and the likely cause'
 complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and not __fish_seen_subcommand_from diff check help" -a "check" -d 'Hold the plans of a workload against the contract in perfkit.yaml, for CI'
 complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and not __fish_seen_subcommand_from diff check help" -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and __fish_seen_subcommand_from diff" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and __fish_seen_subcommand_from diff" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture\'s trace' -r -F
 complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and __fish_seen_subcommand_from diff" -l color -d 'Use color' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -170,7 +171,7 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and __fish_seen
 complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and __fish_seen_subcommand_from check" -s d -l database-url -d 'Connect to this database (URL or keyword/value string)' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and __fish_seen_subcommand_from check" -l statement-timeout -d 'Cancel a statement after this time [default: 30s]' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and __fish_seen_subcommand_from check" -l lock-timeout -d 'Give up waiting for a lock after this time [default: 2s]' -r
-complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and __fish_seen_subcommand_from check" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and __fish_seen_subcommand_from check" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture\'s trace' -r -F
 complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and __fish_seen_subcommand_from check" -l color -d 'Use color' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -183,7 +184,7 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and __fish_seen
 complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and __fish_seen_subcommand_from help" -f -a "diff" -d 'Compare two plans of a statement: what changed, and the likely cause'
 complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and __fish_seen_subcommand_from help" -f -a "check" -d 'Hold the plans of a workload against the contract in perfkit.yaml, for CI'
 complete -c perfkit -n "__fish_perfkit_using_subcommand explain; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c perfkit -n "__fish_perfkit_using_subcommand index; and not __fish_seen_subcommand_from suggest audit apply undo help" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and not __fish_seen_subcommand_from suggest audit apply undo help" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture\'s trace' -r -F
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and not __fish_seen_subcommand_from suggest audit apply undo help" -l color -d 'Use color' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -215,7 +216,7 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_s
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from suggest" -l lock-timeout -d 'Give up waiting for a lock after this time [default: 2s]' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from suggest" -s w -l workload -d 'Take the statements from here (can be repeated)' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from suggest" -l pg-bin -d 'Use the server programs (initdb, postgres) in this folder' -r -F
-complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from suggest" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from suggest" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture\'s trace' -r -F
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from suggest" -l color -d 'Use color' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -240,7 +241,7 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_s
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from audit" -l statement-timeout -d 'Cancel a statement after this time [default: 30s]' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from audit" -l lock-timeout -d 'Give up waiting for a lock after this time [default: 2s]' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from audit" -s w -l workload -d 'Take the statements from here (can be repeated)' -r
-complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from audit" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from audit" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture\'s trace' -r -F
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from audit" -l color -d 'Use color' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -266,7 +267,7 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_s
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from apply" -l lock-timeout -d 'Give up waiting for a lock after this time [default: 2s]' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from apply" -s w -l workload -d 'Take the statements from here (can be repeated)' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from apply" -l pg-bin -d 'Use the server programs (initdb, postgres) in this folder' -r -F
-complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from apply" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from apply" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture\'s trace' -r -F
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from apply" -l color -d 'Use color' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -285,7 +286,7 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_s
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from undo" -s d -l database-url -d 'Connect to this database (URL or keyword/value string)' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from undo" -l statement-timeout -d 'Cancel a statement after this time [default: 30s]' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from undo" -l lock-timeout -d 'Give up waiting for a lock after this time [default: 2s]' -r
-complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from undo" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from undo" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture\'s trace' -r -F
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from undo" -l color -d 'Use color' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -301,7 +302,7 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_s
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from help" -f -a "apply" -d 'Change the set of indexes without blocking writers'
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from help" -f -a "undo" -d 'Take back what `perfkit index apply` has changed'
 complete -c perfkit -n "__fish_perfkit_using_subcommand index; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and not __fish_seen_subcommand_from suggest add backfill status pause resume fold verify repair sync drop help" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and not __fish_seen_subcommand_from suggest add backfill status pause resume fold verify repair sync drop help" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture\'s trace' -r -F
 complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and not __fish_seen_subcommand_from suggest add backfill status pause resume fold verify repair sync drop help" -l color -d 'Use color' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -325,7 +326,7 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen
 complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from suggest" -l statement-timeout -d 'Cancel a statement after this time [default: 30s]' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from suggest" -l lock-timeout -d 'Give up waiting for a lock after this time [default: 2s]' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from suggest" -s w -l workload -d 'Take the statements from here (can be repeated)' -r
-complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from suggest" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from suggest" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture\'s trace' -r -F
 complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from suggest" -l color -d 'Use color' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -354,7 +355,7 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen
 complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from add" -l lock-timeout -d 'Give up waiting for a lock after this time [default: 2s]' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from add" -l migration -d 'Write the changes as a migration of rails, django, flyway, sqlx, golang-migrate or plain (up.sql and down.sql)' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from add" -l migration-dir -d 'Write it to this folder, not to the framework\'s usual one' -r -F
-complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from add" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from add" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture\'s trace' -r -F
 complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from add" -l color -d 'Use color' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -381,7 +382,7 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen
 complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from backfill" -s d -l database-url -d 'Connect to this database (URL or keyword/value string)' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from backfill" -l statement-timeout -d 'Cancel a statement after this time [default: 30s]' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from backfill" -l lock-timeout -d 'Give up waiting for a lock after this time [default: 2s]' -r
-complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from backfill" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from backfill" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture\'s trace' -r -F
 complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from backfill" -l color -d 'Use color' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -394,7 +395,7 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen
 complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from status" -s d -l database-url -d 'Connect to this database (URL or keyword/value string)' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from status" -l statement-timeout -d 'Cancel a statement after this time [default: 30s]' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from status" -l lock-timeout -d 'Give up waiting for a lock after this time [default: 2s]' -r
-complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from status" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from status" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture\'s trace' -r -F
 complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from status" -l color -d 'Use color' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -405,7 +406,7 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen
 complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from pause" -s d -l database-url -d 'Connect to this database (URL or keyword/value string)' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from pause" -l statement-timeout -d 'Cancel a statement after this time [default: 30s]' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from pause" -l lock-timeout -d 'Give up waiting for a lock after this time [default: 2s]' -r
-complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from pause" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from pause" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture\'s trace' -r -F
 complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from pause" -l color -d 'Use color' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -416,7 +417,7 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen
 complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from resume" -s d -l database-url -d 'Connect to this database (URL or keyword/value string)' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from resume" -l statement-timeout -d 'Cancel a statement after this time [default: 30s]' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from resume" -l lock-timeout -d 'Give up waiting for a lock after this time [default: 2s]' -r
-complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from resume" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from resume" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture\'s trace' -r -F
 complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from resume" -l color -d 'Use color' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -428,7 +429,7 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen
 complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from fold" -s d -l database-url -d 'Connect to this database (URL or keyword/value string)' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from fold" -l statement-timeout -d 'Cancel a statement after this time [default: 30s]' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from fold" -l lock-timeout -d 'Give up waiting for a lock after this time [default: 2s]' -r
-complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from fold" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from fold" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture\'s trace' -r -F
 complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from fold" -l color -d 'Use color' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -440,7 +441,7 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen
 complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from verify" -s d -l database-url -d 'Connect to this database (URL or keyword/value string)' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from verify" -l statement-timeout -d 'Cancel a statement after this time [default: 30s]' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from verify" -l lock-timeout -d 'Give up waiting for a lock after this time [default: 2s]' -r
-complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from verify" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from verify" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture\'s trace' -r -F
 complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from verify" -l color -d 'Use color' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -452,7 +453,7 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen
 complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from repair" -s d -l database-url -d 'Connect to this database (URL or keyword/value string)' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from repair" -l statement-timeout -d 'Cancel a statement after this time [default: 30s]' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from repair" -l lock-timeout -d 'Give up waiting for a lock after this time [default: 2s]' -r
-complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from repair" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from repair" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture\'s trace' -r -F
 complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from repair" -l color -d 'Use color' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -473,7 +474,7 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen
 complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from sync" -s d -l database-url -d 'Connect to this database (URL or keyword/value string)' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from sync" -l statement-timeout -d 'Cancel a statement after this time [default: 30s]' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from sync" -l lock-timeout -d 'Give up waiting for a lock after this time [default: 2s]' -r
-complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from sync" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from sync" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture\'s trace' -r -F
 complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from sync" -l color -d 'Use color' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -494,7 +495,7 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen
 complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from drop" -s d -l database-url -d 'Connect to this database (URL or keyword/value string)' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from drop" -l statement-timeout -d 'Cancel a statement after this time [default: 30s]' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from drop" -l lock-timeout -d 'Give up waiting for a lock after this time [default: 2s]' -r
-complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from drop" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from drop" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture\'s trace' -r -F
 complete -c perfkit -n "__fish_perfkit_using_subcommand counter; and __fish_seen_subcommand_from drop" -l color -d 'Use color' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -535,7 +536,7 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and not __fish_see
 complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and not __fish_seen_subcommand_from clean help" -s d -l database-url -d 'Connect to this database (URL or keyword/value string)' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and not __fish_seen_subcommand_from clean help" -l statement-timeout -d 'Cancel a statement after this time [default: 30s]' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and not __fish_seen_subcommand_from clean help" -l lock-timeout -d 'Give up waiting for a lock after this time [default: 2s]' -r
-complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and not __fish_seen_subcommand_from clean help" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and not __fish_seen_subcommand_from clean help" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture\'s trace' -r -F
 complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and not __fish_seen_subcommand_from clean help" -l color -d 'Use color' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -559,7 +560,7 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and __fish_seen_su
 complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and __fish_seen_subcommand_from clean" -s d -l database-url -d 'Connect to this database (URL or keyword/value string)' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and __fish_seen_subcommand_from clean" -l statement-timeout -d 'Cancel a statement after this time [default: 30s]' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and __fish_seen_subcommand_from clean" -l lock-timeout -d 'Give up waiting for a lock after this time [default: 2s]' -r
-complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and __fish_seen_subcommand_from clean" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and __fish_seen_subcommand_from clean" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture\'s trace' -r -F
 complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and __fish_seen_subcommand_from clean" -l color -d 'Use color' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -598,7 +599,7 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_se
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare find-max merge help" -l statement-timeout -d 'Cancel a statement after this time [default: 30s]' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare find-max merge help" -l lock-timeout -d 'Give up waiting for a lock after this time [default: 2s]' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare find-max merge help" -s w -l workload -d 'Take the statements from here (can be repeated)' -r
-complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare find-max merge help" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare find-max merge help" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture\'s trace' -r -F
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare find-max merge help" -l color -d 'Use color' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -630,7 +631,7 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_s
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from compare" -l statement-timeout -d 'Cancel a statement after this time [default: 30s]' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from compare" -l lock-timeout -d 'Give up waiting for a lock after this time [default: 2s]' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from compare" -s w -l workload -d 'Take the statements from here (can be repeated)' -r
-complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from compare" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from compare" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture\'s trace' -r -F
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from compare" -l color -d 'Use color' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -658,7 +659,7 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_s
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from find-max" -l statement-timeout -d 'Cancel a statement after this time [default: 30s]' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from find-max" -l lock-timeout -d 'Give up waiting for a lock after this time [default: 2s]' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from find-max" -s w -l workload -d 'Take the statements from here (can be repeated)' -r
-complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from find-max" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from find-max" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture\'s trace' -r -F
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from find-max" -l color -d 'Use color' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -669,7 +670,7 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_s
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from find-max" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from merge" -l threshold -d 'Require this, as in "p95 < 50ms" (can be repeated; replaces those of the reports)' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from merge" -l hlog -d 'Write the sum to this file too, as an interval log of HdrHistogram' -r -F
-complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from merge" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from merge" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture\'s trace' -r -F
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from merge" -l color -d 'Use color' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -681,17 +682,18 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_s
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from help" -f -a "find-max" -d 'Find the highest rate at which thresholds are met'
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from help" -f -a "merge" -d 'Add up what several generators have measured, exactly'
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and not __fish_seen_subcommand_from proxy show help" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
-complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and not __fish_seen_subcommand_from proxy show help" -l color -d 'Use color' -r -f -a "auto\t''
+complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and not __fish_seen_subcommand_from proxy log show help" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture\'s trace' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and not __fish_seen_subcommand_from proxy log show help" -l color -d 'Use color' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and not __fish_seen_subcommand_from proxy show help" -l config -d 'Read this configuration file instead of ./perfkit.yaml' -r -F
-complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and not __fish_seen_subcommand_from proxy show help" -l json -d 'Print the result as JSON'
-complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and not __fish_seen_subcommand_from proxy show help" -s q -l quiet -d 'Print results, warnings and errors only'
-complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and not __fish_seen_subcommand_from proxy show help" -s h -l help -d 'Print help'
-complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and not __fish_seen_subcommand_from proxy show help" -f -a "proxy" -d 'Record what clients send to the server, as a proxy between them'
-complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and not __fish_seen_subcommand_from proxy show help" -f -a "show" -d 'Print the events of a trace, one in a line'
-complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and not __fish_seen_subcommand_from proxy show help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and not __fish_seen_subcommand_from proxy log show help" -l config -d 'Read this configuration file instead of ./perfkit.yaml' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and not __fish_seen_subcommand_from proxy log show help" -l json -d 'Print the result as JSON'
+complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and not __fish_seen_subcommand_from proxy log show help" -s q -l quiet -d 'Print results, warnings and errors only'
+complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and not __fish_seen_subcommand_from proxy log show help" -s h -l help -d 'Print help'
+complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and not __fish_seen_subcommand_from proxy log show help" -f -a "proxy" -d 'Record what clients send to the server, as a proxy between them'
+complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and not __fish_seen_subcommand_from proxy log show help" -f -a "log" -d 'Read server logs into a trace'
+complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and not __fish_seen_subcommand_from proxy log show help" -f -a "show" -d 'Print the events of a trace, one in a line'
+complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and not __fish_seen_subcommand_from proxy log show help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from proxy" -l listen -d 'Take connections at this address' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from proxy" -l for -d 'End after this time' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from proxy" -l tls-cert -d 'Offer TLS to clients with this certificate (PEM)' -r -F
@@ -699,7 +701,7 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen
 complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from proxy" -s d -l database-url -d 'Connect to this database (URL or keyword/value string)' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from proxy" -l statement-timeout -d 'Cancel a statement after this time [default: 30s]' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from proxy" -l lock-timeout -d 'Give up waiting for a lock after this time [default: 2s]' -r
-complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from proxy" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from proxy" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture\'s trace' -r -F
 complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from proxy" -l color -d 'Use color' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -709,7 +711,17 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen
 complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from proxy" -l json -d 'Print the result as JSON'
 complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from proxy" -s q -l quiet -d 'Print results, warnings and errors only'
 complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from proxy" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from show" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from log" -l log-line-prefix -d 'What each line begins with, as `SHOW log_line_prefix` prints it [default: told from the lines]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from log" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture\'s trace' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from log" -l color -d 'Use color' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from log" -l config -d 'Read this configuration file instead of ./perfkit.yaml' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from log" -l redact -d 'Leave the values of parameters and constants out; equal values stay equal'
+complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from log" -l json -d 'Print the result as JSON'
+complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from log" -s q -l quiet -d 'Print results, warnings and errors only'
+complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from log" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from show" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture\'s trace' -r -F
 complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from show" -l color -d 'Use color' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -718,9 +730,51 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen
 complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print results, warnings and errors only'
 complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from help" -f -a "proxy" -d 'Record what clients send to the server, as a proxy between them'
+complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from help" -f -a "log" -d 'Read server logs into a trace'
 complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from help" -f -a "show" -d 'Print the events of a trace, one in a line'
 complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c perfkit -n "__fish_perfkit_using_subcommand completions" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and not __fish_seen_subcommand_from top n-plus-one help" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture\'s trace' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and not __fish_seen_subcommand_from top n-plus-one help" -l color -d 'Use color' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and not __fish_seen_subcommand_from top n-plus-one help" -l config -d 'Read this configuration file instead of ./perfkit.yaml' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and not __fish_seen_subcommand_from top n-plus-one help" -l json -d 'Print the result as JSON'
+complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and not __fish_seen_subcommand_from top n-plus-one help" -s q -l quiet -d 'Print results, warnings and errors only'
+complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and not __fish_seen_subcommand_from top n-plus-one help" -s h -l help -d 'Print help'
+complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and not __fish_seen_subcommand_from top n-plus-one help" -f -a "top" -d 'Show the statements that a workload spends its time on'
+complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and not __fish_seen_subcommand_from top n-plus-one help" -f -a "n-plus-one" -d 'Find queries that run once for each row of another, and other loops'
+complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and not __fish_seen_subcommand_from top n-plus-one help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from top" -l log-line-prefix -d 'What each line of a log begins with, as `SHOW log_line_prefix` prints it [default: told from the lines]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from top" -l by -d 'Order by total, calls, mean, rows or blocks' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from top" -l type -d 'Show statements of this type only: select, insert, update, delete, merge or other (can be repeated)' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from top" -l slow -d 'Count executions that took at least this long; of `pg_stat_statements`, statements whose mean is as long' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from top" -s n -l limit -d 'Show so many statements' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from top" -s d -l database-url -d 'Connect to this database (URL or keyword/value string)' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from top" -l statement-timeout -d 'Cancel a statement after this time [default: 30s]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from top" -l lock-timeout -d 'Give up waiting for a lock after this time [default: 2s]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from top" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture\'s trace' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from top" -l color -d 'Use color' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from top" -l config -d 'Read this configuration file instead of ./perfkit.yaml' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from top" -l json -d 'Print the result as JSON'
+complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from top" -s q -l quiet -d 'Print results, warnings and errors only'
+complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from top" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from n-plus-one" -l log-line-prefix -d 'What each line of a log begins with, as `SHOW log_line_prefix` prints it [default: told from the lines]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from n-plus-one" -l ignore -d 'Leave out the statement with this fingerprint, or with one that begins so (can be repeated)' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from n-plus-one" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture\'s trace' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from n-plus-one" -l color -d 'Use color' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from n-plus-one" -l config -d 'Read this configuration file instead of ./perfkit.yaml' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from n-plus-one" -l strict -d 'Show what is doubtful, and what wastes less than 5 ms in all, as well'
+complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from n-plus-one" -l json -d 'Print the result as JSON'
+complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from n-plus-one" -s q -l quiet -d 'Print results, warnings and errors only'
+complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from n-plus-one" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from help" -f -a "top" -d 'Show the statements that a workload spends its time on'
+complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from help" -f -a "n-plus-one" -d 'Find queries that run once for each row of another, and other loops'
+complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c perfkit -n "__fish_perfkit_using_subcommand completions" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture\'s trace' -r -F
 complete -c perfkit -n "__fish_perfkit_using_subcommand completions" -l color -d 'Use color' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -728,7 +782,7 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand completions" -l config -
 complete -c perfkit -n "__fish_perfkit_using_subcommand completions" -l json -d 'Print the result as JSON'
 complete -c perfkit -n "__fish_perfkit_using_subcommand completions" -s q -l quiet -d 'Print results, warnings and errors only'
 complete -c perfkit -n "__fish_perfkit_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c perfkit -n "__fish_perfkit_using_subcommand man" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand man" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture\'s trace' -r -F
 complete -c perfkit -n "__fish_perfkit_using_subcommand man" -l color -d 'Use color' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -736,18 +790,19 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand man" -l config -d 'Read 
 complete -c perfkit -n "__fish_perfkit_using_subcommand man" -l json -d 'Print the result as JSON'
 complete -c perfkit -n "__fish_perfkit_using_subcommand man" -s q -l quiet -d 'Print results, warnings and errors only'
 complete -c perfkit -n "__fish_perfkit_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index counter seed bench capture completions man help" -f -a "demo" -d 'Show the whole loop on a throw-away local server'
-complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index counter seed bench capture completions man help" -f -a "init" -d 'Write a starter perfkit.yaml from the connected database'
-complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index counter seed bench capture completions man help" -f -a "sandbox" -d 'Manage a local PostgreSQL server to try things on'
-complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index counter seed bench capture completions man help" -f -a "explain" -d 'Show where a statement\'s time goes, and what is slow about it'
-complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index counter seed bench capture completions man help" -f -a "index" -d 'Design and build index sets'
-complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index counter seed bench capture completions man help" -f -a "counter" -d 'Keep columns that count rows of another table'
-complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index counter seed bench capture completions man help" -f -a "seed" -d 'Fill the tables of any schema with large, realistic, deterministic data'
-complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index counter seed bench capture completions man help" -f -a "bench" -d 'Measure the workload\'s latencies under load'
-complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index counter seed bench capture completions man help" -f -a "capture" -d 'Record what applications really send, as a trace'
-complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index counter seed bench capture completions man help" -f -a "completions" -d 'Print a completion script for a shell'
-complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index counter seed bench capture completions man help" -f -a "man" -d 'Print the manual page'
-complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index counter seed bench capture completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index counter seed bench capture workload completions man help" -f -a "demo" -d 'Show the whole loop on a throw-away local server'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index counter seed bench capture workload completions man help" -f -a "init" -d 'Write a starter perfkit.yaml from the connected database'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index counter seed bench capture workload completions man help" -f -a "sandbox" -d 'Manage a local PostgreSQL server to try things on'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index counter seed bench capture workload completions man help" -f -a "explain" -d 'Show where a statement\'s time goes, and what is slow about it'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index counter seed bench capture workload completions man help" -f -a "index" -d 'Design and build index sets'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index counter seed bench capture workload completions man help" -f -a "counter" -d 'Keep columns that count rows of another table'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index counter seed bench capture workload completions man help" -f -a "seed" -d 'Fill the tables of any schema with large, realistic, deterministic data'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index counter seed bench capture workload completions man help" -f -a "bench" -d 'Measure the workload\'s latencies under load'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index counter seed bench capture workload completions man help" -f -a "capture" -d 'Record what applications really send, as a trace'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index counter seed bench capture workload completions man help" -f -a "workload" -d 'See what a captured workload says'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index counter seed bench capture workload completions man help" -f -a "completions" -d 'Print a completion script for a shell'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index counter seed bench capture workload completions man help" -f -a "man" -d 'Print the manual page'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index counter seed bench capture workload completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from sandbox" -f -a "start" -d 'Start the server, and create it the first time'
 complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from sandbox" -f -a "url" -d 'Print the connection URL'
 complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from sandbox" -f -a "psql" -d 'Open psql; further arguments are psql\'s'
@@ -775,4 +830,7 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_su
 complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from bench" -f -a "find-max" -d 'Find the highest rate at which thresholds are met'
 complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from bench" -f -a "merge" -d 'Add up what several generators have measured, exactly'
 complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from capture" -f -a "proxy" -d 'Record what clients send to the server, as a proxy between them'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from capture" -f -a "log" -d 'Read server logs into a trace'
 complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from capture" -f -a "show" -d 'Print the events of a trace, one in a line'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from workload" -f -a "top" -d 'Show the statements that a workload spends its time on'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from workload" -f -a "n-plus-one" -d 'Find queries that run once for each row of another, and other loops'

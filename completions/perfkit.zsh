@@ -15,8 +15,8 @@ _perfkit() {
 
     local context curcontext="$curcontext" state line
     _arguments "${_arguments_options[@]}" : \
-'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
-'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
 '--color=[Use color]:WHEN:(auto always never)' \
 '--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
 '--json[Print the result as JSON]' \
@@ -39,8 +39,8 @@ _perfkit() {
 _arguments "${_arguments_options[@]}" : \
 '--scenario=[The scenario]:NAME:_default' \
 '--pg-bin=[Use the server programs (initdb, postgres) in this folder]:DIR:_files' \
-'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
-'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
 '--color=[Use color]:WHEN:(auto always never)' \
 '--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
 '--keep[Leave the server up, as the sandbox, and print the URL of the demo'\''s database]' \
@@ -57,8 +57,8 @@ _arguments "${_arguments_options[@]}" : \
 '--database-url=[Connect to this database (URL or keyword/value string)]:URL:_default' \
 '--statement-timeout=[Cancel a statement after this time \[default\: 30s\]]:TIME:_default' \
 '--lock-timeout=[Give up waiting for a lock after this time \[default\: 2s\]]:TIME:_default' \
-'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
-'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
 '--color=[Use color]:WHEN:(auto always never)' \
 '--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
 '--force[Replace the file if it is there]' \
@@ -72,8 +72,8 @@ _arguments "${_arguments_options[@]}" : \
 ;;
 (sandbox)
 _arguments "${_arguments_options[@]}" : \
-'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
-'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
 '--color=[Use color]:WHEN:(auto always never)' \
 '--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
 '--json[Print the result as JSON]' \
@@ -94,8 +94,8 @@ _arguments "${_arguments_options[@]}" : \
             (start)
 _arguments "${_arguments_options[@]}" : \
 '--pg-bin=[Use the server programs (initdb, postgres) in this folder]:DIR:_files' \
-'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
-'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
 '--color=[Use color]:WHEN:(auto always never)' \
 '--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
 '--json[Print the result as JSON]' \
@@ -107,8 +107,8 @@ _arguments "${_arguments_options[@]}" : \
 ;;
 (url)
 _arguments "${_arguments_options[@]}" : \
-'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
-'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
 '--color=[Use color]:WHEN:(auto always never)' \
 '--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
 '--json[Print the result as JSON]' \
@@ -120,8 +120,8 @@ _arguments "${_arguments_options[@]}" : \
 ;;
 (psql)
 _arguments "${_arguments_options[@]}" : \
-'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
-'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
 '--color=[Use color]:WHEN:(auto always never)' \
 '--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
 '--json[Print the result as JSON]' \
@@ -135,8 +135,8 @@ _arguments "${_arguments_options[@]}" : \
 (stop)
 _arguments "${_arguments_options[@]}" : \
 '--pg-bin=[Use the server programs (initdb, postgres) in this folder]:DIR:_files' \
-'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
-'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
 '--color=[Use color]:WHEN:(auto always never)' \
 '--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
 '--json[Print the result as JSON]' \
@@ -149,8 +149,8 @@ _arguments "${_arguments_options[@]}" : \
 (destroy)
 _arguments "${_arguments_options[@]}" : \
 '--pg-bin=[Use the server programs (initdb, postgres) in this folder]:DIR:_files' \
-'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
-'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
 '--color=[Use color]:WHEN:(auto always never)' \
 '--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
 '-y[Do not ask]' \
@@ -223,8 +223,8 @@ _arguments "${_arguments_options[@]}" : \
 '*-w+[Take the statements from here (can be repeated)]:SOURCE:_default' \
 '*--workload=[Take the statements from here (can be repeated)]:SOURCE:_default' \
 '--pg-bin=[Use the server programs (initdb, postgres) in this folder]:DIR:_files' \
-'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
-'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
 '--color=[Use color]:WHEN:(auto always never)' \
 '--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
 '--allow-writes[Run statements that change data too; what they did is rolled back]' \
@@ -248,8 +248,8 @@ _arguments "${_arguments_options[@]}" : \
         case $line[2] in
             (diff)
 _arguments "${_arguments_options[@]}" : \
-'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
-'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
 '--color=[Use color]:WHEN:(auto always never)' \
 '--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
 '--json[Print the result as JSON]' \
@@ -268,8 +268,8 @@ _arguments "${_arguments_options[@]}" : \
 '--database-url=[Connect to this database (URL or keyword/value string)]:URL:_default' \
 '--statement-timeout=[Cancel a statement after this time \[default\: 30s\]]:TIME:_default' \
 '--lock-timeout=[Give up waiting for a lock after this time \[default\: 2s\]]:TIME:_default' \
-'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
-'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
 '--color=[Use color]:WHEN:(auto always never)' \
 '--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
 '--update[Accept the plans as they are\: write the contract into perfkit.yaml and the plans beside it]' \
@@ -315,8 +315,8 @@ esac
 ;;
 (index)
 _arguments "${_arguments_options[@]}" : \
-'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
-'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
 '--color=[Use color]:WHEN:(auto always never)' \
 '--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
 '--json[Print the result as JSON]' \
@@ -356,8 +356,8 @@ _arguments "${_arguments_options[@]}" : \
 '*-w+[Take the statements from here (can be repeated)]:SOURCE:_default' \
 '*--workload=[Take the statements from here (can be repeated)]:SOURCE:_default' \
 '--pg-bin=[Use the server programs (initdb, postgres) in this folder]:DIR:_files' \
-'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
-'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
 '--color=[Use color]:WHEN:(auto always never)' \
 '--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
 '--redesign[Design the whole index set anew\: also drop what the workload has no use for]' \
@@ -389,8 +389,8 @@ _arguments "${_arguments_options[@]}" : \
 '--lock-timeout=[Give up waiting for a lock after this time \[default\: 2s\]]:TIME:_default' \
 '*-w+[Take the statements from here (can be repeated)]:SOURCE:_default' \
 '*--workload=[Take the statements from here (can be repeated)]:SOURCE:_default' \
-'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
-'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
 '--color=[Use color]:WHEN:(auto always never)' \
 '--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
 '--exact-bloat[Measure bloated indexes with pgstattuple, which reads all of them, instead of estimating only]' \
@@ -421,8 +421,8 @@ _arguments "${_arguments_options[@]}" : \
 '*-w+[Take the statements from here (can be repeated)]:SOURCE:_default' \
 '*--workload=[Take the statements from here (can be repeated)]:SOURCE:_default' \
 '--pg-bin=[Use the server programs (initdb, postgres) in this folder]:DIR:_files' \
-'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
-'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
 '--color=[Use color]:WHEN:(auto always never)' \
 '--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
 '-y[Do not ask]' \
@@ -448,8 +448,8 @@ _arguments "${_arguments_options[@]}" : \
 '--database-url=[Connect to this database (URL or keyword/value string)]:URL:_default' \
 '--statement-timeout=[Cancel a statement after this time \[default\: 30s\]]:TIME:_default' \
 '--lock-timeout=[Give up waiting for a lock after this time \[default\: 2s\]]:TIME:_default' \
-'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
-'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
 '--color=[Use color]:WHEN:(auto always never)' \
 '--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
 '--list[List the runs and change nothing]' \
@@ -506,8 +506,8 @@ esac
 ;;
 (counter)
 _arguments "${_arguments_options[@]}" : \
-'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
-'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
 '--color=[Use color]:WHEN:(auto always never)' \
 '--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
 '--json[Print the result as JSON]' \
@@ -533,8 +533,8 @@ _arguments "${_arguments_options[@]}" : \
 '--lock-timeout=[Give up waiting for a lock after this time \[default\: 2s\]]:TIME:_default' \
 '*-w+[Take the statements from here (can be repeated)]:SOURCE:_default' \
 '*--workload=[Take the statements from here (can be repeated)]:SOURCE:_default' \
-'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
-'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
 '--color=[Use color]:WHEN:(auto always never)' \
 '--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
 '--json[Print the result as JSON]' \
@@ -567,8 +567,8 @@ _arguments "${_arguments_options[@]}" : \
 '--lock-timeout=[Give up waiting for a lock after this time \[default\: 2s\]]:TIME:_default' \
 '--migration=[Write the changes as a migration of rails, django, flyway, sqlx, golang-migrate or plain (up.sql and down.sql)]:FRAMEWORK:_default' \
 '--migration-dir=[Write it to this folder, not to the framework'\''s usual one]:FOLDER:_files' \
-'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
-'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
 '--color=[Use color]:WHEN:(auto always never)' \
 '--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
 '--guard[Take back writes of the column by anybody but triggers]' \
@@ -602,8 +602,8 @@ _arguments "${_arguments_options[@]}" : \
 '--database-url=[Connect to this database (URL or keyword/value string)]:URL:_default' \
 '--statement-timeout=[Cancel a statement after this time \[default\: 30s\]]:TIME:_default' \
 '--lock-timeout=[Give up waiting for a lock after this time \[default\: 2s\]]:TIME:_default' \
-'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
-'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
 '--color=[Use color]:WHEN:(auto always never)' \
 '--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
 '-y[Do not ask]' \
@@ -623,8 +623,8 @@ _arguments "${_arguments_options[@]}" : \
 '--database-url=[Connect to this database (URL or keyword/value string)]:URL:_default' \
 '--statement-timeout=[Cancel a statement after this time \[default\: 30s\]]:TIME:_default' \
 '--lock-timeout=[Give up waiting for a lock after this time \[default\: 2s\]]:TIME:_default' \
-'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
-'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
 '--color=[Use color]:WHEN:(auto always never)' \
 '--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
 '--json[Print the result as JSON]' \
@@ -640,8 +640,8 @@ _arguments "${_arguments_options[@]}" : \
 '--database-url=[Connect to this database (URL or keyword/value string)]:URL:_default' \
 '--statement-timeout=[Cancel a statement after this time \[default\: 30s\]]:TIME:_default' \
 '--lock-timeout=[Give up waiting for a lock after this time \[default\: 2s\]]:TIME:_default' \
-'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
-'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
 '--color=[Use color]:WHEN:(auto always never)' \
 '--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
 '--json[Print the result as JSON]' \
@@ -658,8 +658,8 @@ _arguments "${_arguments_options[@]}" : \
 '--database-url=[Connect to this database (URL or keyword/value string)]:URL:_default' \
 '--statement-timeout=[Cancel a statement after this time \[default\: 30s\]]:TIME:_default' \
 '--lock-timeout=[Give up waiting for a lock after this time \[default\: 2s\]]:TIME:_default' \
-'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
-'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
 '--color=[Use color]:WHEN:(auto always never)' \
 '--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
 '--json[Print the result as JSON]' \
@@ -677,8 +677,8 @@ _arguments "${_arguments_options[@]}" : \
 '--database-url=[Connect to this database (URL or keyword/value string)]:URL:_default' \
 '--statement-timeout=[Cancel a statement after this time \[default\: 30s\]]:TIME:_default' \
 '--lock-timeout=[Give up waiting for a lock after this time \[default\: 2s\]]:TIME:_default' \
-'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
-'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
 '--color=[Use color]:WHEN:(auto always never)' \
 '--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
 '--json[Print the result as JSON]' \
@@ -695,8 +695,8 @@ _arguments "${_arguments_options[@]}" : \
 '--database-url=[Connect to this database (URL or keyword/value string)]:URL:_default' \
 '--statement-timeout=[Cancel a statement after this time \[default\: 30s\]]:TIME:_default' \
 '--lock-timeout=[Give up waiting for a lock after this time \[default\: 2s\]]:TIME:_default' \
-'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
-'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
 '--color=[Use color]:WHEN:(auto always never)' \
 '--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
 '--json[Print the result as JSON]' \
@@ -714,8 +714,8 @@ _arguments "${_arguments_options[@]}" : \
 '--database-url=[Connect to this database (URL or keyword/value string)]:URL:_default' \
 '--statement-timeout=[Cancel a statement after this time \[default\: 30s\]]:TIME:_default' \
 '--lock-timeout=[Give up waiting for a lock after this time \[default\: 2s\]]:TIME:_default' \
-'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
-'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
 '--color=[Use color]:WHEN:(auto always never)' \
 '--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
 '-y[Do not ask]' \
@@ -743,8 +743,8 @@ _arguments "${_arguments_options[@]}" : \
 '--database-url=[Connect to this database (URL or keyword/value string)]:URL:_default' \
 '--statement-timeout=[Cancel a statement after this time \[default\: 30s\]]:TIME:_default' \
 '--lock-timeout=[Give up waiting for a lock after this time \[default\: 2s\]]:TIME:_default' \
-'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
-'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
 '--color=[Use color]:WHEN:(auto always never)' \
 '--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
 '-y[Do not ask]' \
@@ -771,8 +771,8 @@ _arguments "${_arguments_options[@]}" : \
 '--database-url=[Connect to this database (URL or keyword/value string)]:URL:_default' \
 '--statement-timeout=[Cancel a statement after this time \[default\: 30s\]]:TIME:_default' \
 '--lock-timeout=[Give up waiting for a lock after this time \[default\: 2s\]]:TIME:_default' \
-'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
-'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
 '--color=[Use color]:WHEN:(auto always never)' \
 '--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
 '--keep-columns[Leave the columns as they are]' \
@@ -876,8 +876,8 @@ _arguments "${_arguments_options[@]}" : \
 '--database-url=[Connect to this database (URL or keyword/value string)]:URL:_default' \
 '--statement-timeout=[Cancel a statement after this time \[default\: 30s\]]:TIME:_default' \
 '--lock-timeout=[Give up waiting for a lock after this time \[default\: 2s\]]:TIME:_default' \
-'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
-'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
 '--color=[Use color]:WHEN:(auto always never)' \
 '--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
 '--append[Add to tables that are not empty]' \
@@ -912,8 +912,8 @@ _arguments "${_arguments_options[@]}" : \
 '--database-url=[Connect to this database (URL or keyword/value string)]:URL:_default' \
 '--statement-timeout=[Cancel a statement after this time \[default\: 30s\]]:TIME:_default' \
 '--lock-timeout=[Give up waiting for a lock after this time \[default\: 2s\]]:TIME:_default' \
-'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
-'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
 '--color=[Use color]:WHEN:(auto always never)' \
 '--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
 '--list[List the runs and delete nothing]' \
@@ -989,8 +989,8 @@ prepared\:"Prepared once for each connection"))' \
 '--lock-timeout=[Give up waiting for a lock after this time \[default\: 2s\]]:TIME:_default' \
 '*-w+[Take the statements from here (can be repeated)]:SOURCE:_default' \
 '*--workload=[Take the statements from here (can be repeated)]:SOURCE:_default' \
-'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
-'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
 '--color=[Use color]:WHEN:(auto always never)' \
 '--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
 '--strict[Take a run for invalid as well if other programs or machines may have slowed it down]' \
@@ -1034,8 +1034,8 @@ fail\:"Exit with status 1"))' \
 '--lock-timeout=[Give up waiting for a lock after this time \[default\: 2s\]]:TIME:_default' \
 '*-w+[Take the statements from here (can be repeated)]:SOURCE:_default' \
 '*--workload=[Take the statements from here (can be repeated)]:SOURCE:_default' \
-'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
-'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
 '--color=[Use color]:WHEN:(auto always never)' \
 '--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
 '(--b --set-b --workload-b)--calibrate[Compare A with itself, to see what this machine can tell]' \
@@ -1071,8 +1071,8 @@ prepared\:"Prepared once for each connection"))' \
 '--lock-timeout=[Give up waiting for a lock after this time \[default\: 2s\]]:TIME:_default' \
 '*-w+[Take the statements from here (can be repeated)]:SOURCE:_default' \
 '*--workload=[Take the statements from here (can be repeated)]:SOURCE:_default' \
-'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
-'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
 '--color=[Use color]:WHEN:(auto always never)' \
 '--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
 '--allow-writes[Run statements that change data too]' \
@@ -1087,8 +1087,8 @@ prepared\:"Prepared once for each connection"))' \
 _arguments "${_arguments_options[@]}" : \
 '*--threshold=[Require this, as in "p95 < 50ms" (can be repeated; replaces those of the reports)]:CONDITION:_default' \
 '--hlog=[Write the sum to this file too, as an interval log of HdrHistogram]:FILE:_files' \
-'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
-'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
 '--color=[Use color]:WHEN:(auto always never)' \
 '--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
 '--json[Print the result as JSON]' \
@@ -1137,8 +1137,8 @@ esac
 ;;
 (capture)
 _arguments "${_arguments_options[@]}" : \
-'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
-'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
 '--color=[Use color]:WHEN:(auto always never)' \
 '--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
 '--json[Print the result as JSON]' \
@@ -1166,8 +1166,8 @@ _arguments "${_arguments_options[@]}" : \
 '--database-url=[Connect to this database (URL or keyword/value string)]:URL:_default' \
 '--statement-timeout=[Cancel a statement after this time \[default\: 30s\]]:TIME:_default' \
 '--lock-timeout=[Give up waiting for a lock after this time \[default\: 2s\]]:TIME:_default' \
-'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
-'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
 '--color=[Use color]:WHEN:(auto always never)' \
 '--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
 '--redact[Leave values out; equal ones stay recognizable within the trace]' \
@@ -1179,10 +1179,26 @@ _arguments "${_arguments_options[@]}" : \
 '--help[Print help (see more with '\''--help'\'')]' \
 && ret=0
 ;;
+(log)
+_arguments "${_arguments_options[@]}" : \
+'--log-line-prefix=[What each line begins with, as \`SHOW log_line_prefix\` prints it \[default\: told from the lines\]]:PREFIX:_default' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
+'--color=[Use color]:WHEN:(auto always never)' \
+'--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
+'--redact[Leave the values of parameters and constants out; equal values stay equal]' \
+'--json[Print the result as JSON]' \
+'-q[Print results, warnings and errors only]' \
+'--quiet[Print results, warnings and errors only]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+'*::files -- Read these logs, in the order of time; .gz and .zst as well, `-` is standard input:_files' \
+&& ret=0
+;;
 (show)
 _arguments "${_arguments_options[@]}" : \
-'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
-'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
 '--color=[Use color]:WHEN:(auto always never)' \
 '--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
 '--json[Print the result as JSON]' \
@@ -1209,7 +1225,105 @@ _arguments "${_arguments_options[@]}" : \
 _arguments "${_arguments_options[@]}" : \
 && ret=0
 ;;
+(log)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
 (show)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(help)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+        esac
+    ;;
+esac
+;;
+        esac
+    ;;
+esac
+;;
+(workload)
+_arguments "${_arguments_options[@]}" : \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
+'--color=[Use color]:WHEN:(auto always never)' \
+'--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
+'--json[Print the result as JSON]' \
+'-q[Print results, warnings and errors only]' \
+'--quiet[Print results, warnings and errors only]' \
+'-h[Print help]' \
+'--help[Print help]' \
+":: :_perfkit__subcmd__workload_commands" \
+"*::: :->workload" \
+&& ret=0
+
+    case $state in
+    (workload)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:perfkit-workload-command-$line[1]:"
+        case $line[1] in
+            (top)
+_arguments "${_arguments_options[@]}" : \
+'--log-line-prefix=[What each line of a log begins with, as \`SHOW log_line_prefix\` prints it \[default\: told from the lines\]]:PREFIX:_default' \
+'--by=[Order by total, calls, mean, rows or blocks]:WHAT:_default' \
+'*--type=[Show statements of this type only\: select, insert, update, delete, merge or other (can be repeated)]:TYPE:_default' \
+'--slow=[Count executions that took at least this long; of \`pg_stat_statements\`, statements whose mean is as long]:TIME:_default' \
+'-n+[Show so many statements]:N:_default' \
+'--limit=[Show so many statements]:N:_default' \
+'-d+[Connect to this database (URL or keyword/value string)]:URL:_default' \
+'--database-url=[Connect to this database (URL or keyword/value string)]:URL:_default' \
+'--statement-timeout=[Cancel a statement after this time \[default\: 30s\]]:TIME:_default' \
+'--lock-timeout=[Give up waiting for a lock after this time \[default\: 2s\]]:TIME:_default' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
+'--color=[Use color]:WHEN:(auto always never)' \
+'--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
+'--json[Print the result as JSON]' \
+'-q[Print results, warnings and errors only]' \
+'--quiet[Print results, warnings and errors only]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+'*::files -- Add these traces or server logs up; logs in the order of time, .gz and .zst as well, `-` is standard input:_files' \
+&& ret=0
+;;
+(n-plus-one)
+_arguments "${_arguments_options[@]}" : \
+'--log-line-prefix=[What each line of a log begins with, as \`SHOW log_line_prefix\` prints it \[default\: told from the lines\]]:PREFIX:_default' \
+'*--ignore=[Leave out the statement with this fingerprint, or with one that begins so (can be repeated)]:FINGERPRINT:_default' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
+'--color=[Use color]:WHEN:(auto always never)' \
+'--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
+'--strict[Show what is doubtful, and what wastes less than 5 ms in all, as well]' \
+'--json[Print the result as JSON]' \
+'-q[Print results, warnings and errors only]' \
+'--quiet[Print results, warnings and errors only]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+'*::files -- Look at these traces or server logs; logs in the order of time, .gz and .zst as well, `-` is standard input:_files' \
+&& ret=0
+;;
+(help)
+_arguments "${_arguments_options[@]}" : \
+":: :_perfkit__subcmd__workload__subcmd__help_commands" \
+"*::: :->help" \
+&& ret=0
+
+    case $state in
+    (help)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:perfkit-workload-help-command-$line[1]:"
+        case $line[1] in
+            (top)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(n-plus-one)
 _arguments "${_arguments_options[@]}" : \
 && ret=0
 ;;
@@ -1227,8 +1341,8 @@ esac
 ;;
 (completions)
 _arguments "${_arguments_options[@]}" : \
-'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
-'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
 '--color=[Use color]:WHEN:(auto always never)' \
 '--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
 '--json[Print the result as JSON]' \
@@ -1241,8 +1355,8 @@ _arguments "${_arguments_options[@]}" : \
 ;;
 (man)
 _arguments "${_arguments_options[@]}" : \
-'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
-'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)]:FILE:_files' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
 '--color=[Use color]:WHEN:(auto always never)' \
 '--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
 '--json[Print the result as JSON]' \
@@ -1489,7 +1603,35 @@ _arguments "${_arguments_options[@]}" : \
 _arguments "${_arguments_options[@]}" : \
 && ret=0
 ;;
+(log)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
 (show)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+        esac
+    ;;
+esac
+;;
+(workload)
+_arguments "${_arguments_options[@]}" : \
+":: :_perfkit__subcmd__help__subcmd__workload_commands" \
+"*::: :->workload" \
+&& ret=0
+
+    case $state in
+    (workload)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:perfkit-help-workload-command-$line[1]:"
+        case $line[1] in
+            (top)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(n-plus-one)
 _arguments "${_arguments_options[@]}" : \
 && ret=0
 ;;
@@ -1530,6 +1672,7 @@ _perfkit_commands() {
 'seed:Fill the tables of any schema with large, realistic, deterministic data' \
 'bench:Measure the workload'\''s latencies under load' \
 'capture:Record what applications really send, as a trace' \
+'workload:See what a captured workload says' \
 'completions:Print a completion script for a shell' \
 'man:Print the manual page' \
 'help:Print this message or the help of the given subcommand(s)' \
@@ -1595,6 +1738,7 @@ _perfkit__subcmd__bench__subcmd__merge_commands() {
 _perfkit__subcmd__capture_commands() {
     local commands; commands=(
 'proxy:Record what clients send to the server, as a proxy between them' \
+'log:Read server logs into a trace' \
 'show:Print the events of a trace, one in a line' \
 'help:Print this message or the help of the given subcommand(s)' \
     )
@@ -1604,6 +1748,7 @@ _perfkit__subcmd__capture_commands() {
 _perfkit__subcmd__capture__subcmd__help_commands() {
     local commands; commands=(
 'proxy:Record what clients send to the server, as a proxy between them' \
+'log:Read server logs into a trace' \
 'show:Print the events of a trace, one in a line' \
 'help:Print this message or the help of the given subcommand(s)' \
     )
@@ -1614,6 +1759,11 @@ _perfkit__subcmd__capture__subcmd__help__subcmd__help_commands() {
     local commands; commands=()
     _describe -t commands 'perfkit capture help help commands' commands "$@"
 }
+(( $+functions[_perfkit__subcmd__capture__subcmd__help__subcmd__log_commands] )) ||
+_perfkit__subcmd__capture__subcmd__help__subcmd__log_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit capture help log commands' commands "$@"
+}
 (( $+functions[_perfkit__subcmd__capture__subcmd__help__subcmd__proxy_commands] )) ||
 _perfkit__subcmd__capture__subcmd__help__subcmd__proxy_commands() {
     local commands; commands=()
@@ -1623,6 +1773,11 @@ _perfkit__subcmd__capture__subcmd__help__subcmd__proxy_commands() {
 _perfkit__subcmd__capture__subcmd__help__subcmd__show_commands() {
     local commands; commands=()
     _describe -t commands 'perfkit capture help show commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__capture__subcmd__log_commands] )) ||
+_perfkit__subcmd__capture__subcmd__log_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit capture log commands' commands "$@"
 }
 (( $+functions[_perfkit__subcmd__capture__subcmd__proxy_commands] )) ||
 _perfkit__subcmd__capture__subcmd__proxy_commands() {
@@ -1850,6 +2005,7 @@ _perfkit__subcmd__help_commands() {
 'seed:Fill the tables of any schema with large, realistic, deterministic data' \
 'bench:Measure the workload'\''s latencies under load' \
 'capture:Record what applications really send, as a trace' \
+'workload:See what a captured workload says' \
 'completions:Print a completion script for a shell' \
 'man:Print the manual page' \
 'help:Print this message or the help of the given subcommand(s)' \
@@ -1884,9 +2040,15 @@ _perfkit__subcmd__help__subcmd__bench__subcmd__merge_commands() {
 _perfkit__subcmd__help__subcmd__capture_commands() {
     local commands; commands=(
 'proxy:Record what clients send to the server, as a proxy between them' \
+'log:Read server logs into a trace' \
 'show:Print the events of a trace, one in a line' \
     )
     _describe -t commands 'perfkit help capture commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__help__subcmd__capture__subcmd__log_commands] )) ||
+_perfkit__subcmd__help__subcmd__capture__subcmd__log_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit help capture log commands' commands "$@"
 }
 (( $+functions[_perfkit__subcmd__help__subcmd__capture__subcmd__proxy_commands] )) ||
 _perfkit__subcmd__help__subcmd__capture__subcmd__proxy_commands() {
@@ -2091,6 +2253,24 @@ _perfkit__subcmd__help__subcmd__seed__subcmd__clean_commands() {
     local commands; commands=()
     _describe -t commands 'perfkit help seed clean commands' commands "$@"
 }
+(( $+functions[_perfkit__subcmd__help__subcmd__workload_commands] )) ||
+_perfkit__subcmd__help__subcmd__workload_commands() {
+    local commands; commands=(
+'top:Show the statements that a workload spends its time on' \
+'n-plus-one:Find queries that run once for each row of another, and other loops' \
+    )
+    _describe -t commands 'perfkit help workload commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__help__subcmd__workload__subcmd__n-plus-one_commands] )) ||
+_perfkit__subcmd__help__subcmd__workload__subcmd__n-plus-one_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit help workload n-plus-one commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__help__subcmd__workload__subcmd__top_commands] )) ||
+_perfkit__subcmd__help__subcmd__workload__subcmd__top_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit help workload top commands' commands "$@"
+}
 (( $+functions[_perfkit__subcmd__index_commands] )) ||
 _perfkit__subcmd__index_commands() {
     local commands; commands=(
@@ -2277,6 +2457,49 @@ _perfkit__subcmd__seed__subcmd__help__subcmd__clean_commands() {
 _perfkit__subcmd__seed__subcmd__help__subcmd__help_commands() {
     local commands; commands=()
     _describe -t commands 'perfkit seed help help commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__workload_commands] )) ||
+_perfkit__subcmd__workload_commands() {
+    local commands; commands=(
+'top:Show the statements that a workload spends its time on' \
+'n-plus-one:Find queries that run once for each row of another, and other loops' \
+'help:Print this message or the help of the given subcommand(s)' \
+    )
+    _describe -t commands 'perfkit workload commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__workload__subcmd__help_commands] )) ||
+_perfkit__subcmd__workload__subcmd__help_commands() {
+    local commands; commands=(
+'top:Show the statements that a workload spends its time on' \
+'n-plus-one:Find queries that run once for each row of another, and other loops' \
+'help:Print this message or the help of the given subcommand(s)' \
+    )
+    _describe -t commands 'perfkit workload help commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__workload__subcmd__help__subcmd__help_commands] )) ||
+_perfkit__subcmd__workload__subcmd__help__subcmd__help_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit workload help help commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__workload__subcmd__help__subcmd__n-plus-one_commands] )) ||
+_perfkit__subcmd__workload__subcmd__help__subcmd__n-plus-one_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit workload help n-plus-one commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__workload__subcmd__help__subcmd__top_commands] )) ||
+_perfkit__subcmd__workload__subcmd__help__subcmd__top_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit workload help top commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__workload__subcmd__n-plus-one_commands] )) ||
+_perfkit__subcmd__workload__subcmd__n-plus-one_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit workload n-plus-one commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__workload__subcmd__top_commands] )) ||
+_perfkit__subcmd__workload__subcmd__top_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit workload top commands' commands "$@"
 }
 
 if [ "$funcstack[1]" = "_perfkit" ]; then

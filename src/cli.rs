@@ -6,7 +6,9 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::command::index::{apply, audit, suggest, undo};
-use crate::command::{bench, capture, completions, counter, demo, explain, init, man, sandbox, seed};
+use crate::command::{
+    bench, capture, completions, counter, demo, explain, init, man, sandbox, seed, workload,
+};
 use crate::config;
 
 /// Make PostgreSQL-backed applications fast and keep them fast
@@ -36,7 +38,9 @@ pub(crate) enum Command {
     Seed(seed::SeedArgs),
     Bench(bench::BenchArgs),
     #[command(subcommand)]
-    Capture(CaptureCommand),
+    Capture(capture::CaptureCommand),
+    #[command(subcommand)]
+    Workload(workload::WorkloadCommand),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
 }
@@ -50,20 +54,14 @@ pub(crate) enum IndexCommand {
     Undo(undo::UndoArgs),
 }
 
-/// Record what applications really send, as a trace
-#[derive(Subcommand, Debug)]
-pub(crate) enum CaptureCommand {
-    Proxy(capture::proxy::ProxyArgs),
-    Show(capture::show::ShowArgs),
-}
-
 /// What every command takes.
 #[derive(Args, Debug, Clone)]
 pub(crate) struct GlobalArgs {
     /// Print the result as JSON
     #[arg(long, global = true)]
     pub(crate) json: bool,
-    /// Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt)
+    /// Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture's
+    /// trace
     #[arg(short, long, global = true, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
     /// Print results, warnings and errors only

@@ -19,7 +19,7 @@
 //! - `proxy`: stands between clients and a server, and writes down what they say. `stream`: sockets, with TLS or without.
 //! - `report`: results to text, Markdown, CSV and JSON.
 //! - core: `catalog`, `array` (array literals), `statistics` (what ANALYZE would say of a sample), `query` (SQL text),
-//!   `workload`, `trace` (captured workloads), `plan`, `index` (candidates, sizes, selection), `counter`, `seed`, `bench`, `scenario`, `random`, `unit`.
+//!   `workload`, `trace` (captured workloads), `log` (server logs), `plan`, `index` (candidates, sizes, selection), `counter`, `seed`, `bench`, `scenario`, `random`, `unit`.
 //!
 //! # Index advice
 //!
@@ -80,7 +80,12 @@
 //! A trace is a stream of `trace::Event`s, whoever watched; `trace::file` writes it in frames that are readable on their own,
 //! `trace::statements` stores each text once, without constants (`normal`) and call sites (`tags`). `proxy` forwards exact bytes
 //! on event loops: `proxy::frames` finds messages beside them, `proxy::conversation` matches answers with requests, and
-//! `proxy::writer` makes events of that on a thread of its own. What it cannot keep it counts.
+//! `proxy::writer` makes events of that on a thread of its own. What it cannot keep it counts. `log::Reader` cuts the bytes of a
+//! server log into entries, whatever its format and however the bytes come, and `log::Sessions` joins entries to executions:
+//! statements with durations, parameters, errors and transactions.
+//!
+//! `command::capture::files` reads both traces and logs. `workload::top` adds them up by statement, `workload::n_plus_one` finds loops:
+//! `scope` says what belongs together, `facts` what a text tells of its statement, `judge` applies the rules.
 //!
 //! # Plans
 //!
@@ -113,6 +118,7 @@ mod counter;
 mod error;
 mod index;
 mod load;
+mod log;
 mod pg;
 mod plan;
 mod proxy;
@@ -156,6 +162,21 @@ pub mod fuzzing {
     /// Takes any input as a session's bytes.
     pub fn converse(input: &[u8]) {
         crate::proxy::converse(input);
+    }
+
+    /// Reads any input as a server log, in two pieces.
+    pub fn read_log(input: &[u8]) {
+        use crate::log::{Reader, Sessions};
+        let mut sessions =
+            Sessions::new(crate::trace::Statements::new(|_| crate::trace::Fingerprint(0), None));
+        let mut reader = Reader::new(None);
+        let (first, second) = input.split_at(input.len() / 2);
+        for piece in [first, second] {
+            reader.push(piece, &mut |entry| sessions.take(entry, &mut drop));
+        }
+        let summary = reader.finish(&mut |entry| sessions.take(entry, &mut drop));
+        sessions.finish(&mut drop);
+        assert_eq!(summary.n_bytes, input.len() as u64, "every byte is read or skipped");
     }
 }
 

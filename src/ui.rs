@@ -54,6 +54,10 @@ impl Ui {
                 folder.display()
             )));
         }
+        if let Some(path) = trace.as_deref().filter(|path| Format::from_path(path).is_ok()) {
+            return Err(Error::usage(format!("{:?} is no name of a trace", path.display()))
+                .hint("Let it end in .trace, as in `-o app.trace`; `--json` prints the summary as JSON."));
+        }
         let stdout_is_terminal = io::stdout().is_terminal();
         let stderr_is_terminal = io::stderr().is_terminal();
         let width = terminal_width(environment);

@@ -12,8 +12,10 @@ pub(crate) mod man;
 pub(crate) mod migration;
 pub(crate) mod sandbox;
 pub(crate) mod seed;
+pub(crate) mod workload;
 
-use crate::cli::{CaptureCommand, Command, IndexCommand};
+use crate::cli::{Command, IndexCommand};
+use crate::command::capture::CaptureCommand;
 use crate::context::Context;
 use crate::error::{Error, ExitStatus, Result};
 use crate::ui::Ui;
@@ -34,7 +36,7 @@ pub(crate) fn needs_config(command: &Command) -> bool {
 
 /// Whether `--output` names the trace that a command writes, rather than the file of its result.
 pub(crate) fn writes_trace(command: &Command) -> bool {
-    matches!(command, Command::Capture(CaptureCommand::Proxy(_)))
+    matches!(command, Command::Capture(CaptureCommand::Proxy(_) | CaptureCommand::Log(_)))
 }
 
 /// Whether a command runs until somebody ends it, so that Ctrl-C is no failure.
@@ -56,8 +58,8 @@ pub(crate) async fn run(context: &Context, command: &Command) -> Result<ExitStat
         Command::Counter(command) => Box::pin(counter::run(context, command)).await,
         Command::Seed(args) => seed::run(context, args).await,
         Command::Bench(args) => bench::run(context, args).await,
-        Command::Capture(CaptureCommand::Proxy(args)) => capture::proxy::run(context, args).await,
-        Command::Capture(CaptureCommand::Show(args)) => capture::show::run(context, args),
+        Command::Capture(command) => capture::run(context, command).await,
+        Command::Workload(command) => workload::run(context, command).await,
         Command::Completions(args) => completions::run(&context.ui, args),
         Command::Man(args) => man::run(&context.ui, args),
     }

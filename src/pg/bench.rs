@@ -93,7 +93,7 @@ impl<'c> Watch<'c> {
 
     async fn snapshot(&self) -> Result<Snapshot> {
         let statements = match &self.statements {
-            Some(statement) => stat::rows_if_loaded(self.connection, statement).await?,
+            Some(statement) => stat::rows_if_loaded(self.connection, statement, &[]).await?,
             None => None,
         };
         let statements = statements.map(|rows| rows.iter().map(row).collect::<Result<_>>()).transpose()?;

@@ -168,6 +168,7 @@ statements! {
     SET_INDEXES_LIVE = "set_indexes_live",
     SET_INDEXES_VALID = "set_indexes_valid",
     SHADOW_RELATIONS = "shadow_relations",
+    STATEMENT_TOTALS = "statement_totals",
     STATEMENTS_PG_STAT = "statements",
     SYNC_SEQUENCE = "sync_sequence",
     SYSTEM_IDENTIFIER = "system_identifier",

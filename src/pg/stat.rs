@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use tokio_postgres::Row;
 use tokio_postgres::error::SqlState;
+use tokio_postgres::types::ToSql;
 
 use super::catalog::get;
 use super::connect::Connection;
 use super::error::{Error, Result};
 use super::sql;
+use crate::trace::{self, Blocks, Fingerprint, Nanos, StatementId, Time, Totals};
 use crate::workload::{self, Source, Statement, Workload};
 
 /// More statements than any advisor run weighs; the rest has hardly any time.
@@ -34,8 +36,12 @@ pub(super) async fn qualified(connection: &Connection, statement: &str) -> Resul
 }
 
 /// Returns the rows of such a statement; `None` where the module is not loaded.
-pub(super) async fn rows_if_loaded(connection: &Connection, statement: &str) -> Result<Option<Vec<Row>>> {
-    match connection.query(statement, &[]).await {
+pub(super) async fn rows_if_loaded(
+    connection: &Connection,
+    statement: &str,
+    values: &[&(dyn ToSql + Sync)],
+) -> Result<Option<Vec<Row>>> {
+    match connection.query(statement, values).await {
         Ok(rows) => Ok(Some(rows)),
         Err(error) if is_not_loaded(&error) => Ok(None),
         Err(source) => Err(Error::Query { doing: DOING.to_owned(), source }),
@@ -50,12 +56,7 @@ fn is_not_loaded(error: &tokio_postgres::Error) -> bool {
 /// Returns the workload that `pg_stat_statements` has seen in this database; `None` where the view is not there
 /// or the module is not loaded.
 pub(crate) async fn workload(connection: &Connection) -> Result<Option<Workload>> {
-    let Some(statement) = qualified(connection, sql::STATEMENTS_PG_STAT).await? else { return Ok(None) };
-    let rows = match connection.query(&statement, &[&MAX_STATEMENTS]).await {
-        Ok(rows) => rows,
-        Err(error) if is_not_loaded(&error) => return Ok(None),
-        Err(source) => return Err(Error::Query { doing: DOING.to_owned(), source }),
-    };
+    let Some(rows) = entries(connection, sql::STATEMENTS_PG_STAT).await? else { return Ok(None) };
     let mut workload = Workload::new(Source::PgStatStatements);
     for row in rows {
         let query: String = get(&row, "query")?;
@@ -64,6 +65,69 @@ pub(crate) async fn workload(connection: &Connection) -> Result<Option<Workload>
         workload.add(None, &query, Vec::new(), calls as f64, Some(mean_ms));
     }
     Ok(Some(workload))
+}
+
+/// Returns what a statement finds in `pg_stat_statements`, the costliest first; `None` where it is not there or not loaded.
+async fn entries(connection: &Connection, statement: &str) -> Result<Option<Vec<Row>>> {
+    let Some(statement) = qualified(connection, statement).await? else { return Ok(None) };
+    rows_if_loaded(connection, &statement, &[&MAX_STATEMENTS]).await
+}
+
+/// Returns the counters of `pg_stat_statements` for this database, as events of a trace; `None` where it is not there.
+pub(crate) async fn totals(
+    connection: &Connection,
+    fingerprint: fn(&str) -> Fingerprint,
+) -> Result<Option<Vec<(trace::Statement, Totals)>>> {
+    let Some(rows) = entries(connection, sql::STATEMENT_TOTALS).await? else { return Ok(None) };
+    let mut totals = Vec::new();
+    for (row, id) in rows.iter().zip(1..) {
+        let text: String = get(row, "query")?;
+        let number =
+            |column: &'static str| Ok::<u64, Error>(u64::try_from(get::<i64>(row, column)?).unwrap_or(0));
+        let oid =
+            |column: &'static str| Ok::<u32, Error>(u32::try_from(get::<i64>(row, column)?).unwrap_or(0));
+        let blocks = Blocks {
+            shared_hit: number("shared_hit")?,
+            shared_read: number("shared_read")?,
+            shared_dirtied: number("shared_dirtied")?,
+            shared_written: number("shared_written")?,
+            temp_read: number("temp_read")?,
+            temp_written: number("temp_written")?,
+        };
+        let statement = StatementId(id);
+        totals.push((
+            trace::Statement {
+                id: statement,
+                fingerprint: fingerprint(&text),
+                text,
+                parameter_types: Vec::new(),
+            },
+            Totals {
+                statement,
+                at: Time::default(),
+                user_id: oid("user_id")?,
+                database_id: oid("database_id")?,
+                query_id: get(row, "query_id")?,
+                is_top_level: true,
+                calls: number("calls")?,
+                execution: nanos(get(row, "total_ms")?),
+                planning: 0,
+                n_rows: number("rows")?,
+                blocks,
+                since: None,
+            },
+        ));
+    }
+    Ok(Some(totals))
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a sum of durations, far below the limits"
+)]
+fn nanos(ms: f64) -> Nanos {
+    (ms.max(0.0) * 1e6) as Nanos
 }
 
 /// Returns the statements that change rows, as `pg_stat_statements` has them; none where it is not there.

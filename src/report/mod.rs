@@ -16,6 +16,7 @@ pub(crate) mod seed;
 mod style;
 mod table;
 mod verification;
+pub(crate) mod workload;
 
 use std::path::Path;
 

@@ -3,9 +3,11 @@
 mod column_values;
 mod documents;
 pub(crate) mod duration;
+pub(crate) mod n_plus_one;
 mod neutral;
 pub(crate) mod parameter;
 mod statement;
+pub(crate) mod top;
 mod value_set;
 
 pub(crate) use neutral::ParameterType;

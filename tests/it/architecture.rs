@@ -90,7 +90,7 @@ fn each_library_has_one_user() {
         ("tokio_postgres", &["pg/"][..]),
         ("postgres_protocol", &["load/"]),
         ("mio::", &["load/", "proxy/"]),
-        ("zstd::", &["trace/file.rs"]),
+        ("zstd::", &["trace/file.rs", "command/capture/files.rs"]),
         ("crc32fast::", &["trace/file.rs"]),
         ("sqlparser", &["query/"]),
         ("regex_syntax", &["seed/condition/pattern.rs"]),

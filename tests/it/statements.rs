@@ -14,8 +14,8 @@ fn every_file_prepares() {
     database.execute(
         "CREATE TABLE pg_stat_statements (query text, queryid bigint, calls bigint, total_exec_time float8,
          mean_exec_time float8, dbid oid, userid oid, toplevel bool, rows bigint, shared_blks_hit bigint,
-         shared_blks_read bigint, shared_blks_dirtied bigint, temp_blks_read bigint, temp_blks_written bigint,
-         wal_records bigint, wal_bytes numeric)",
+         shared_blks_read bigint, shared_blks_dirtied bigint, shared_blks_written bigint, temp_blks_read bigint,
+         temp_blks_written bigint, wal_records bigint, wal_bytes numeric)",
     );
     // The journal and the manifest, which the first apply and the first seed create.
     let of =

@@ -1,6 +1,6 @@
 //! `perfkit capture proxy`: runs the capture proxy until it is ended, then says what the trace holds.
 
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io;
 use std::net::{TcpListener, ToSocketAddrs as _};
 use std::path::{Path, PathBuf};
@@ -15,8 +15,8 @@ use crate::error::{Error, ExitStatus, Result};
 use crate::pg::{self, Access};
 use crate::proxy::{self, Capture, Clock, Options, Proxy};
 use crate::report::capture::ProxyReport;
-use crate::trace::{Fingerprint, Header, Redaction, Source, Statements, Writer};
-use crate::{query, unit};
+use crate::trace::{Source, Statements, Writer};
+use crate::unit;
 
 /// The trace when none is named.
 const DEFAULT_TRACE: &str = "perfkit.trace";
@@ -53,7 +53,7 @@ pub(crate) struct ProxyArgs {
     connect: ConnectArgs,
 }
 
-pub(crate) async fn run(context: &Context, args: &ProxyArgs) -> Result<ExitStatus> {
+pub(super) async fn run(context: &Context, args: &ProxyArgs) -> Result<ExitStatus> {
     let clock = Clock::start();
     let tls = match (&args.tls_cert, &args.tls_key) {
         (Some(certificate), Some(key)) => Some(pg::server_tls(certificate, key).map_err(|reason| {
@@ -132,26 +132,10 @@ fn capture(path: &Path, redact: bool, clock: Clock) -> Result<Capture> {
         };
         failed(&error).hint(hint)
     })?;
-    let redaction =
-        if redact { Some(Redaction { key: key().map_err(|error| failed(&error))? }) } else { None };
-    let header = Header {
-        source: Source::Proxy,
-        writer: format!("perfkit {}", env!("CARGO_PKG_VERSION")),
-        started_at: clock.began_at(),
-        is_redacted: redact,
-    };
+    let redaction = redact.then(super::redaction).transpose().map_err(|error| failed(&error))?;
+    let header = super::header(Source::Proxy, clock.began_at(), redact);
     let writer = Writer::new(file, &header).map_err(|error| failed(&error).causes_of(&error))?;
-    let fingerprint = |text: &str| Fingerprint(query::fingerprint(text));
-    Ok(Capture { writer, statements: Statements::new(fingerprint, redaction) })
-}
-
-/// Draws a key that nobody keeps.
-fn key() -> io::Result<[u64; 2]> {
-    let mut bytes = [0; 16];
-    io::Read::read_exact(&mut File::open("/dev/urandom")?, &mut bytes)?;
-    let (a, b) = bytes.split_at(8);
-    let number = |bytes: &[u8]| bytes.iter().fold(0, |number, byte| number << 8 | u64::from(*byte));
-    Ok([number(a), number(b)])
+    Ok(Capture { writer, statements: Statements::new(super::fingerprint, redaction) })
 }
 
 /// Shows what goes wrong until the proxy is to end.

@@ -24,7 +24,7 @@ pub(crate) struct ShowArgs {
     trace: PathBuf,
 }
 
-pub(crate) fn run(context: &Context, args: &ShowArgs) -> Result<ExitStatus> {
+pub(super) fn run(context: &Context, args: &ShowArgs) -> Result<ExitStatus> {
     let name = args.trace.display().to_string();
     let input: Box<dyn Read> = if name == "-" {
         Box::new(io::stdin().lock())
@@ -32,14 +32,14 @@ pub(crate) fn run(context: &Context, args: &ShowArgs) -> Result<ExitStatus> {
         let file = File::open(&args.trace).map_err(|error| {
             Error::usage(format!("could not open trace {name:?}"))
                 .cause(error)
-                .hint("Check the path, or make a trace with `perfkit capture proxy`.")
+                .hint("Check the path, or make a trace with `perfkit capture proxy` or `capture log`.")
         })?;
         Box::new(BufReader::new(file))
     };
     let failed = |error: ReadError| {
         let hint = match error {
             ReadError::Newer(_) => "Read it with the perfkit that wrote it, or a newer one.",
-            ReadError::NotATrace => "Make a trace with `perfkit capture proxy`.",
+            ReadError::NotATrace => "Make a trace with `perfkit capture proxy` or `capture log`.",
             _ => "What comes before that place can be read.",
         };
         Error::usage(format!("could not read trace {name:?}")).cause(&error).causes_of(&error).hint(hint)

@@ -1,0 +1,9 @@
+//! What was captured.
+
+mod log;
+mod proxy;
+mod show;
+
+pub(crate) use log::log;
+pub(crate) use proxy::ProxyReport;
+pub(crate) use show::Listing;

@@ -1,0 +1,261 @@
+//! What a workload spends its time on, and its loops.
+
+use serde_json::{Value as Json, json};
+
+use super::{Align, Document, SCHEMA_VERSION, Style, Table};
+use crate::trace::{Nanos, Value};
+use crate::unit;
+use crate::workload::StatementKind;
+use crate::workload::n_plus_one::{Finding, Kind, Report, ScopeKind};
+use crate::workload::top::Total;
+
+/// The types of statements, as users write them.
+pub(crate) const KINDS: [(&str, StatementKind); 6] = [
+    ("select", StatementKind::Select),
+    ("insert", StatementKind::Insert),
+    ("update", StatementKind::Update),
+    ("delete", StatementKind::Delete),
+    ("merge", StatementKind::Merge),
+    ("other", StatementKind::Utility),
+];
+/// A text in a table takes what the numbers before it leave of a line.
+const NUMBERS_WIDTH: usize = 62;
+const MIN_TEXT_WIDTH: usize = 24;
+
+/// The statements of a workload in their order.
+pub(crate) fn top(
+    ranked: &[Total],
+    kinds: &[StatementKind],
+    limit: usize,
+    style: &Style,
+) -> Document<'static> {
+    let all: Nanos = ranked.iter().map(|total| total.time).sum();
+    let shown: Vec<&Total> =
+        ranked.iter().filter(|total| kinds.is_empty() || kinds.contains(&total.kind)).take(limit).collect();
+    let table = |text: &dyn Fn(&str) -> String| {
+        let mut table = Table::new([
+            ("total ms", Align::Right),
+            ("share", Align::Right),
+            ("calls", Align::Right),
+            ("mean ms", Align::Right),
+            ("rows", Align::Right),
+            ("blocks", Align::Right),
+            ("type", Align::Left),
+            ("statement", Align::Left),
+        ]);
+        for total in &shown {
+            let number = |n: Option<u64>| n.map_or_else(|| "-".to_owned(), |n| unit::short_count(as_f64(n)));
+            table.row([
+                unit::milliseconds(ms(total.time)),
+                percent(total.time, all),
+                unit::short_count(as_f64(total.calls)),
+                unit::milliseconds(total.mean_ns() / 1e6),
+                number(total.n_rows),
+                number(total.n_blocks),
+                kind(total.kind).to_owned(),
+                text(&total.text),
+            ]);
+        }
+        table
+    };
+    let width = style.width.saturating_sub(NUMBERS_WIDTH).max(MIN_TEXT_WIDTH);
+    let json = json!({
+        "schema_version": SCHEMA_VERSION,
+        "total_ms": unit::json_ms(ms(all)),
+        "statements": shown.iter().map(|total| statement(total, all)).collect::<Vec<_>>(),
+        "types": types(ranked, all),
+    });
+    let full = table(&one_line);
+    let text =
+        if style.terminal { table(&|text| shortened(&one_line(text), width)) } else { table(&one_line) };
+    let csv = full.to_csv();
+    let by_type: Vec<String> = by_type(ranked)
+        .iter()
+        .map(|(kind, calls, time)| {
+            format!("{} {} ({} calls)", kind, percent(*time, all), unit::count(*calls))
+        })
+        .collect();
+    Document::new(json).table(text).text(by_type.join(", ")).form(super::Format::Csv, move || csv.clone())
+}
+
+fn statement(total: &Total, all: Nanos) -> Json {
+    json!({
+        "fingerprint": total.fingerprint.to_string(),
+        "type": kind(total.kind),
+        "statement": total.text,
+        "calls": total.calls,
+        "timed_calls": total.n_timed,
+        "failed": total.n_failed,
+        "total_ms": unit::json_ms(ms(total.time)),
+        "share": share(total.time, all),
+        "mean_ms": unit::json_ms(total.mean_ns() / 1e6),
+        "max_ms": total.longest.map(|longest| unit::json_ms(ms(longest))),
+        "rows": total.n_rows,
+        "blocks": total.n_blocks,
+    })
+}
+
+/// Calls and time by type, in the order of [`KINDS`]; types without calls are left out.
+fn by_type(ranked: &[Total]) -> Vec<(&'static str, u64, Nanos)> {
+    let of = |(name, kind): &(&'static str, StatementKind)| {
+        let own = || ranked.iter().filter(|total| total.kind == *kind);
+        (*name, own().map(|total| total.calls).sum::<u64>(), own().map(|total| total.time).sum::<Nanos>())
+    };
+    KINDS.iter().map(of).filter(|(_, calls, _)| *calls > 0).collect()
+}
+
+fn types(ranked: &[Total], all: Nanos) -> Vec<Json> {
+    by_type(ranked)
+        .into_iter()
+        .map(|(name, calls, time)| {
+            json!({"type": name, "calls": calls, "total_ms": unit::json_ms(ms(time)), "share": share(time, all)})
+        })
+        .collect()
+}
+
+fn kind(kind: StatementKind) -> &'static str {
+    KINDS.iter().find(|(_, known)| *known == kind).map_or("other", |(name, _)| name)
+}
+
+/// The loops of a workload.
+pub(crate) fn n_plus_one(report: &Report, style: &Style) -> Document<'static> {
+    let json = json!({
+        "schema_version": SCHEMA_VERSION,
+        "findings": report.findings.iter().map(|it| finding(it, report.span)).collect::<Vec<_>>(),
+        "executions": report.n_executions,
+        "scopes": report.n_scopes,
+        "harmless": report.n_harmless,
+        "span_ms": unit::json_ms(ms(report.span)),
+    });
+    let mut document = Document::new(json);
+    if report.findings.is_empty() {
+        document = document.text("no loops found");
+    }
+    for it in &report.findings {
+        let title = format!(
+            "{}: {} calls in one {}, {} ms wasted, confidence {}",
+            it.kind.name(),
+            it.repeats,
+            scope(it.scope),
+            unit::milliseconds(ms(it.wasted)),
+            it.confidence.name()
+        );
+        document = document.heading(title).text(lines(it, style).join("\n"));
+    }
+    document
+}
+
+fn lines(it: &Finding, style: &Style) -> Vec<String> {
+    let text = |text: &str| {
+        let text = one_line(text);
+        if style.terminal {
+            shortened(&text, style.width.saturating_sub(12).max(MIN_TEXT_WIDTH))
+        } else {
+            text
+        }
+    };
+    let mut lines = Vec::new();
+    if let Some((_, parent)) = &it.parent {
+        lines.push(format!("  after     {}", text(parent)));
+    }
+    lines.push(format!("  repeated  {}", text(&it.statement)));
+    lines.extend(it.beside.iter().map(|beside| format!("  with      {}", text(beside))));
+    if !it.examples.is_empty() {
+        let examples: Vec<String> =
+            it.examples.iter().filter_map(value).map(|value| shortened(&value, 40)).collect();
+        let key = it.key.as_deref().unwrap_or("value");
+        lines.push(format!("  values    {key} = {}, …", examples.join(", ")));
+    }
+    lines.push(format!(
+        "  seen      {} times, {} calls in all; fingerprint {}",
+        unit::count(it.n_scopes),
+        unit::count(it.n_calls),
+        it.fingerprint
+    ));
+    let sites: Vec<String> = it.tags.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    if !sites.is_empty() {
+        lines.push(format!("  from      {}", sites.join(" ")));
+    }
+    lines.extend(it.doubt.map(|doubt| format!("  doubt     {doubt}")));
+    lines.push(format!("  remedy    {}", remedy(it.kind)));
+    lines
+}
+
+fn remedy(kind: Kind) -> &'static str {
+    match kind {
+        Kind::NPlusOne => "fetch all at once with `= ANY ($1)`, or join them to the query before",
+        Kind::CountLoop => "count all at once with GROUP BY, or keep a counter: `perfkit counter suggest`",
+        Kind::Duplicate => "ask once and keep the answer for the request",
+        Kind::WriteLoop => "write all at once: several rows in VALUES, unnest of arrays, or COPY",
+    }
+}
+
+fn finding(it: &Finding, span: Nanos) -> Json {
+    json!({
+        "rule": it.kind.name(),
+        "fingerprint": it.fingerprint.to_string(),
+        "statement": it.statement,
+        "parent_fingerprint": it.parent.as_ref().map(|(fingerprint, _)| fingerprint.to_string()),
+        "parent_statement": it.parent.as_ref().map(|(_, text)| text),
+        "scope": scope(it.scope),
+        "scopes": it.n_scopes,
+        "repeats": it.repeats,
+        "calls": it.n_calls,
+        "wasted_ms": unit::json_ms(ms(it.wasted)),
+        "wasted_ms_per_minute": (span > 0).then(|| unit::json_ms(ms(it.wasted) * 60_000.0 / ms(span))),
+        "confidence": it.confidence.name(),
+        "doubt": it.doubt,
+        "key": it.key,
+        "beside": it.beside,
+        "examples": it.examples.iter().map(value).collect::<Vec<_>>(),
+        "tags": it.tags.iter().map(|(key, value)| json!({"key": key, "value": value})).collect::<Vec<_>>(),
+        "fails": it.fails(),
+        "remedy": remedy(it.kind),
+    })
+}
+
+fn scope(kind: ScopeKind) -> &'static str {
+    match kind {
+        ScopeKind::Transaction => "transaction",
+        ScopeKind::Burst => "burst",
+    }
+}
+
+/// A value as people read it; `None` for NULL and what is not known.
+fn value(value: &Value) -> Option<String> {
+    match value {
+        Value::Text(text) | Value::Literal(text) => Some(text.clone()),
+        Value::Cut { start, .. } => Some(format!("{}…", String::from_utf8_lossy(start))),
+        Value::Redacted(number) => Some(format!("redacted {number:x}")),
+        Value::Binary(bytes) => Some(format!("{} bytes", bytes.len())),
+        Value::Null | Value::Missing => None,
+    }
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn shortened(text: &str, width: usize) -> String {
+    if text.chars().count() <= width {
+        return text.to_owned();
+    }
+    text.chars().take(width.saturating_sub(1)).chain(['…']).collect()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "shown with few digits")]
+fn as_f64(n: u64) -> f64 {
+    n as f64
+}
+
+fn ms(ns: Nanos) -> f64 {
+    as_f64(ns) / 1e6
+}
+
+fn share(part: Nanos, all: Nanos) -> f64 {
+    (as_f64(part) / as_f64(all.max(1)) * 1e4).round() / 1e4
+}
+
+fn percent(part: Nanos, all: Nanos) -> String {
+    format!("{:.1} %", share(part, all) * 100.0)
+}

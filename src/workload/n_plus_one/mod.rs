@@ -1,0 +1,271 @@
+//! Statements that run once for each row of another, and what they cost (N+1).
+//!
+//! A loop is seen in one scope: a transaction, or a burst of statements of one session. The rules are those of `judge`; what
+//! only looks like a loop is told by its text (`facts`), its parameters and what runs between.
+
+mod facts;
+mod judge;
+mod scope;
+
+use std::collections::HashMap;
+
+use crate::trace::{Event, Fingerprint, Nanos, SessionId, Statement, StatementId, Time, Value};
+use facts::Facts;
+use scope::{Call, Scopes};
+
+/// As few calls are no loop to speak of.
+pub(crate) const MIN_REPEATS: usize = 3;
+/// So many calls are a loop that should fail a build.
+pub(crate) const FAILING_REPEATS: usize = 5;
+/// What is lost in all, below which nobody would notice.
+pub(crate) const MIN_WASTED: Nanos = 5_000_000;
+
+/// What is wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    /// A query for each row of another.
+    NPlusOne,
+    /// Counts or sums for each row of another.
+    CountLoop,
+    /// The same query with the same values.
+    Duplicate,
+    /// Rows inserted, updated or deleted one by one.
+    WriteLoop,
+}
+
+impl Kind {
+    /// As users write it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::NPlusOne => "n-plus-one",
+            Self::CountLoop => "count-loop",
+            Self::Duplicate => "duplicate-query",
+            Self::WriteLoop => "write-loop",
+        }
+    }
+}
+
+/// How sure a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Confidence {
+    Low,
+    Medium,
+    High,
+}
+
+impl Confidence {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+        }
+    }
+}
+
+/// Where the calls of a loop belong together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ScopeKind {
+    Transaction,
+    Burst,
+}
+
+/// A loop, over all scopes in which it was seen.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Finding {
+    pub(crate) kind: Kind,
+    pub(crate) fingerprint: Fingerprint,
+    pub(crate) statement: String,
+    /// The query whose rows it runs for.
+    pub(crate) parent: Option<(Fingerprint, String)>,
+    pub(crate) scope: ScopeKind,
+    pub(crate) n_scopes: u64,
+    /// Calls in all scopes.
+    pub(crate) n_calls: u64,
+    /// The most calls in one scope.
+    pub(crate) repeats: usize,
+    pub(crate) wasted: Nanos,
+    pub(crate) confidence: Confidence,
+    /// Why it is no surer.
+    pub(crate) doubt: Option<&'static str>,
+    /// The column that the varying parameter is compared with.
+    pub(crate) key: Option<String>,
+    /// Other statements that run in each turn of the loop.
+    pub(crate) beside: Vec<String>,
+    /// Values of the varying parameter.
+    pub(crate) examples: Vec<Value>,
+    /// Call sites (`route`, `action`) that the calls name.
+    pub(crate) tags: Vec<(String, String)>,
+}
+
+/// What was seen and is none, by the reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Harmless {
+    /// Pages of a list, by OFFSET or by the last key.
+    Pagination,
+    /// Workers that take jobs one by one.
+    JobQueue,
+    /// Runs again what failed.
+    Retry,
+}
+
+/// What a trace holds.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Report {
+    /// Those that waste most first.
+    pub(crate) findings: Vec<Finding>,
+    pub(crate) n_executions: u64,
+    pub(crate) n_scopes: u64,
+    /// Repetitions that are no loop.
+    pub(crate) n_harmless: u64,
+    /// From the first to the last execution.
+    pub(crate) span: Nanos,
+}
+
+/// Finds loops in events as they come.
+#[derive(Default)]
+pub(crate) struct Detector {
+    known: HashMap<StatementId, usize>,
+    statements: Vec<Known>,
+    by_fingerprint: HashMap<Fingerprint, usize>,
+    scopes: Scopes,
+    found: HashMap<(Kind, usize, Option<usize>), Finding>,
+    report: Report,
+    first: Option<Time>,
+    last: Option<Time>,
+}
+
+/// A statement that was seen.
+struct Known {
+    fingerprint: Fingerprint,
+    text: String,
+    facts: Facts,
+}
+
+impl Detector {
+    /// Another trace has sessions of its own.
+    fn end_scopes(&mut self) {
+        for scope in self.scopes.end_all() {
+            self.judge(&scope);
+        }
+    }
+
+    pub(crate) fn take(&mut self, event: Event) {
+        match event {
+            Event::Statement(statement) => self.statement(statement),
+            Event::Execution(execution) => {
+                let Some(&statement) = self.known.get(&execution.statement) else { return };
+                self.report.n_executions += 1;
+                let at = execution.started_at;
+                self.first = Some(self.first.map_or(at, |first| first.min(at)));
+                self.last = Some(self.last.map_or(at, |last| last.max(at)));
+                let session = execution.session;
+                self.add(session, Call::new(statement, execution));
+            }
+            Event::SessionEnd { session, .. } => {
+                if let Some(scope) = self.scopes.end(session) {
+                    self.judge(&scope);
+                }
+            }
+            Event::End { .. } => self.end_scopes(),
+            _ => {}
+        }
+    }
+
+    fn statement(&mut self, statement: Statement) {
+        let Statement { id, text, fingerprint, .. } = statement;
+        let place = *self.by_fingerprint.entry(fingerprint).or_insert_with(|| {
+            let facts = facts::facts(&text);
+            self.statements.push(Known { fingerprint, text, facts });
+            self.statements.len() - 1
+        });
+        self.known.insert(id, place);
+    }
+
+    fn add(&mut self, session: SessionId, call: Call) {
+        // What drivers ask by themselves neither is a loop nor ends one.
+        if self.statements[call.statement].facts.is_background {
+            return;
+        }
+        if let Some(scope) = self.scopes.add(session, call) {
+            self.judge(&scope);
+        }
+    }
+
+    fn judge(&mut self, scope: &scope::Scope) {
+        self.report.n_scopes += 1;
+        let facts: Vec<&Facts> = self.statements.iter().map(|known| &known.facts).collect();
+        let judged = judge::judge(scope, &facts);
+        self.report.n_harmless += judged.harmless.len() as u64;
+        for seen in judged.loops {
+            let parent = seen.parent.map(|parent| {
+                let parent = &self.statements[parent];
+                (parent.fingerprint, parent.text.clone())
+            });
+            let child = &self.statements[seen.statement];
+            let beside = seen.beside.iter().map(|it| self.statements[*it].text.clone()).collect();
+            let finding = Finding {
+                kind: seen.kind,
+                fingerprint: child.fingerprint,
+                statement: child.text.clone(),
+                parent,
+                scope: scope.kind(),
+                n_scopes: 1,
+                n_calls: seen.n_calls as u64,
+                repeats: seen.n_calls,
+                wasted: seen.wasted,
+                confidence: seen.confidence,
+                doubt: seen.doubt,
+                key: seen.key,
+                beside,
+                examples: seen.examples,
+                tags: seen.tags,
+            };
+            let key = (seen.kind, seen.statement, seen.parent);
+            match self.found.entry(key) {
+                std::collections::hash_map::Entry::Occupied(mut known) => known.get_mut().merge(finding),
+                std::collections::hash_map::Entry::Vacant(place) => {
+                    place.insert(finding);
+                }
+            }
+        }
+    }
+
+    /// Ends the trace. Without `strict`, what wastes hardly any time is left out.
+    pub(crate) fn finish(mut self, strict: bool) -> Report {
+        self.end_scopes();
+        let mut findings: Vec<Finding> =
+            self.found.into_values().filter(|finding| strict || finding.wasted >= MIN_WASTED).collect();
+        findings.sort_by(|a, b| {
+            b.wasted.cmp(&a.wasted).then(a.fingerprint.cmp(&b.fingerprint)).then(a.kind.cmp(&b.kind))
+        });
+        let span = match (self.first, self.last) {
+            (Some(first), Some(last)) => last.0 - first.0,
+            _ => 0,
+        };
+        Report { findings, span, ..self.report }
+    }
+}
+
+impl Finding {
+    /// Whether it is sure and large enough to fail a build.
+    pub(crate) fn fails(&self) -> bool {
+        self.repeats >= FAILING_REPEATS && self.confidence > Confidence::Low
+    }
+
+    /// Adds another scope with the same loop. The surest of them speaks for all.
+    fn merge(&mut self, other: Self) {
+        self.n_scopes += other.n_scopes;
+        self.n_calls += other.n_calls;
+        self.wasted = self.wasted.saturating_add(other.wasted);
+        let repeats = self.repeats.max(other.repeats);
+        if other.confidence > self.confidence {
+            let (n_scopes, n_calls, wasted) = (self.n_scopes, self.n_calls, self.wasted);
+            *self = Self { n_scopes, n_calls, wasted, ..other };
+        }
+        self.repeats = repeats;
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,157 @@
+//! Which executions of a session belong together: those of one transaction, or of one burst.
+
+use std::collections::{HashMap, VecDeque};
+
+use super::ScopeKind;
+use crate::trace::{Execution, Nanos, Outcome, SessionId, Time, TransactionState, Value};
+
+/// Statements of one burst follow each other as fast as this at least.
+const MIN_GAP: Nanos = 5_000_000;
+/// A client that thinks for longer is another burst, however long it thinks otherwise.
+const MAX_GAP: Nanos = 100_000_000;
+/// Pauses that the usual one of a session is told from.
+const N_GAPS: usize = 64;
+/// Longer scopes are judged in pieces, so that memory is bounded.
+const MAX_CALLS: usize = 50_000;
+/// Tags that name one request, or what it is for.
+const CALL_SITES: [&str; 5] = ["traceparent", "request_id", "route", "action", "controller"];
+
+/// One execution, as the rules need it.
+#[derive(Clone, Debug)]
+pub(super) struct Call {
+    /// The place of the statement among those known.
+    pub(super) statement: usize,
+    pub(super) started_at: Time,
+    pub(super) duration: Nanos,
+    pub(super) parameters: Vec<Value>,
+    pub(super) n_rows: Option<u64>,
+    pub(super) has_failed: bool,
+    /// Whether it goes on with rows of a call before.
+    pub(super) is_rest: bool,
+    pub(super) tags: Vec<(String, String)>,
+    transaction: Option<u64>,
+    state: TransactionState,
+}
+
+impl Call {
+    pub(super) fn new(statement: usize, execution: Execution) -> Self {
+        let timing = execution.timing;
+        Self {
+            statement,
+            started_at: execution.started_at,
+            duration: timing.total.or(timing.server).unwrap_or(0),
+            parameters: execution.parameters,
+            n_rows: execution.n_rows,
+            has_failed: matches!(execution.outcome, Outcome::Failed(_) | Outcome::Lost),
+            is_rest: execution.outcome == Outcome::Suspended,
+            tags: execution.tags,
+            transaction: execution.transaction.number,
+            state: execution.transaction.state,
+        }
+    }
+
+    pub(super) fn ended_at(&self) -> Time {
+        Time(self.started_at.0.saturating_add(self.duration))
+    }
+
+    /// The pause between another call and this one.
+    pub(super) fn gap_after(&self, other: &Self) -> Nanos {
+        self.started_at.0.saturating_sub(other.ended_at().0)
+    }
+
+    /// Whether both name call sites, and others.
+    fn is_from_elsewhere(&self, other: &Self) -> bool {
+        CALL_SITES.iter().any(|key| {
+            let value =
+                |call: &Self| call.tags.iter().find(|(it, _)| it == key).map(|(_, value)| value.clone());
+            matches!((value(self), value(other)), (Some(own), Some(others)) if own != others)
+        })
+    }
+}
+
+/// Calls that belong together, in their order.
+#[derive(Clone, Debug)]
+pub(super) struct Scope {
+    pub(super) calls: Vec<Call>,
+}
+
+impl Scope {
+    /// A scope is a transaction when its calls name one that is the same.
+    pub(super) fn kind(&self) -> ScopeKind {
+        let first = self.calls.first().and_then(|call| call.transaction);
+        let is_same = first.is_some() && self.calls.iter().all(|call| call.transaction == first);
+        if is_same && self.calls.len() > 1 { ScopeKind::Transaction } else { ScopeKind::Burst }
+    }
+}
+
+/// The open scopes of all sessions.
+#[derive(Debug, Default)]
+pub(super) struct Scopes {
+    sessions: HashMap<SessionId, Session>,
+}
+
+#[derive(Debug, Default)]
+struct Session {
+    calls: Vec<Call>,
+    gaps: VecDeque<Nanos>,
+}
+
+impl Scopes {
+    /// Adds a call; returns the scope that ended before it.
+    pub(super) fn add(&mut self, session: SessionId, call: Call) -> Option<Scope> {
+        let session = self.sessions.entry(session).or_default();
+        let ended = session.ends_before(&call).then(|| Scope { calls: std::mem::take(&mut session.calls) });
+        session.calls.push(call);
+        ended.filter(|scope| !scope.calls.is_empty())
+    }
+
+    /// Ends a session.
+    pub(super) fn end(&mut self, session: SessionId) -> Option<Scope> {
+        let calls = self.sessions.remove(&session)?.calls;
+        (!calls.is_empty()).then_some(Scope { calls })
+    }
+
+    /// Ends all sessions, in the order of their numbers.
+    pub(super) fn end_all(&mut self) -> Vec<Scope> {
+        let mut ids: Vec<SessionId> = self.sessions.keys().copied().collect();
+        ids.sort_unstable();
+        ids.into_iter().filter_map(|id| self.end(id)).collect()
+    }
+}
+
+impl Session {
+    fn ends_before(&mut self, call: &Call) -> bool {
+        let Some(last) = self.calls.last() else { return false };
+        let gap = call.gap_after(last);
+        let usual = self.usual_gap();
+        if self.gaps.len() == N_GAPS {
+            self.gaps.pop_front();
+        }
+        self.gaps.push_back(gap);
+        if self.calls.len() >= MAX_CALLS || call.is_from_elsewhere(last) {
+            return true;
+        }
+        let is_same = call.transaction.is_some() && call.transaction == last.transaction;
+        let is_block = matches!(last.state, TransactionState::Open | TransactionState::Failed);
+        if is_same || is_block {
+            return !is_same;
+        }
+        // A block is no part of the burst before it.
+        let begins_block = matches!(call.state, TransactionState::Open | TransactionState::Failed);
+        let was_block = self.is_block();
+        begins_block || was_block || gap > usual.saturating_mul(10).clamp(MIN_GAP, MAX_GAP)
+    }
+
+    /// Whether the calls so far are a transaction of several statements.
+    fn is_block(&self) -> bool {
+        let [.., before, last] = self.calls.as_slice() else { return false };
+        before.transaction.is_some() && before.transaction == last.transaction
+    }
+
+    /// The median of the pauses.
+    fn usual_gap(&self) -> Nanos {
+        let mut gaps: Vec<Nanos> = self.gaps.iter().copied().collect();
+        gaps.sort_unstable();
+        gaps.get(gaps.len() / 2).copied().unwrap_or(0)
+    }
+}

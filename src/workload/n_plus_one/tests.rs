@@ -1,0 +1,445 @@
+use super::*;
+use crate::trace::{Execution, Outcome, Protocol, SqlState, Timing, Transaction, TransactionState};
+
+const LIST: &str = "SELECT id, author_id FROM posts ORDER BY id LIMIT $1";
+const AUTHOR: &str = "SELECT name FROM authors WHERE id = $1";
+const MS: Nanos = 1_000_000;
+
+/// Statements as they ran, one session at a time.
+#[derive(Default)]
+struct Trace {
+    events: Vec<Event>,
+    ids: HashMap<String, StatementId>,
+    now: Nanos,
+    session: u64,
+    transaction: u64,
+    state: TransactionState,
+}
+
+impl Trace {
+    fn new() -> Self {
+        Self { session: 1, state: TransactionState::Idle, ..Self::default() }
+    }
+
+    /// Runs a statement for a millisecond, a fifth of one after the one before.
+    fn run(&mut self, text: &str, values: &[&str], n_rows: u64) -> &mut Self {
+        self.end(text, values, Some(n_rows), Outcome::Complete, &[])
+    }
+
+    fn end(
+        &mut self,
+        text: &str,
+        values: &[&str],
+        n_rows: Option<u64>,
+        outcome: Outcome,
+        tags: &[(&str, &str)],
+    ) -> &mut Self {
+        let next = StatementId(self.ids.len() as u64 + 1);
+        let id = *self.ids.entry(text.to_owned()).or_insert(next);
+        if id == next {
+            let fingerprint = Fingerprint(next.0);
+            self.events.push(Event::Statement(Statement {
+                id,
+                text: text.to_owned(),
+                fingerprint,
+                parameter_types: Vec::new(),
+            }));
+        }
+        if self.state == TransactionState::Idle {
+            self.transaction += 1;
+        }
+        self.now += MS / 5;
+        self.events.push(Event::Execution(Execution {
+            session: SessionId(self.session),
+            statement: id,
+            started_at: Time(self.now),
+            timing: Timing { total: Some(MS), ..Timing::default() },
+            protocol: Protocol::Extended,
+            outcome,
+            n_rows,
+            result_bytes: None,
+            blocks: None,
+            transaction: Transaction { number: Some(self.transaction), state: self.state },
+            parameters: values.iter().map(|value| self::value(value)).collect(),
+            tags: tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
+        }));
+        self.now += MS;
+        self
+    }
+
+    fn pause(&mut self, ms: u64) -> &mut Self {
+        self.now += ms * MS;
+        self
+    }
+
+    fn begin(&mut self) -> &mut Self {
+        self.transaction += 1;
+        self.state = TransactionState::Open;
+        self
+    }
+
+    fn commit(&mut self) -> &mut Self {
+        self.state = TransactionState::Idle;
+        self
+    }
+
+    /// Looks each author up.
+    fn authors(&mut self, n: u64) -> &mut Self {
+        for id in 0..n {
+            self.run(AUTHOR, &[&id.to_string()], 1);
+        }
+        self
+    }
+
+    fn report(&self) -> Report {
+        let mut detector = Detector::default();
+        for event in self.events.iter().cloned() {
+            detector.take(event);
+        }
+        detector.finish(true)
+    }
+
+    /// Checks the findings as `kind statement repeats confidence parent key`.
+    fn finds(&self, expected: &[&str]) {
+        let table = |text: &str| {
+            let after = text.split(" FROM ").nth(1).or_else(|| text.split(' ').nth(2)).unwrap_or(text);
+            after.split(' ').next().unwrap_or_default().to_owned()
+        };
+        let found: Vec<String> = self
+            .report()
+            .findings
+            .iter()
+            .map(|it| {
+                let parent = it.parent.as_ref().map_or("-".to_owned(), |(_, text)| table(text));
+                let key = it.key.as_deref().unwrap_or("-");
+                let confidence = it.confidence.name();
+                format!(
+                    "{} {} {} {confidence} {parent} {key}",
+                    it.kind.name(),
+                    table(&it.statement),
+                    it.repeats
+                )
+            })
+            .collect();
+        assert_eq!(found, expected, "{:?}", self.report());
+    }
+}
+
+fn value(text: &str) -> Value {
+    match text {
+        "?" => Value::Missing,
+        text => Value::Text(text.to_owned()),
+    }
+}
+
+#[test]
+fn a_query_for_each_row_of_another_is_found() {
+    Trace::new().run(LIST, &["10"], 10).authors(10).finds(&["n-plus-one authors 10 high posts id"]);
+    Trace::new().run(LIST, &["10"], 3).authors(3).finds(&["n-plus-one authors 3 high posts id"]);
+    Trace::new().run(LIST, &["10"], 2).authors(2).finds(&[]);
+}
+
+#[test]
+fn it_is_found_in_a_transaction_however_slow_the_client_is() {
+    let mut trace = Trace::new();
+    trace.begin().run(LIST, &["10"], 5);
+    for id in ["1", "2", "3", "4", "5"] {
+        trace.pause(400).run(AUTHOR, &[id], 1);
+    }
+    trace.commit().finds(&["n-plus-one authors 5 high posts id"]);
+    assert_eq!(trace.report().findings[0].scope, ScopeKind::Transaction);
+}
+
+#[test]
+fn scopes_end_with_transactions_pauses_and_requests() {
+    let mut transactions = Trace::new();
+    for id in ["1", "2", "3", "4", "5", "6"] {
+        transactions.begin().run("SELECT a FROM t WHERE b = $1", &["7"], 1).run(AUTHOR, &[id], 1).commit();
+    }
+    transactions.finds(&[]);
+    let mut pauses = Trace::new();
+    pauses.run(LIST, &["10"], 10);
+    for id in ["1", "2", "3", "4", "5", "6"] {
+        pauses.pause(300).run(AUTHOR, &[id], 1);
+    }
+    pauses.finds(&[]);
+    let mut requests = Trace::new();
+    requests.run(LIST, &["10"], 10);
+    for id in ["1", "2", "3", "4", "5", "6"] {
+        requests.end(AUTHOR, &[id], Some(1), Outcome::Complete, &[("traceparent", id)]);
+    }
+    requests.finds(&[]);
+}
+
+#[test]
+fn sessions_have_scopes_of_their_own() {
+    let mut trace = Trace::new();
+    trace.run(LIST, &["10"], 6);
+    for session in 1..=6 {
+        trace.session = session;
+        trace.run(AUTHOR, &[&session.to_string()], 1);
+    }
+    trace.finds(&[]);
+}
+
+#[test]
+fn the_source_has_as_many_rows_as_there_are_calls() {
+    // Nearer, but with too few rows.
+    Trace::new()
+        .run(LIST, &["10"], 10)
+        .run("SELECT a FROM users WHERE b = $1", &["1"], 1)
+        .authors(10)
+        .finds(&["n-plus-one authors 10 high posts id"]);
+    Trace::new().run(LIST, &["90"], 90).authors(10).finds(&["n-plus-one authors 10 medium posts id"]);
+    Trace::new().authors(10).finds(&["n-plus-one authors 10 low - id"]);
+    Trace::new().authors(4).finds(&[]);
+    let mut unknown = Trace::new();
+    unknown.end(LIST, &["10"], None, Outcome::Complete, &[]);
+    unknown.authors(4).finds(&["n-plus-one authors 4 medium posts id"]);
+}
+
+#[test]
+fn one_parameter_varies_and_no_more() {
+    let of_tenant = "SELECT name FROM authors WHERE tenant = $1 AND id = $2";
+    let mut one = Trace::new();
+    one.run(LIST, &["10"], 5);
+    for id in 0..5 {
+        one.run(of_tenant, &["7", &id.to_string()], 1);
+    }
+    one.finds(&["n-plus-one authors 5 high posts id"]);
+    let mut two = Trace::new();
+    two.run(LIST, &["10"], 5);
+    for id in 0..5 {
+        two.run(of_tenant, &[&(id * 3).to_string(), &id.to_string()], 1);
+    }
+    two.finds(&[]);
+}
+
+#[test]
+fn few_values_over_and_over_are_no_loop_over_rows() {
+    let mut trace = Trace::new();
+    trace.run(LIST, &["20"], 20);
+    for id in 0..20 {
+        trace.run(AUTHOR, &[&(id % 2).to_string()], 1);
+    }
+    trace.finds(&[]);
+}
+
+#[test]
+fn equal_calls_are_duplicates_unless_something_was_written() {
+    let setting = "SELECT value FROM settings WHERE name = $1";
+    let mut trace = Trace::new();
+    for _ in 0..5 {
+        trace.run(setting, &["a"], 1);
+    }
+    trace.finds(&["duplicate-query settings 5 medium - -"]);
+    let mut written = Trace::new();
+    for _ in 0..5 {
+        written.run(setting, &["a"], 1).run("UPDATE settings SET value = $1 WHERE name = $2", &["x", "a"], 1);
+    }
+    written.finds(&[]);
+    let mut volatile = Trace::new();
+    for _ in 0..5 {
+        volatile.run("SELECT nextval($1) FROM t", &["a"], 1);
+    }
+    volatile.finds(&[]);
+}
+
+#[test]
+fn polling_is_no_duplicate() {
+    let mut trace = Trace::new();
+    for _ in 0..20 {
+        trace.pause(1000).run("SELECT id FROM events WHERE done = $1", &["f"], 0);
+    }
+    trace.finds(&[]);
+}
+
+#[test]
+fn counts_for_each_row_are_their_own_finding() {
+    let mut trace = Trace::new();
+    trace.run(LIST, &["10"], 5);
+    for id in 0..5 {
+        trace.run("SELECT count(*) FROM comments WHERE post_id = $1", &[&id.to_string()], 1);
+    }
+    trace.finds(&["count-loop comments 5 high posts post_id"]);
+}
+
+#[test]
+fn rows_written_one_by_one_are_their_own_finding() {
+    let mut inserts = Trace::new();
+    for id in 0..5 {
+        inserts.run("INSERT INTO tags (id, name) VALUES ($1, $2)", &[&id.to_string(), &format!("n{id}")], 1);
+    }
+    inserts.finds(&["write-loop tags 5 medium - -"]);
+    let mut heartbeats = Trace::new();
+    for _ in 0..5 {
+        heartbeats.run("UPDATE workers SET seen = now() WHERE id = $1", &["1"], 1);
+    }
+    heartbeats.finds(&[]);
+}
+
+#[test]
+fn sequences_are_one_finding() {
+    let mut trace = Trace::new();
+    trace.run(LIST, &["10"], 4);
+    for id in ["1", "2", "3", "4"] {
+        trace.run(AUTHOR, &[id], 1).run("SELECT url FROM avatars WHERE author_id = $1", &[id], 1);
+    }
+    trace.finds(&["n-plus-one authors 4 high posts id"]);
+    assert_eq!(trace.report().findings[0].beside, ["SELECT url FROM avatars WHERE author_id = $1"]);
+}
+
+#[test]
+fn loops_within_loops_are_found() {
+    let mut trace = Trace::new();
+    trace.run(LIST, &["10"], 4);
+    for id in 0..4 {
+        trace.run("SELECT id FROM comments WHERE post_id = $1", &[&id.to_string()], 3);
+        for n in 0..3 {
+            trace.run(AUTHOR, &[&(id * 3 + n).to_string()], 1);
+        }
+    }
+    let found = trace.report().findings;
+    assert!(
+        found.iter().any(|it| it.statement.contains("comments") && it.confidence == Confidence::High),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn pages_are_no_loop() {
+    let mut offsets = Trace::new();
+    for page in 0..6 {
+        offsets.run(
+            "SELECT id FROM posts ORDER BY id LIMIT $1 OFFSET $2",
+            &["10", &(page * 10).to_string()],
+            10,
+        );
+    }
+    offsets.finds(&[]);
+    assert_eq!(offsets.report().n_harmless, 1);
+    let mut keys = Trace::new();
+    keys.run(LIST, &["10"], 10);
+    for page in 0..6 {
+        keys.run(
+            "SELECT id FROM logs WHERE id > $1 ORDER BY id LIMIT $2",
+            &[&(page * 10).to_string(), "10"],
+            10,
+        );
+    }
+    keys.finds(&[]);
+}
+
+#[test]
+fn retries_are_no_loop() {
+    let mut trace = Trace::new();
+    let update = "UPDATE accounts SET balance = balance - $1 WHERE id = $2";
+    for _ in 0..4 {
+        trace.end(update, &["5", "1"], None, Outcome::Failed(SqlState(*b"40001")), &[]);
+    }
+    trace.run(update, &["5", "1"], 1).finds(&[]);
+    assert_eq!(trace.report().n_harmless, 1);
+}
+
+#[test]
+fn workers_of_a_queue_are_no_loop() {
+    let mut trace = Trace::new();
+    for id in 0..6 {
+        trace.run("SELECT id FROM jobs WHERE state = $1 LIMIT $2 FOR UPDATE SKIP LOCKED", &["new", "1"], 1);
+        trace.run("SELECT email FROM users WHERE id = $1", &[&id.to_string()], 1);
+        trace.run("UPDATE jobs SET state = $1 WHERE id = $2", &["done", &id.to_string()], 1);
+    }
+    trace.finds(&[]);
+}
+
+#[test]
+fn checks_before_inserts_are_doubtful() {
+    let mut trace = Trace::new();
+    trace.run(LIST, &["10"], 5);
+    for id in 0..5 {
+        trace.run("SELECT id FROM users WHERE email = $1", &[&format!("e{id}")], 0);
+        trace.run("INSERT INTO users (email) VALUES ($1)", &[&format!("e{id}")], 1);
+    }
+    let found = trace.report().findings;
+    assert!(found.iter().all(|it| !it.fails() || it.kind == Kind::WriteLoop), "{found:?}");
+}
+
+#[test]
+fn what_drivers_ask_is_no_loop() {
+    let mut trace = Trace::new();
+    trace.run(LIST, &["10"], 8);
+    for id in 0..8 {
+        trace.run("SELECT t.typname FROM pg_catalog.pg_type t WHERE t.oid = $1", &[&id.to_string()], 1);
+        trace.run("SELECT $1", &["1"], 1);
+    }
+    trace.finds(&[]);
+}
+
+#[test]
+fn calls_in_no_order_are_doubtful() {
+    let others =
+        ["SELECT a FROM x WHERE b = $1", "SELECT a FROM y WHERE b = $1", "SELECT a FROM z WHERE b = $1"];
+    let mut trace = Trace::new();
+    trace.begin().run(LIST, &["10"], 7);
+    for id in 0..7 {
+        trace.run(AUTHOR, &[&id.to_string()], 1);
+        for n in 0..=id % 3 {
+            trace.run(others[(id + n) % 3], &["1"], 1);
+        }
+    }
+    let found = trace.report().findings;
+    assert!(found.iter().filter(|it| it.statement == AUTHOR).all(|it| !it.fails()), "{found:?}");
+}
+
+#[test]
+fn large_results_are_no_look_up() {
+    let mut trace = Trace::new();
+    trace.run(LIST, &["10"], 5);
+    for id in 0..5 {
+        trace.run("SELECT a FROM events WHERE day = $1", &[&id.to_string()], 5000);
+    }
+    trace.finds(&[]);
+}
+
+#[test]
+fn rows_of_a_portal_are_one_call() {
+    let mut trace = Trace::new();
+    trace.run(LIST, &["10"], 5);
+    for _ in 0..5 {
+        trace.end("SELECT a FROM t", &[], Some(50), Outcome::Suspended, &[]);
+    }
+    trace.finds(&[]);
+}
+
+#[test]
+fn values_that_a_log_lacks_leave_doubt() {
+    let mut trace = Trace::new();
+    trace.run(LIST, &["10"], 5);
+    for _ in 0..5 {
+        trace.run(AUTHOR, &["?"], 1);
+    }
+    trace.finds(&["n-plus-one authors 5 low posts id"]);
+}
+
+#[test]
+fn scopes_with_the_same_loop_are_one_finding() {
+    let mut trace = Trace::new();
+    for n in [3, 6, 4] {
+        trace.pause(2000).run(LIST, &["10"], n).authors(n);
+    }
+    trace.finds(&["n-plus-one authors 6 high posts id"]);
+    let found = &trace.report().findings[0];
+    assert_eq!((found.n_scopes, found.n_calls, found.wasted), (3, 13, 10 * 6 * MS / 5));
+    assert!(found.fails());
+}
+
+#[test]
+fn what_wastes_hardly_anything_is_left_out() {
+    let mut trace = Trace::new();
+    trace.run(LIST, &["10"], 3).authors(3);
+    let mut detector = Detector::default();
+    for event in trace.events.iter().cloned() {
+        detector.take(event);
+    }
+    assert!(detector.finish(false).findings.is_empty());
+}
