@@ -26,10 +26,11 @@ test-newest: ## Run the integration tests on the newest PostgreSQL
 corpus: ## Read and balance the real plans in CORPUS (default ../shared/data/plans)
 	PERFKIT_CORPUS=$(abspath $(CORPUS)) cargo test --quiet --test it corpus -- --ignored
 
-fuzz: ## Feed the readers of plans and logs anything for ten minutes each (needs cargo-fuzz and a nightly toolchain)
-	mkdir -p fuzz/corpus/read_plan fuzz/corpus/read_log
+fuzz: ## Feed the readers of plans and logs and the proxy anything for ten minutes each (needs cargo-fuzz and a nightly toolchain)
+	mkdir -p fuzz/corpus/read_plan fuzz/corpus/read_log fuzz/corpus/converse
 	cargo +nightly fuzz run read_plan fuzz/corpus/read_plan fixtures/plans/text -- -max_total_time=600 -timeout=10
 	cargo +nightly fuzz run read_log fuzz/corpus/read_log -- -max_total_time=600 -timeout=10
+	cargo +nightly fuzz run converse fuzz/corpus/converse -- -max_total_time=600 -timeout=10
 
 plan-fixtures: ## Make the plans of the rules' tests anew on real servers
 	scripts/make-plan-fixtures
