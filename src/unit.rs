@@ -46,6 +46,17 @@ pub(crate) fn milliseconds(ms: f64) -> String {
     format!("{ms:.digits$}")
 }
 
+/// Returns nanoseconds as milliseconds.
+#[expect(clippy::cast_precision_loss, reason = "2^53 ns are a hundred days")]
+pub(crate) fn ns_to_ms(ns: u64) -> f64 {
+    ns as f64 / 1e6
+}
+
+/// Returns a share in whole percent, as in `85 %`.
+pub(crate) fn whole_percent(share: f64) -> String {
+    format!("{:.0} %", share * 100.0)
+}
+
 /// Returns a count with its thousands apart, as in `5,000,000`.
 pub(crate) fn count(n: u64) -> String {
     let digits = n.to_string();

@@ -8,6 +8,8 @@ use flate2::read::ZlibDecoder;
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{DeserializeError, Deserializer, Serializer, V2DeflateSerializer};
 
+use crate::unit;
+
 /// Significant decimal digits of a recorded value.
 const DIGITS: u8 = 3;
 /// The first bytes of HdrHistogram's compressed V2 format, and of what is inside.
@@ -71,7 +73,7 @@ impl Latency {
 
     /// Returns the latency in milliseconds that a share of `quantile` (0 to 1) does not exceed.
     pub(crate) fn quantile_ms(&self, quantile: f64) -> f64 {
-        to_ms(self.histogram.value_at_quantile(quantile))
+        unit::ns_to_ms(self.histogram.value_at_quantile(quantile))
     }
 
     pub(crate) fn mean_ms(&self) -> f64 {
@@ -81,7 +83,7 @@ impl Latency {
     pub(crate) fn max_ms(&self) -> f64 {
         // The bucket's upper bound may lie above the true maximum; never report a latency that nobody had by
         // more than the resolution.
-        to_ms(self.histogram.max())
+        unit::ns_to_ms(self.histogram.max())
     }
 
     /// Returns the figures, or `None` when nothing was recorded: there is no average over nothing.
@@ -142,7 +144,7 @@ impl Latency {
     pub(crate) fn log_buckets(&self, per_decade: f64) -> Vec<(f64, u64)> {
         let mut buckets: BTreeMap<i64, u64> = BTreeMap::new();
         for value in self.histogram.iter_recorded() {
-            let position = (to_ms(value.value_iterated_to()).log10() * per_decade).ceil();
+            let position = (unit::ns_to_ms(value.value_iterated_to()).log10() * per_decade).ceil();
             #[expect(clippy::cast_possible_truncation, reason = "logarithms of latencies are small")]
             let bucket = position as i64;
             *buckets.entry(bucket).or_default() += value.count_at_value();
@@ -182,11 +184,6 @@ fn inflated(bytes: &[u8]) -> Result<Vec<u8>, HdrError> {
         return Err(HdrError::Malformed("it says that it is longer than it is"));
     }
     Ok(inner)
-}
-
-#[expect(clippy::cast_precision_loss, reason = "latencies are recorded with three digits")]
-fn to_ms(ns: u64) -> f64 {
-    ns as f64 / 1e6
 }
 
 /// What was measured of one statement, or of all together.

@@ -212,13 +212,14 @@ fn saturation(resources: &Resources, flaws: &mut Flaws) {
         flaws.reasons.push(format!(
             "the generator was near its limit: a thread of it used {} of a processor, so that answers waited for it; \
              use more `--threads` or more machines",
-            percent(busiest)
+            unit::whole_percent(busiest)
         ));
     }
 }
 
 fn contention(machine: &MachineUse, flaws: &mut Flaws) {
-    let steal = format!("other virtual machines took {} of the processor time", percent(machine.steal));
+    let steal =
+        format!("other virtual machines took {} of the processor time", unit::whole_percent(machine.steal));
     if machine.steal > STEAL.value {
         flaws.reasons.push(steal);
     } else if machine.steal > SOME_STEAL.value {
@@ -227,8 +228,8 @@ fn contention(machine: &MachineUse, flaws: &mut Flaws) {
     if machine.others > OTHERS.value && machine.idle < FREE.value {
         flaws.doubts.push(format!(
             "other programs used {} of the generator's machine, of which {} was free",
-            percent(machine.others),
-            percent(machine.idle)
+            unit::whole_percent(machine.others),
+            unit::whole_percent(machine.idle)
         ));
     }
 }
@@ -259,8 +260,8 @@ fn cold_start([first, second]: [Blocks; 2]) -> Option<String> {
         format!(
             "the cache was still filling: {} of the blocks were not in it in the first half, {} in the second; \
              use a longer `--warm-up`",
-            percent(first),
-            percent(second)
+            unit::whole_percent(first),
+            unit::whole_percent(second)
         )
     })
 }
@@ -279,10 +280,6 @@ pub(crate) fn limits() -> [(&'static str, Limit); 10] {
         ("read_share_of_first_half", COLD),
         ("read_share_factor_of_halves", WARMED),
     ]
-}
-
-fn percent(share: f64) -> String {
-    format!("{:.0} %", share * 100.0)
 }
 
 #[cfg(test)]

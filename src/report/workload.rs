@@ -46,7 +46,7 @@ pub(crate) fn top(
         for total in &shown {
             let number = |n: Option<u64>| n.map_or_else(|| "-".to_owned(), |n| unit::short_count(as_f64(n)));
             table.row([
-                unit::milliseconds(ms(total.time)),
+                unit::milliseconds(unit::ns_to_ms(total.time)),
                 percent(total.time, all),
                 unit::short_count(as_f64(total.calls)),
                 unit::milliseconds(total.mean_ns() / 1e6),
@@ -61,7 +61,7 @@ pub(crate) fn top(
     let width = style.width.saturating_sub(NUMBERS_WIDTH).max(MIN_TEXT_WIDTH);
     let json = json!({
         "schema_version": SCHEMA_VERSION,
-        "total_ms": unit::json_ms(ms(all)),
+        "total_ms": unit::json_ms(unit::ns_to_ms(all)),
         "statements": shown.iter().map(|total| statement(total, all)).collect::<Vec<_>>(),
         "types": types(ranked, all),
     });
@@ -86,10 +86,10 @@ fn statement(total: &Total, all: Nanos) -> Json {
         "calls": total.calls,
         "timed_calls": total.n_timed,
         "failed": total.n_failed,
-        "total_ms": unit::json_ms(ms(total.time)),
+        "total_ms": unit::json_ms(unit::ns_to_ms(total.time)),
         "share": share(total.time, all),
         "mean_ms": unit::json_ms(total.mean_ns() / 1e6),
-        "max_ms": total.longest.map(|longest| unit::json_ms(ms(longest))),
+        "max_ms": total.longest.map(|longest| unit::json_ms(unit::ns_to_ms(longest))),
         "rows": total.n_rows,
         "blocks": total.n_blocks,
     })
@@ -108,7 +108,7 @@ fn types(ranked: &[Total], all: Nanos) -> Vec<Json> {
     by_type(ranked)
         .into_iter()
         .map(|(name, calls, time)| {
-            json!({"type": name, "calls": calls, "total_ms": unit::json_ms(ms(time)), "share": share(time, all)})
+            json!({"type": name, "calls": calls, "total_ms": unit::json_ms(unit::ns_to_ms(time)), "share": share(time, all)})
         })
         .collect()
 }
@@ -125,7 +125,7 @@ pub(crate) fn n_plus_one(report: &Report, style: &Style) -> Document<'static> {
         "executions": report.n_executions,
         "scopes": report.n_scopes,
         "harmless": report.n_harmless,
-        "span_ms": unit::json_ms(ms(report.span)),
+        "span_ms": unit::json_ms(unit::ns_to_ms(report.span)),
     });
     let mut document = Document::new(json);
     if report.findings.is_empty() {
@@ -137,7 +137,7 @@ pub(crate) fn n_plus_one(report: &Report, style: &Style) -> Document<'static> {
             it.kind.name(),
             it.repeats,
             scope(it.scope),
-            unit::milliseconds(ms(it.wasted)),
+            unit::milliseconds(unit::ns_to_ms(it.wasted)),
             it.confidence.name()
         );
         document = document.heading(title).text(lines(it, style).join("\n"));
@@ -201,8 +201,8 @@ fn finding(it: &Finding, span: Nanos) -> Json {
         "scopes": it.n_scopes,
         "repeats": it.repeats,
         "calls": it.n_calls,
-        "wasted_ms": unit::json_ms(ms(it.wasted)),
-        "wasted_ms_per_minute": (span > 0).then(|| unit::json_ms(ms(it.wasted) * 60_000.0 / ms(span))),
+        "wasted_ms": unit::json_ms(unit::ns_to_ms(it.wasted)),
+        "wasted_ms_per_minute": (span > 0).then(|| unit::json_ms(unit::ns_to_ms(it.wasted) * 60_000.0 / unit::ns_to_ms(span))),
         "confidence": it.confidence.name(),
         "doubt": it.doubt,
         "key": it.key,
@@ -246,10 +246,6 @@ fn shortened(text: &str, width: usize) -> String {
 #[expect(clippy::cast_precision_loss, reason = "shown with few digits")]
 fn as_f64(n: u64) -> f64 {
     n as f64
-}
-
-fn ms(ns: Nanos) -> f64 {
-    as_f64(ns) / 1e6
 }
 
 fn share(part: Nanos, all: Nanos) -> f64 {

@@ -36,8 +36,8 @@ pub(super) fn lines(report: &BenchReport) -> Vec<String> {
     if let Some(busiest) = resources.threads.iter().copied().reduce(f64::max) {
         let n = resources.threads.len();
         generator.push(match n {
-            1 => format!("its thread used {} of a processor", percent(busiest)),
-            n => format!("the busiest of {n} threads used {} of a processor", percent(busiest)),
+            1 => format!("its thread used {} of a processor", unit::whole_percent(busiest)),
+            n => format!("the busiest of {n} threads used {} of a processor", unit::whole_percent(busiest)),
         });
         generator.extend(us_per_execution(report, resources).map(|us| format!("{us:.1} µs an execution")));
     }
@@ -48,15 +48,15 @@ pub(super) fn lines(report: &BenchReport) -> Vec<String> {
         || "its machine: not looked at (it runs no Linux, or the run was too short)".to_owned(),
         |machine| {
             let server = match machine.server {
-                Some(server) => format!("servers of PostgreSQL here {}", percent(server)),
+                Some(server) => format!("servers of PostgreSQL here {}", unit::whole_percent(server)),
                 None => "the server is elsewhere".to_owned(),
             };
             format!(
                 "its machine: generator {}, {server}, others {}, stolen {}, free {}",
-                percent(machine.generator),
-                percent(machine.others),
-                percent(machine.steal),
-                percent(machine.idle)
+                unit::whole_percent(machine.generator),
+                unit::whole_percent(machine.others),
+                unit::whole_percent(machine.steal),
+                unit::whole_percent(machine.idle)
             )
         },
     );
@@ -73,8 +73,4 @@ fn us_per_execution(report: &BenchReport, resources: &Resources) -> Option<f64> 
 
 fn share(share: f64) -> f64 {
     (share * 1e4).round() / 1e4
-}
-
-fn percent(share: f64) -> String {
-    format!("{:.0} %", share * 100.0)
 }

@@ -73,7 +73,7 @@ impl Listing {
                 "{} {} calls, {} ms, {} rows: {}",
                 clock(totals.at),
                 totals.calls,
-                unit::milliseconds(ms(totals.execution)),
+                unit::milliseconds(unit::ns_to_ms(totals.execution)),
                 totals.n_rows,
                 self.text(totals.statement)
             ),
@@ -99,7 +99,8 @@ impl Listing {
     }
 
     fn execution(&self, execution: &Execution) -> String {
-        let took = execution.timing.best().map_or("?".to_owned(), |nanos| unit::milliseconds(ms(nanos)));
+        let took =
+            execution.timing.best().map_or("?".to_owned(), |nanos| unit::milliseconds(unit::ns_to_ms(nanos)));
         let rows = execution.n_rows.map_or(String::new(), |n| format!(", {n} rows"));
         let outcome = match execution.outcome {
             Outcome::Complete => String::new(),
@@ -124,11 +125,6 @@ fn line(value: &serde_json::Value) -> String {
 
 fn known(text: Option<&str>) -> String {
     text.map_or_else(|| "unknown".to_owned(), |text| format!("{text:?}"))
-}
-
-#[expect(clippy::cast_precision_loss, reason = "milliseconds are shown with three digits")]
-fn ms(nanos: u64) -> f64 {
-    nanos as f64 / 1e6
 }
 
 /// The time of day in UTC.
