@@ -322,6 +322,9 @@ _perfkit() {
             perfkit__subcmd__help__subcmd__workload,n-plus-one)
                 cmd="perfkit__subcmd__help__subcmd__workload__subcmd__n__subcmd__plus__subcmd__one"
                 ;;
+            perfkit__subcmd__help__subcmd__workload,pagination)
+                cmd="perfkit__subcmd__help__subcmd__workload__subcmd__pagination"
+                ;;
             perfkit__subcmd__help__subcmd__workload,top)
                 cmd="perfkit__subcmd__help__subcmd__workload__subcmd__top"
                 ;;
@@ -409,6 +412,9 @@ _perfkit() {
             perfkit__subcmd__workload,n-plus-one)
                 cmd="perfkit__subcmd__workload__subcmd__n__subcmd__plus__subcmd__one"
                 ;;
+            perfkit__subcmd__workload,pagination)
+                cmd="perfkit__subcmd__workload__subcmd__pagination"
+                ;;
             perfkit__subcmd__workload,top)
                 cmd="perfkit__subcmd__workload__subcmd__top"
                 ;;
@@ -417,6 +423,9 @@ _perfkit() {
                 ;;
             perfkit__subcmd__workload__subcmd__help,n-plus-one)
                 cmd="perfkit__subcmd__workload__subcmd__help__subcmd__n__subcmd__plus__subcmd__one"
+                ;;
+            perfkit__subcmd__workload__subcmd__help,pagination)
+                cmd="perfkit__subcmd__workload__subcmd__help__subcmd__pagination"
                 ;;
             perfkit__subcmd__workload__subcmd__help,top)
                 cmd="perfkit__subcmd__workload__subcmd__help__subcmd__top"
@@ -2938,7 +2947,7 @@ _perfkit() {
             return 0
             ;;
         perfkit__subcmd__help__subcmd__workload)
-            opts="top n-plus-one"
+            opts="top n-plus-one pagination"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2952,6 +2961,20 @@ _perfkit() {
             return 0
             ;;
         perfkit__subcmd__help__subcmd__workload__subcmd__n__subcmd__plus__subcmd__one)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        perfkit__subcmd__help__subcmd__workload__subcmd__pagination)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -4018,7 +4041,7 @@ _perfkit() {
             return 0
             ;;
         perfkit__subcmd__workload)
-            opts="-o -q -h --json --output --quiet --color --config --help top n-plus-one help"
+            opts="-o -q -h --json --output --quiet --color --config --help top n-plus-one pagination help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4048,7 +4071,7 @@ _perfkit() {
             return 0
             ;;
         perfkit__subcmd__workload__subcmd__help)
-            opts="top n-plus-one help"
+            opts="top n-plus-one pagination help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4089,6 +4112,20 @@ _perfkit() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        perfkit__subcmd__workload__subcmd__help__subcmd__pagination)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         perfkit__subcmd__workload__subcmd__help__subcmd__top)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
@@ -4115,6 +4152,64 @@ _perfkit() {
                     return 0
                     ;;
                 --ignore)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        perfkit__subcmd__workload__subcmd__pagination)
+            opts="-d -o -q -h --log-line-prefix --ignore --max-page-size --offline --database-url --statement-timeout --lock-timeout --json --output --quiet --color --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --log-line-prefix)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ignore)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-page-size)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --database-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -d)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --statement-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --lock-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -733,17 +733,18 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen
 complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from help" -f -a "log" -d 'Read server logs into a trace'
 complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from help" -f -a "show" -d 'Print the events of a trace, one in a line'
 complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and not __fish_seen_subcommand_from top n-plus-one help" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture\'s trace' -r -F
-complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and not __fish_seen_subcommand_from top n-plus-one help" -l color -d 'Use color' -r -f -a "auto\t''
+complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and not __fish_seen_subcommand_from top n-plus-one pagination help" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture\'s trace' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and not __fish_seen_subcommand_from top n-plus-one pagination help" -l color -d 'Use color' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and not __fish_seen_subcommand_from top n-plus-one help" -l config -d 'Read this configuration file instead of ./perfkit.yaml' -r -F
-complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and not __fish_seen_subcommand_from top n-plus-one help" -l json -d 'Print the result as JSON'
-complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and not __fish_seen_subcommand_from top n-plus-one help" -s q -l quiet -d 'Print results, warnings and errors only'
-complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and not __fish_seen_subcommand_from top n-plus-one help" -s h -l help -d 'Print help'
-complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and not __fish_seen_subcommand_from top n-plus-one help" -f -a "top" -d 'Show the statements that a workload spends its time on'
-complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and not __fish_seen_subcommand_from top n-plus-one help" -f -a "n-plus-one" -d 'Find queries that run once for each row of another, and other loops'
-complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and not __fish_seen_subcommand_from top n-plus-one help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and not __fish_seen_subcommand_from top n-plus-one pagination help" -l config -d 'Read this configuration file instead of ./perfkit.yaml' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and not __fish_seen_subcommand_from top n-plus-one pagination help" -l json -d 'Print the result as JSON'
+complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and not __fish_seen_subcommand_from top n-plus-one pagination help" -s q -l quiet -d 'Print results, warnings and errors only'
+complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and not __fish_seen_subcommand_from top n-plus-one pagination help" -s h -l help -d 'Print help'
+complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and not __fish_seen_subcommand_from top n-plus-one pagination help" -f -a "top" -d 'Show the statements that a workload spends its time on'
+complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and not __fish_seen_subcommand_from top n-plus-one pagination help" -f -a "n-plus-one" -d 'Find queries that run once for each row of another, and other loops'
+complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and not __fish_seen_subcommand_from top n-plus-one pagination help" -f -a "pagination" -d 'Find lists that are read by OFFSET, in no certain order, or without an end'
+complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and not __fish_seen_subcommand_from top n-plus-one pagination help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from top" -l log-line-prefix -d 'What each line of a log begins with, as `SHOW log_line_prefix` prints it [default: told from the lines]' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from top" -l by -d 'Order by total, calls, mean, rows or blocks' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from top" -l type -d 'Show statements of this type only: select, insert, update, delete, merge or other (can be repeated)' -r
@@ -771,8 +772,24 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_see
 complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from n-plus-one" -l json -d 'Print the result as JSON'
 complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from n-plus-one" -s q -l quiet -d 'Print results, warnings and errors only'
 complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from n-plus-one" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from pagination" -l log-line-prefix -d 'What each line of a log begins with, as `SHOW log_line_prefix` prints it [default: told from the lines]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from pagination" -l ignore -d 'Leave out the statement with this fingerprint, or with one that begins so (can be repeated)' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from pagination" -l max-page-size -d 'Let clients ask for pages of so many rows' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from pagination" -s d -l database-url -d 'Connect to this database (URL or keyword/value string)' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from pagination" -l statement-timeout -d 'Cancel a statement after this time [default: 30s]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from pagination" -l lock-timeout -d 'Give up waiting for a lock after this time [default: 2s]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from pagination" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture\'s trace' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from pagination" -l color -d 'Use color' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from pagination" -l config -d 'Read this configuration file instead of ./perfkit.yaml' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from pagination" -l offline -d 'Ask no database'
+complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from pagination" -l json -d 'Print the result as JSON'
+complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from pagination" -s q -l quiet -d 'Print results, warnings and errors only'
+complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from pagination" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from help" -f -a "top" -d 'Show the statements that a workload spends its time on'
 complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from help" -f -a "n-plus-one" -d 'Find queries that run once for each row of another, and other loops'
+complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from help" -f -a "pagination" -d 'Find lists that are read by OFFSET, in no certain order, or without an end'
 complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c perfkit -n "__fish_perfkit_using_subcommand completions" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture\'s trace' -r -F
 complete -c perfkit -n "__fish_perfkit_using_subcommand completions" -l color -d 'Use color' -r -f -a "auto\t''
@@ -834,3 +851,4 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_su
 complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from capture" -f -a "show" -d 'Print the events of a trace, one in a line'
 complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from workload" -f -a "top" -d 'Show the statements that a workload spends its time on'
 complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from workload" -f -a "n-plus-one" -d 'Find queries that run once for each row of another, and other loops'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from workload" -f -a "pagination" -d 'Find lists that are read by OFFSET, in no certain order, or without an end'

@@ -1307,6 +1307,28 @@ _arguments "${_arguments_options[@]}" : \
 '*::files -- Look at these traces or server logs; logs in the order of time, .gz and .zst as well, `-` is standard input:_files' \
 && ret=0
 ;;
+(pagination)
+_arguments "${_arguments_options[@]}" : \
+'--log-line-prefix=[What each line of a log begins with, as \`SHOW log_line_prefix\` prints it \[default\: told from the lines\]]:PREFIX:_default' \
+'*--ignore=[Leave out the statement with this fingerprint, or with one that begins so (can be repeated)]:FINGERPRINT:_default' \
+'--max-page-size=[Let clients ask for pages of so many rows]:ROWS:_default' \
+'-d+[Connect to this database (URL or keyword/value string)]:URL:_default' \
+'--database-url=[Connect to this database (URL or keyword/value string)]:URL:_default' \
+'--statement-timeout=[Cancel a statement after this time \[default\: 30s\]]:TIME:_default' \
+'--lock-timeout=[Give up waiting for a lock after this time \[default\: 2s\]]:TIME:_default' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
+'--color=[Use color]:WHEN:(auto always never)' \
+'--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
+'(-d --database-url)--offline[Ask no database]' \
+'--json[Print the result as JSON]' \
+'-q[Print results, warnings and errors only]' \
+'--quiet[Print results, warnings and errors only]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+'*::files -- Look at these traces or server logs; logs in the order of time, .gz and .zst as well, `-` is standard input:_files' \
+&& ret=0
+;;
 (help)
 _arguments "${_arguments_options[@]}" : \
 ":: :_perfkit__subcmd__workload__subcmd__help_commands" \
@@ -1324,6 +1346,10 @@ _arguments "${_arguments_options[@]}" : \
 && ret=0
 ;;
 (n-plus-one)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(pagination)
 _arguments "${_arguments_options[@]}" : \
 && ret=0
 ;;
@@ -1632,6 +1658,10 @@ _arguments "${_arguments_options[@]}" : \
 && ret=0
 ;;
 (n-plus-one)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(pagination)
 _arguments "${_arguments_options[@]}" : \
 && ret=0
 ;;
@@ -2258,6 +2288,7 @@ _perfkit__subcmd__help__subcmd__workload_commands() {
     local commands; commands=(
 'top:Show the statements that a workload spends its time on' \
 'n-plus-one:Find queries that run once for each row of another, and other loops' \
+'pagination:Find lists that are read by OFFSET, in no certain order, or without an end' \
     )
     _describe -t commands 'perfkit help workload commands' commands "$@"
 }
@@ -2265,6 +2296,11 @@ _perfkit__subcmd__help__subcmd__workload_commands() {
 _perfkit__subcmd__help__subcmd__workload__subcmd__n-plus-one_commands() {
     local commands; commands=()
     _describe -t commands 'perfkit help workload n-plus-one commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__help__subcmd__workload__subcmd__pagination_commands] )) ||
+_perfkit__subcmd__help__subcmd__workload__subcmd__pagination_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit help workload pagination commands' commands "$@"
 }
 (( $+functions[_perfkit__subcmd__help__subcmd__workload__subcmd__top_commands] )) ||
 _perfkit__subcmd__help__subcmd__workload__subcmd__top_commands() {
@@ -2463,6 +2499,7 @@ _perfkit__subcmd__workload_commands() {
     local commands; commands=(
 'top:Show the statements that a workload spends its time on' \
 'n-plus-one:Find queries that run once for each row of another, and other loops' \
+'pagination:Find lists that are read by OFFSET, in no certain order, or without an end' \
 'help:Print this message or the help of the given subcommand(s)' \
     )
     _describe -t commands 'perfkit workload commands' commands "$@"
@@ -2472,6 +2509,7 @@ _perfkit__subcmd__workload__subcmd__help_commands() {
     local commands; commands=(
 'top:Show the statements that a workload spends its time on' \
 'n-plus-one:Find queries that run once for each row of another, and other loops' \
+'pagination:Find lists that are read by OFFSET, in no certain order, or without an end' \
 'help:Print this message or the help of the given subcommand(s)' \
     )
     _describe -t commands 'perfkit workload help commands' commands "$@"
@@ -2486,6 +2524,11 @@ _perfkit__subcmd__workload__subcmd__help__subcmd__n-plus-one_commands() {
     local commands; commands=()
     _describe -t commands 'perfkit workload help n-plus-one commands' commands "$@"
 }
+(( $+functions[_perfkit__subcmd__workload__subcmd__help__subcmd__pagination_commands] )) ||
+_perfkit__subcmd__workload__subcmd__help__subcmd__pagination_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit workload help pagination commands' commands "$@"
+}
 (( $+functions[_perfkit__subcmd__workload__subcmd__help__subcmd__top_commands] )) ||
 _perfkit__subcmd__workload__subcmd__help__subcmd__top_commands() {
     local commands; commands=()
@@ -2495,6 +2538,11 @@ _perfkit__subcmd__workload__subcmd__help__subcmd__top_commands() {
 _perfkit__subcmd__workload__subcmd__n-plus-one_commands() {
     local commands; commands=()
     _describe -t commands 'perfkit workload n-plus-one commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__workload__subcmd__pagination_commands] )) ||
+_perfkit__subcmd__workload__subcmd__pagination_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit workload pagination commands' commands "$@"
 }
 (( $+functions[_perfkit__subcmd__workload__subcmd__top_commands] )) ||
 _perfkit__subcmd__workload__subcmd__top_commands() {

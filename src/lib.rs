@@ -86,6 +86,8 @@
 //!
 //! `command::capture::files` reads both traces and logs. `workload::top` adds them up by statement, `workload::n_plus_one` finds loops:
 //! `scope` says what belongs together, `facts` what a text tells of its statement, `judge` applies the rules.
+//! `workload::pagination` finds lists that are read badly: `query::List` says what a text tells of one and writes its pages by key, `key`
+//! what tells its rows apart, and `pg::pages` compares both on the database.
 //!
 //! # Plans
 //!

@@ -27,6 +27,8 @@ const LONG_SLICE_S: u32 = 4;
 const THREADS: u32 = 2;
 /// The share of the capacity at which the punctuality of the schedule is measured.
 const LOAD: f64 = 0.8;
+/// … and the protocol and connections that it is measured with.
+const PUNCTUAL: (&str, u32) = ("prepared", 16);
 
 /// What to measure, and the goals: the least rate and the greatest processor time of a transaction, as shares of pgbench's.
 struct Case {
@@ -58,6 +60,7 @@ fn main() {
     let rounds = std::env::var("PERFKIT_LOAD_ROUNDS").ok().and_then(|n| n.parse().ok()).unwrap_or(ROUNDS);
     let bench = Bench::new();
     let mut ratios: Vec<Vec<(f64, f64)>> = CASES.iter().map(|_| Vec::new()).collect();
+    let mut capacities = Vec::new();
     for round in 0..rounds {
         for (case, ratios) in CASES.iter().zip(&mut ratios) {
             // Each comes first as often as the other.
@@ -68,6 +71,9 @@ fn main() {
                 let pgbench = bench.pgbench(case);
                 (bench.perfkit(case), pgbench)
             };
+            if (case.protocol, case.connections) == PUNCTUAL {
+                capacities.push(perfkit.rate_per_s);
+            }
             ratios.push((perfkit.rate_per_s / pgbench.rate_per_s, perfkit.cpu_us / pgbench.cpu_us));
         }
     }
@@ -84,7 +90,8 @@ fn main() {
             case.cpu_goal.map_or_else(String::new, |goal| format!(" (goal ≤ {goal:.2})")),
         );
     }
-    bench.schedule_lag();
+    capacities.sort_by(f64::total_cmp);
+    bench.schedule_lag(capacities[capacities.len() / 2]);
 }
 
 /// A server with pgbench's tables.
@@ -146,9 +153,9 @@ impl Bench {
     }
 
     /// How far behind its schedule the generator sends, while the server has time left.
-    fn schedule_lag(&self) {
-        let case = case("prepared", 16, 1.0, None);
-        let rate = format!("{:.0}", self.perfkit(&case).rate_per_s * LOAD);
+    fn schedule_lag(&self, capacity: f64) {
+        let case = case(PUNCTUAL.0, PUNCTUAL.1, 1.0, None);
+        let rate = format!("{:.0}", capacity * LOAD);
         let (report, _) = self.report(&case, &["--rate", &rate, "--arrivals", "poisson"]);
         let lag = |name: &str| report["schedule_lag"][name].as_f64().expect("a figure") * 1e3;
         println!(

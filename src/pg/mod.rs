@@ -15,6 +15,7 @@ pub(crate) mod hypopg;
 pub(crate) mod index_record;
 pub(crate) mod interrupt;
 pub(crate) mod journal;
+pub(crate) mod pages;
 pub(crate) mod pgbench;
 mod pool;
 pub(crate) mod sample;

@@ -6,10 +6,11 @@ use std::ops::ControlFlow;
 
 use sqlparser::ast::{
     self, BinaryOperator, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr,
-    FunctionArguments, GroupByExpr, Ident, JoinConstraint, JoinOperator, Query, Select, SelectItem, SetExpr,
-    TableFactor, Value, Visit, Visitor, visit_expressions, visit_expressions_mut,
+    FunctionArguments, GroupByExpr, Ident, Query, Select, SelectItem, SetExpr, Value, Visit, Visitor,
+    visit_expressions, visit_expressions_mut,
 };
 
+use super::from::{Entry, From, bare};
 use super::scope::{Relations, TableName, fold, table_name};
 
 /// An aggregate over groups of rows.
@@ -85,12 +86,6 @@ struct Finder<'r> {
     found: Vec<Counting>,
 }
 
-#[derive(Clone)]
-struct Entry {
-    alias: String,
-    name: TableName,
-}
-
 impl Visitor for Finder<'_> {
     type Break = ();
 
@@ -110,72 +105,6 @@ impl Visitor for Finder<'_> {
     fn post_visit_query(&mut self, _: &Query) -> ControlFlow<()> {
         self.scopes.pop();
         ControlFlow::Continue(())
-    }
-}
-
-/// A FROM clause, read.
-#[derive(Default)]
-struct From {
-    entries: Vec<Entry>,
-    is_optional: Vec<bool>,
-    /// Conditions of joins, with the only table that they may restrict.
-    conditions: Vec<(Expr, Option<usize>)>,
-    using: Vec<(String, usize)>,
-    obstacle: Option<String>,
-}
-
-impl From {
-    fn read(select: &Select, ctes: &[String]) -> Self {
-        let mut from = Self::default();
-        for item in &select.from {
-            from.factor(&item.relation, false, ctes);
-            for join in &item.joins {
-                let (constraint, is_optional) = match &join.join_operator {
-                    JoinOperator::Join(constraint)
-                    | JoinOperator::Inner(constraint)
-                    | JoinOperator::CrossJoin(constraint) => (Some(constraint), false),
-                    JoinOperator::Left(constraint) | JoinOperator::LeftOuter(constraint) => {
-                        (Some(constraint), true)
-                    }
-                    _ => (None, false),
-                };
-                let at = from.entries.len();
-                from.factor(&join.relation, is_optional, ctes);
-                match constraint {
-                    Some(JoinConstraint::On(expr)) => {
-                        from.conditions.push((expr.clone(), is_optional.then_some(at)));
-                    }
-                    Some(JoinConstraint::Using(names)) => {
-                        let names = names.iter().filter_map(table_name);
-                        from.using.extend(names.map(|name| (name.name, at)));
-                    }
-                    Some(JoinConstraint::None) => {}
-                    Some(JoinConstraint::Natural) | None => {
-                        from.refuse("it joins in a way that is not looked into");
-                    }
-                }
-            }
-        }
-        from
-    }
-
-    fn factor(&mut self, factor: &TableFactor, is_optional: bool, ctes: &[String]) {
-        match factor {
-            TableFactor::Table { name, alias, args: None, .. } => {
-                let Some(name) = table_name(name) else { return self.refuse("it names no table") };
-                if name.schema.is_none() && ctes.contains(&name.name) {
-                    return self.refuse("it reads a WITH query");
-                }
-                let alias = alias.as_ref().map_or_else(|| name.name.clone(), |alias| fold(&alias.name));
-                self.entries.push(Entry { alias, name });
-                self.is_optional.push(is_optional);
-            }
-            _ => self.refuse("it reads a query or function beside tables"),
-        }
-    }
-
-    fn refuse(&mut self, reason: &str) {
-        self.obstacle.get_or_insert_with(|| reason.to_owned());
     }
 }
 
@@ -469,13 +398,6 @@ fn projected<'e>(expr: &'e Expr, select: &'e Select) -> &'e Expr {
         _ => None,
     };
     found.unwrap_or(expr)
-}
-
-fn bare(expr: &Expr) -> &Expr {
-    match expr {
-        Expr::Nested(inner) => bare(inner),
-        other => other,
-    }
 }
 
 fn column_parts(expr: &Expr) -> Option<&[Ident]> {

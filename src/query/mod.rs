@@ -9,9 +9,11 @@ mod constants;
 mod counts;
 mod effect;
 mod fingerprint;
+mod from;
 mod grammar;
 mod increments;
 pub(crate) mod index_ddl;
+mod list;
 mod literals;
 mod only_table;
 pub(crate) mod quote;
@@ -34,6 +36,7 @@ pub(crate) use counts::{Aggregate, Counting, Filter, Place};
 pub(crate) use effect::{called, outside_effects};
 pub(crate) use grammar::plannable;
 pub(crate) use increments::Assigned;
+pub(crate) use list::{Amount, KeysetQuery, List, ListedColumn, SortKey, Source, Way};
 pub(crate) use literals::literals_for;
 pub(crate) use scope::{Relations, TableName};
 pub(crate) use shape::{
@@ -83,6 +86,20 @@ impl Parsed {
     /// Returns the aggregates that the statement computes by some column; see [`counts`].
     pub(crate) fn countings(&self, relations: &dyn Relations) -> Vec<Counting> {
         counts::countings(&self.statement, relations)
+    }
+
+    /// Returns the list that the statement gives, or a page of it; see [`list`].
+    pub(crate) fn list(&self, relations: &dyn Relations) -> Option<List> {
+        let mut list = list::list(&self.statement, relations)?;
+        if !self.left_out.is_empty() {
+            list.obstacle.get_or_insert_with(|| "it has parts that perfkit does not read".to_owned());
+        }
+        Some(list)
+    }
+
+    /// Returns what a statement that counts rows counts, as [`List::rows`].
+    pub(crate) fn counted_rows(&self) -> Option<String> {
+        list::counted_rows(&self.statement)
     }
 
     /// Returns the relation of a statement that names one relation once and reads it directly; see [`only_table`].
@@ -199,6 +216,18 @@ pub(crate) fn placeholders(sql: &str) -> Vec<(Range<usize>, usize)> {
             _ => None,
         })
         .collect()
+}
+
+/// Returns a statement with something else in the place of each placeholder `$n`, which is told its number from 0.
+pub(crate) fn with_placeholders(sql: &str, mut instead: impl FnMut(usize) -> String) -> String {
+    let mut text = String::with_capacity(sql.len());
+    let mut end = 0;
+    for (place, number) in placeholders(sql) {
+        text += &sql[end..place.start];
+        text += &instead(number);
+        end = place.end;
+    }
+    text + &sql[end..]
 }
 
 /// Byte offsets of a tokenizer's lines and columns.

@@ -10,6 +10,7 @@ pub(crate) mod explain;
 mod html;
 pub(crate) mod index;
 pub(crate) mod junit;
+pub(crate) mod pagination;
 pub(crate) mod results;
 pub(crate) mod sarif;
 pub(crate) mod seed;

@@ -5,6 +5,7 @@ mod documents;
 pub(crate) mod duration;
 pub(crate) mod n_plus_one;
 mod neutral;
+pub(crate) mod pagination;
 pub(crate) mod parameter;
 mod statement;
 pub(crate) mod top;

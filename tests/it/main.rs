@@ -62,4 +62,5 @@ mod seed_values;
 mod statements;
 mod value_sets;
 mod workload_n_plus_one;
+mod workload_pagination;
 mod workload_top;

@@ -1,6 +1,7 @@
 //! `perfkit workload`: what a captured workload says.
 
 mod n_plus_one;
+mod pagination;
 mod top;
 
 use std::path::PathBuf;
@@ -17,12 +18,14 @@ use crate::trace::Event;
 pub(crate) enum WorkloadCommand {
     Top(top::TopArgs),
     NPlusOne(n_plus_one::NPlusOneArgs),
+    Pagination(pagination::PaginationArgs),
 }
 
 pub(crate) async fn run(context: &Context, command: &WorkloadCommand) -> Result<ExitStatus> {
     match command {
         WorkloadCommand::Top(args) => top::run(context, args).await,
         WorkloadCommand::NPlusOne(args) => n_plus_one::run(context, args).await,
+        WorkloadCommand::Pagination(args) => pagination::run(context, args).await,
     }
 }
 

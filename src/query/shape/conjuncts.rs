@@ -3,7 +3,7 @@
 use sqlparser::ast::{BinaryOperator, Expr, UnaryOperator};
 
 /// Splits a condition at its ANDs, with NOT pushed down to where it stays.
-pub(super) fn conjuncts(expr: Expr) -> Vec<Expr> {
+pub(in crate::query) fn conjuncts(expr: Expr) -> Vec<Expr> {
     let mut parts = Vec::new();
     let mut open = vec![expr];
     while let Some(expr) = open.pop() {

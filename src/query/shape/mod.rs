@@ -40,6 +40,8 @@ use scope::{Output, Reach, Relation, Scope, Source};
 
 pub(crate) use canonical::same_expression;
 pub(super) use change::writes;
+pub(super) use conjuncts::conjuncts;
+pub(super) use order::output as sorted_expression;
 pub(crate) use types::{
     Bound, Condition, Notation, Operand, Order, ParameterUse, SortItem, StatementShape, TableUse, Test, Write,
 };
@@ -493,6 +495,17 @@ fn projected(select: &Select) -> impl Iterator<Item = &Expr> {
         SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => Some(expr),
         _ => None,
     })
+}
+
+/// Whether a SELECT's list and HAVING aggregate rows, and whether they look at other rows through a window.
+pub(super) fn aggregate_or_window(select: &Select) -> (bool, bool) {
+    let any = |test: &dyn Fn(&Expr) -> bool| projected(select).chain(&select.having).any(test);
+    (any(&has_aggregate), any(&|expr| contains_function(expr, &|function| function.over.is_some())))
+}
+
+/// Whether a function may give another value each time it is called with the same arguments.
+pub(super) fn is_volatile_function(function: &ast::Function) -> bool {
+    volatility::is_volatile(&volatility::name(function))
 }
 
 fn has_aggregate(expr: &Expr) -> bool {

@@ -292,7 +292,7 @@ fn group_items(group_by: &GroupByExpr) -> Vec<&Expr> {
 }
 
 /// Returns what an ORDER BY item means: output columns go by their number or name too.
-pub(super) fn output<'e>(expr: &'e Expr, select: &'e Select) -> &'e Expr {
+pub(in crate::query) fn output<'e>(expr: &'e Expr, select: &'e Select) -> &'e Expr {
     let by_name = |ident: &Ident| {
         select.projection.iter().find_map(|item| match item {
             SelectItem::ExprWithAlias { expr, alias } if fold(alias) == fold(ident) => Some(expr),
