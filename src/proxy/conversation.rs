@@ -238,6 +238,7 @@ impl Conversation {
             prepared: prepared.clone(),
             bound: Arc::new(Bound(values.into())),
             is_named_statement: !name.is_empty(),
+            is_begun: false,
         });
         match portal.clone().filter(|_| self.portals.len() < MAX_NAMES) {
             Some(portal) => match self.portals.get_mut(portal_name) {
@@ -257,10 +258,12 @@ impl Conversation {
         let started_at = self.group(now);
         self.group_started_at = None;
         let (portal, _) = until_zero(body);
-        let run = match self.portals.get(portal) {
-            Some(Portal { prepared, bound, is_named_statement }) => {
+        let run = match self.portals.get_mut(portal) {
+            Some(Portal { prepared, bound, is_named_statement, is_begun }) => {
                 let protocol = if *is_named_statement { Protocol::Prepared } else { Protocol::Extended };
-                Run::new(Some(Sql::Prepared(prepared.clone())), Some(bound.clone()), protocol, started_at)
+                let sql = Some(Sql::Prepared(prepared.clone()));
+                let is_rest = std::mem::replace(is_begun, true);
+                Run { is_rest, ..Run::new(sql, Some(bound.clone()), protocol, started_at) }
             }
             None => Run::new(None, None, Protocol::Extended, started_at),
         };
@@ -301,6 +304,7 @@ impl Conversation {
             run.first_answer_at.get_or_insert(now);
             if matches!(frame.tag, b'D' | b'd') {
                 run.result_bytes += frame.n_bytes as u64;
+                run.n_data_rows += u64::from(frame.tag == b'D');
                 return Ok(());
             }
         }
@@ -387,11 +391,6 @@ impl Conversation {
 
     fn complete(&mut self, frame: &Frame<'_>, now: u64, records: &mut Vec<Record>) {
         let tag = until_zero(frame.body).0;
-        let (outcome, n_rows) = match frame.tag {
-            b's' => (Outcome::Suspended, None),
-            b'C' => (Outcome::Complete, rows(tag)),
-            _ => (Outcome::Complete, None),
-        };
         let run = match self.pending.front_mut() {
             // More statements may follow in the same message.
             Some(Pending::Query(run)) => run.next_part(now),
@@ -401,6 +400,13 @@ impl Conversation {
             },
         };
         self.forget_names(tag, &run);
+        let n_rows = match frame.tag {
+            // The portal may have more rows, for which another Execute asks or none.
+            b's' => Some(run.n_data_rows),
+            b'C' => rows(tag),
+            _ => None,
+        };
+        let outcome = if run.is_rest { Outcome::Suspended } else { Outcome::Complete };
         self.ended(run, outcome, n_rows, now);
         if self.waiting.len() >= MAX_WAITING {
             self.release(TransactionState::Unknown, records);
@@ -485,7 +491,7 @@ impl Conversation {
                 );
             }
             Some(Pending::Bind { portal: Some(portal), started_at }) => {
-                let Portal { prepared, bound, is_named_statement } = portal;
+                let Portal { prepared, bound, is_named_statement, .. } = portal;
                 let protocol = if is_named_statement { Protocol::Prepared } else { Protocol::Extended };
                 self.ended(
                     Run::new(Some(Sql::Prepared(prepared)), Some(bound), protocol, started_at),

@@ -39,6 +39,8 @@ pub(super) struct Portal {
     pub(super) prepared: Arc<Prepared>,
     pub(super) bound: Arc<Bound>,
     pub(super) is_named_statement: bool,
+    /// Whether some of its rows were asked for already.
+    pub(super) is_begun: bool,
 }
 
 /// An execution that is asked for.
@@ -50,6 +52,9 @@ pub(super) struct Run {
     pub(super) arrived_at: u64,
     pub(super) first_answer_at: Option<u64>,
     pub(super) result_bytes: u64,
+    pub(super) n_data_rows: u64,
+    /// Goes on with a portal.
+    pub(super) is_rest: bool,
     pub(super) is_client_slow: bool,
 }
 
@@ -81,6 +86,8 @@ impl Run {
             arrived_at,
             first_answer_at: None,
             result_bytes: 0,
+            n_data_rows: 0,
+            is_rest: false,
             is_client_slow: false,
         }
     }

@@ -117,6 +117,33 @@ fn check(turns: &[Turn], expected: &[&str]) {
 }
 
 #[test]
+fn rows_of_a_portal_are_no_call_of_their_own() {
+    let row = || message(b'D', &[0; 7]);
+    check(
+        &[
+            Client(query("BEGIN")),
+            Server([complete("BEGIN"), ready(b'T')].concat()),
+            Client([parse("a", "SELECT a"), bind("a"), execute(), sync()].concat()),
+            Server(
+                [message(b'1', b""), message(b'2', b""), row(), row(), message(b's', b""), ready(b'T')]
+                    .concat(),
+            ),
+            Client([execute(), sync()].concat()),
+            Server([row(), complete("SELECT 1"), ready(b'T')].concat()),
+            // Another portal of the same statement, whose rest nobody wants.
+            Client([bind("a"), execute(), sync()].concat()),
+            Server([message(b'2', b""), row(), message(b's', b""), ready(b'T')].concat()),
+        ],
+        &[
+            "BEGIN#0 simple 1-2 complete t1 Open",
+            "SELECT a prepared 3-4 complete 2 rows t1 Open",
+            "SELECT a prepared 5-6 suspended 1 rows t1 Open",
+            "SELECT a prepared 7-8 complete 1 rows t1 Open",
+        ],
+    );
+}
+
+#[test]
 fn follows_queries_of_several_statements() {
     check(
         &[

@@ -176,7 +176,8 @@ pub(crate) enum Protocol {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     Complete,
-    /// The portal has more rows: the client asked for a limited number.
+    /// Goes on with a portal that was suspended, and is no call of its own. What began it is complete as soon as the client has the
+    /// rows that it asked for: it may never ask for more.
     Suspended,
     Failed(SqlState),
     /// No end was seen: the connection was lost.

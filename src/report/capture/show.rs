@@ -104,7 +104,7 @@ impl Listing {
         let rows = execution.n_rows.map_or(String::new(), |n| format!(", {n} rows"));
         let outcome = match execution.outcome {
             Outcome::Complete => String::new(),
-            Outcome::Suspended => ", more to come".to_owned(),
+            Outcome::Suspended => ", more of a portal".to_owned(),
             Outcome::Failed(state) => format!(", failed with {}", state.as_str()),
             Outcome::Lost => ", no end seen".to_owned(),
         };
