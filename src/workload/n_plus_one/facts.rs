@@ -11,7 +11,8 @@ pub(crate) struct Facts {
     pub(crate) kind: StatementKind,
     /// Each parameter's use, in their order.
     pub(crate) parameters: Vec<Use>,
-    /// What drivers and pools ask by themselves: settings, catalogs, whether the server is there.
+    /// What drivers and pools ask by themselves: settings, catalogs, whether the server is there. And what has an effect on
+    /// sessions alone: locks, notifications.
     pub(crate) is_background: bool,
     /// BEGIN, COMMIT, SAVEPOINT and the like.
     pub(crate) is_control: bool,
@@ -22,6 +23,8 @@ pub(crate) struct Facts {
     /// Counts or sums up rows, without groups.
     pub(crate) is_count: bool,
     pub(crate) has_limit: bool,
+    /// Gives the next rows of a cursor.
+    pub(crate) is_fetch: bool,
 }
 
 /// What a parameter is compared with.
@@ -29,6 +32,8 @@ pub(crate) struct Facts {
 pub(crate) enum Use {
     /// `column = $n`.
     Equal(String),
+    /// `column IN ($n, …)` and `column = ANY ($n)`.
+    OneOf,
     /// `column > $n` and the like.
     Range,
     Offset,
@@ -57,6 +62,7 @@ pub(crate) fn facts(text: &str) -> Facts {
         is_count: ["count", "sum"].iter().any(|it| words.get(1).is_some_and(|word| word == it))
             && !has("group"),
         has_limit: has("limit") || (has("fetch") && has("only")),
+        is_fetch: first == "fetch",
     }
 }
 
@@ -89,7 +95,8 @@ fn is_control(first: &str) -> bool {
 /// Drivers learn types and versions when they connect; pools ask `SELECT 1`.
 fn is_background(first: &str, words: &[String], solid: &[Lexeme]) -> bool {
     const CATALOGS: [&str; 2] = ["pg_catalog", "information_schema"];
-    let is_setting = matches!(first, "set" | "show" | "reset" | "discard" | "listen" | "unlisten");
+    let is_setting =
+        matches!(first, "close" | "discard" | "listen" | "notify" | "reset" | "set" | "show" | "unlisten");
     let is_catalog = |word: &String| {
         let relation =
             ["pg_type", "pg_class", "pg_namespace", "pg_attribute", "pg_range", "pg_enum", "pg_settings"];
@@ -98,9 +105,15 @@ fn is_background(first: &str, words: &[String], solid: &[Lexeme]) -> bool {
     let is_ping = first == "select" && solid.len() <= 2;
     let asks_server = ["version", "current_setting", "set_config", "pg_backend_pid", "pg_is_in_recovery"]
         .iter()
-        .any(|name| words.iter().any(|word| word == name))
-        && !words.iter().any(|word| word == "from");
-    is_setting || is_ping || asks_server || words.iter().any(is_catalog)
+        .any(|name| words.iter().any(|word| word == name));
+    let reads_table = words.iter().any(|word| word == "from");
+    let is_of_server = !reads_table && (asks_server || words.iter().any(|word| is_of_sessions(word)));
+    is_setting || is_ping || is_of_server || words.iter().any(is_catalog)
+}
+
+/// Locks and notifications between sessions.
+fn is_of_sessions(word: &str) -> bool {
+    ["pg_advisory", "pg_try_advisory", "pg_notify"].iter().any(|start| word.starts_with(start))
 }
 
 fn is_volatile(word: &str) -> bool {
@@ -115,10 +128,7 @@ fn is_volatile(word: &str) -> bool {
         "statement_timestamp",
         "timeofday",
     ];
-    NAMES.contains(&word)
-        || word.starts_with("pg_advisory")
-        || word.starts_with("pg_try_advisory")
-        || word.starts_with("pg_notify")
+    NAMES.contains(&word) || is_of_sessions(word)
 }
 
 /// Returns the use of each parameter, by what stands before it.
@@ -136,9 +146,17 @@ fn uses(solid: &[Lexeme]) -> Vec<Use> {
         if uses.len() < number {
             uses.resize(number, Use::Other);
         }
-        uses[number - 1] = use_of(&solid[..at]);
+        let is_next_of_list = |before: &[Lexeme]| matches!(before, [.., last, comma] if comma.text == "," && is_listed(last, &uses));
+        let own = if is_next_of_list(&solid[..at]) { Use::OneOf } else { use_of(&solid[..at]) };
+        uses[number - 1] = own;
     }
     uses
+}
+
+/// Whether this is a parameter that stands in a list.
+fn is_listed(lexeme: &Lexeme, uses: &[Use]) -> bool {
+    let number = lexeme.text.strip_prefix('$').and_then(|digits| digits.parse::<usize>().ok());
+    number.and_then(|number| uses.get(number.checked_sub(1)?)) == Some(&Use::OneOf)
 }
 
 fn use_of(before: &[Lexeme]) -> Use {
@@ -149,6 +167,14 @@ fn use_of(before: &[Lexeme]) -> Use {
             .filter(|it| it.is_word())
             .map_or(Use::Other, |it| Use::Equal(query::words::unquoted(it.text))),
         ">" | "<" | ">=" | "<=" => Use::Range,
+        // The simple protocol of JDBC writes `column = ('7'::int4)`.
+        "(" if rest.last().is_some_and(|it| it.text == "=") => use_of(rest),
+        "(" if rest
+            .last()
+            .is_some_and(|it| ["in", "any"].iter().any(|word| it.text.eq_ignore_ascii_case(word))) =>
+        {
+            Use::OneOf
+        }
         word if word.eq_ignore_ascii_case("offset") => Use::Offset,
         word if word.eq_ignore_ascii_case("limit") => Use::Limit,
         _ => Use::Other,
@@ -167,6 +193,11 @@ mod tests {
         let equal = |name: &str| Use::Equal(name.to_owned());
         assert_eq!(found, [equal("b"), equal("C"), Use::Range, Use::Other, Use::Limit, Use::Offset]);
         assert_eq!(facts("SELECT '$9', $0").parameters, []);
+        let found =
+            facts("SELECT f($1, $2) FROM t WHERE a IN ($3, $4) AND b = ANY ($5) AND c = $6").parameters;
+        let (list, other) = (Use::OneOf, Use::Other);
+        assert_eq!(facts("SELECT a FROM t WHERE b = ($1::int4)").parameters, [equal("b")]);
+        assert_eq!(found, [other.clone(), other, list.clone(), list.clone(), list, equal("c")]);
     }
 
     fn check(is: fn(&Facts) -> bool, yes: &[&str], no: &[&str]) {
@@ -188,8 +219,15 @@ mod tests {
                 "SET a = $1",
                 "SELECT version()",
                 "SELECT t.oid FROM pg_catalog.pg_type t WHERE t.oid = $1",
+                "SELECT pg_advisory_xact_lock($1)",
+                "SELECT pg_notify($1, $2)",
+                "CLOSE ALL",
             ],
-            &["SELECT a FROM t", "SELECT name FROM version WHERE id = $1"],
+            &[
+                "SELECT a FROM t",
+                "SELECT name FROM version WHERE id = $1",
+                "SELECT pg_try_advisory_lock(id) FROM t",
+            ],
         );
         check(
             |facts| facts.is_control,

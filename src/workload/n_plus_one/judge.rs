@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::facts::{Facts, Use};
-use super::scope::{Call, Scope};
-use super::{Confidence, Harmless, Kind, MIN_REPEATS};
+use super::scope::{Call, MIN_GAP, Scope};
+use super::{Confidence, Harmless, Kind, MIN_REPEATS, ScopeKind};
 use crate::trace::{Nanos, Value};
 use crate::workload::StatementKind;
 
@@ -14,6 +14,8 @@ const MAX_ROWS: u64 = 100;
 const N_EXAMPLES: usize = 3;
 /// How near the number of calls is to the number of rows that they are made for.
 const NEAR: std::ops::RangeInclusive<f64> = 0.8..=1.25;
+/// So many keys or rows at once are a batch already; lists that ORMs load for one row are shorter.
+const MIN_BATCH: usize = 10;
 /// Statements in one turn of a loop (Sentry's limit for repeating sequences).
 const MAX_SEQUENCE: usize = 8;
 
@@ -50,13 +52,14 @@ pub(super) fn judge(scope: &Scope, facts: &[&Facts]) -> Judged {
             places.entry(call.statement).or_default().push(place);
         }
     }
-    let mut in_sequence: HashSet<usize> = HashSet::new();
+    // The statements of a turn, and the number of turns.
+    let mut in_sequence: HashMap<usize, usize> = HashMap::new();
     for (statement, places) in places {
         let repetition = Repetition { scope, facts, statement, places };
         match repetition.judge() {
-            // Of several statements in one turn, the first speaks for all.
-            Some(Ok(found)) if !in_sequence.contains(&statement) => {
-                in_sequence.extend(&found.beside);
+            // Of several statements in one turn, the first speaks for all; one that runs oftener is a loop within the loop.
+            Some(Ok(found)) if in_sequence.get(&statement).is_none_or(|n_turns| found.n_calls > *n_turns) => {
+                in_sequence.extend(found.beside.iter().map(|beside| (*beside, found.n_calls)));
                 judged.loops.push(found);
             }
             Some(Err(harmless)) => judged.harmless.push(harmless),
@@ -88,6 +91,9 @@ impl Repetition<'_> {
         }
         if self.is_work_of_a_queue() {
             return Some(Err(Harmless::JobQueue));
+        }
+        if self.is_batch() {
+            return Some(Err(Harmless::Batch));
         }
         match self.own().kind {
             StatementKind::Select => self.of_query(),
@@ -129,11 +135,31 @@ impl Repetition<'_> {
         n_jobs * 2 >= self.places.len() - 1
     }
 
+    /// Many keys in a list, many rows of an INSERT, or a range of many rows: what a loop should be, in pieces.
+    fn is_batch(&self) -> bool {
+        let uses = &self.own().parameters;
+        if let Some(first) = uses.iter().position(|it| *it == Use::OneOf) {
+            let n_others = uses.iter().filter(|it| **it != Use::OneOf).count();
+            return median(self.calls().map(|call| n_keys(call, first, n_others))) >= MIN_BATCH;
+        }
+        let has_key = uses.iter().any(|it| matches!(it, Use::Equal(_)));
+        let can_write_many = match self.own().kind {
+            StatementKind::Insert => true,
+            StatementKind::Update | StatementKind::Delete => !has_key,
+            _ => false,
+        };
+        let n_rows = self
+            .calls()
+            .map(|call| call.n_rows.map_or(0, |n_rows| usize::try_from(n_rows).unwrap_or(usize::MAX)));
+        can_write_many && median(n_rows) >= MIN_BATCH
+    }
+
     fn of_query(&self) -> Option<Result<Loop, Harmless>> {
         let varying = self.varying()?;
         let is_known = self.calls().all(|call| call.parameters.iter().all(is_comparable));
         match varying.as_slice() {
             [] if !is_known => self.of_unknown_values().map(Ok),
+            [] if self.is_polling() => Some(Err(Harmless::Polling)),
             [] => self.of_equal_values().map(Ok),
             positions if self.is_pagination(positions) => Some(Err(Harmless::Pagination)),
             [position] => self.of_one_parameter(*position).map(Ok),
@@ -141,19 +167,27 @@ impl Repetition<'_> {
         }
     }
 
-    /// The positions at which values are not always the same; `None` when the calls have different numbers of values.
+    /// The positions at which values are not always the same; of a list the first. `None` when the calls have different numbers of
+    /// values, but for those of a list.
     fn varying(&self) -> Option<Vec<usize>> {
         let first = &self.calls().next()?.parameters;
-        if self.calls().any(|call| call.parameters.len() != first.len()) {
-            return None;
+        let list = self.own().parameters.iter().position(|it| *it == Use::OneOf);
+        let n_same =
+            if self.calls().all(|call| call.parameters.len() == first.len()) { first.len() } else { list? };
+        let varies = |position: &usize| {
+            self.calls().any(|call| call.parameters.get(*position) != first.get(*position))
+        };
+        let mut varying: Vec<usize> = (0..n_same).filter(varies).collect();
+        let is_listed = |position: &usize| self.own().parameters.get(*position) == Some(&Use::OneOf);
+        if n_same < first.len() || varying.iter().any(is_listed) {
+            varying.retain(|position| !is_listed(position));
+            varying.extend(list);
         }
-        let varies =
-            |position: &usize| self.calls().any(|call| call.parameters[*position] != first[*position]);
-        Some((0..first.len()).filter(varies).collect())
+        Some(varying)
     }
 
     fn of_one_parameter(&self, position: usize) -> Option<Loop> {
-        let values: Vec<&Value> = self.calls().map(|call| &call.parameters[position]).collect();
+        let values: Vec<&Value> = self.calls().filter_map(|call| call.parameters.get(position)).collect();
         let n_distinct = values.iter().map(|value| format!("{value:?}")).collect::<HashSet<_>>().len();
         // A few values over and over are the work of a cache that is not there, but not of a loop over rows.
         if n_distinct * 4 < values.len() || self.returns_many() {
@@ -191,6 +225,15 @@ impl Repetition<'_> {
             return None;
         }
         Some(Loop { parent, doubt, key, ..self.found(Kind::NPlusOne) })
+    }
+
+    /// The same query with the same values, with pauses and nothing else between.
+    fn is_polling(&self) -> bool {
+        let calls = &self.scope.calls;
+        let pairs = || self.places.windows(2);
+        self.scope.kind() == ScopeKind::Burst
+            && pairs().all(|pair| pair[1] == pair[0] + 1)
+            && median(pairs().map(|pair| calls[pair[1]].gap_after(&calls[pair[0]]))) >= MIN_GAP
     }
 
     /// The same query with the same values gives the same rows, unless something was written in between.
@@ -236,46 +279,82 @@ impl Repetition<'_> {
         }
     }
 
-    /// The nearest query before the first call that gave as many rows as there are calls.
+    /// The nearest query before the first call that gave as many rows as there are calls, else the one whose runs gave as many
+    /// together, else the nearest that gave more.
     fn parent(&self) -> Option<(Option<usize>, Confidence, Option<&'static str>)> {
         let first = *self.places.first()?;
         let n_calls = self.places.len();
-        let before = self.scope.calls[..first].iter().rev();
-        let queries = before.filter(|call| {
-            call.statement != self.statement
-                && self.facts[call.statement].kind == StatementKind::Select
-                && !call.has_failed
-                && !self.facts[call.statement].is_count
-        });
-        let mut unknown = None;
-        for call in queries {
-            match call.n_rows {
-                Some(n_rows) if n_rows >= n_calls as u64 || is_near(n_calls, n_rows) => {
-                    let is_near = is_near(n_calls, n_rows);
-                    let confidence = if is_near { Confidence::High } else { Confidence::Medium };
-                    let doubt =
-                        (!is_near).then_some("the query before gave many more rows than there are calls");
-                    return Some((Some(call.statement), confidence, doubt));
-                }
-                Some(_) => {}
-                None => unknown = unknown.or(Some(call.statement)),
-            }
+        // What runs in each turn is no source of the loop: a session that gets the same requests again and again.
+        let beside = self.sequence().unwrap_or_default();
+        let queries = || {
+            self.scope.calls[..first].iter().rev().filter(|call| {
+                let is_other = call.statement != self.statement && !beside.contains(&call.statement);
+                is_other && !call.has_failed && self.is_source(call.statement)
+            })
+        };
+        let is_near_call = |call: &&Call| call.n_rows.is_some_and(|n_rows| is_near(n_calls, n_rows));
+        if let Some(call) = queries().find(is_near_call) {
+            return Some((Some(call.statement), Confidence::High, None));
         }
-        if unknown.is_some() {
+        if let Some(statement) = self.parent_in_pieces() {
+            let is_own = statement == self.statement;
+            let confidence = if is_own { Confidence::Medium } else { Confidence::High };
             return Some((
-                unknown,
-                Confidence::Medium,
-                Some("how many rows the query before gave is not known"),
+                Some(statement),
+                confidence,
+                is_own.then_some("its values may be those of its own rows"),
             ));
+        }
+        let has_more = |call: &&Call| call.n_rows.is_some_and(|n_rows| n_rows > n_calls as u64);
+        if let Some(call) = queries().find(has_more) {
+            let doubt = "the query before gave many more rows than there are calls";
+            return Some((Some(call.statement), Confidence::Medium, Some(doubt)));
+        }
+        if let Some(call) = queries().find(|call| call.n_rows.is_none()) {
+            let doubt = "how many rows the query before gave is not known";
+            return Some((Some(call.statement), Confidence::Medium, Some(doubt)));
         }
         let is_long = n_calls >= super::FAILING_REPEATS;
         is_long.then_some((None, Confidence::Low, Some("no query before gave as many rows")))
     }
 
+    fn is_source(&self, statement: usize) -> bool {
+        let facts = self.facts[statement];
+        (facts.kind == StatementKind::Select || facts.is_fetch) && !facts.is_count
+    }
+
+    /// The query of which several runs gave as many rows as there are calls: an outer loop, a cursor or portal that is read in pieces,
+    /// or the own statement, which goes down a tree.
+    fn parent_in_pieces(&self) -> Option<usize> {
+        let last = *self.places.last()?;
+        let n_calls = self.places.len();
+        let mut runs: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        for (place, call) in self.scope.calls[..last].iter().enumerate() {
+            if self.is_source(call.statement) && !call.has_failed {
+                runs.entry(call.statement).or_default().push(place);
+            }
+        }
+        let is_parent = |(statement, places): &(usize, Vec<usize>)| {
+            let calls = || places.iter().map(|place| &self.scope.calls[*place]);
+            let n_rows: u64 = calls().filter_map(|call| call.n_rows).sum();
+            if *statement == self.statement {
+                // A look-up gives a row each time; a node has several children or none, and all nodes but the root are children.
+                let has_several = calls().any(|call| call.n_rows > Some(1));
+                let has_leaf = self.calls().any(|call| call.n_rows == Some(0));
+                return has_several && has_leaf && n_rows + 1 == n_calls as u64;
+            }
+            let is_cursor = self.facts[*statement].is_fetch || calls().any(|call| call.is_rest);
+            // What gives a row each time is another look-up of the same turn.
+            let is_outer = places.len() * 2 <= n_calls;
+            (is_cursor || is_outer) && is_near(n_calls, n_rows)
+        };
+        // The nearest to the last call.
+        let parents = runs.into_iter().filter(is_parent);
+        parents.max_by_key(|(_, places)| places.last().copied()).map(|(statement, _)| statement)
+    }
+
     fn returns_many(&self) -> bool {
-        let mut rows: Vec<u64> = self.calls().filter_map(|call| call.n_rows).collect();
-        rows.sort_unstable();
-        rows.get(rows.len() / 2).is_some_and(|median| *median > MAX_ROWS)
+        median(self.calls().filter_map(|call| call.n_rows)) > MAX_ROWS
     }
 
     /// Pages differ in their OFFSET, or begin behind the last key of the page before.
@@ -328,15 +407,29 @@ impl Repetition<'_> {
 
     /// What a batch in place of the loop would spare: all calls but one, with the pauses between them.
     fn wasted(&self) -> Nanos {
-        let mut durations: Vec<Nanos> = self.calls().map(|call| call.duration).collect();
-        durations.sort_unstable();
-        let duration = durations[durations.len() / 2];
+        let duration = median(self.calls().map(|call| call.duration));
         let adjacent = self.places.windows(2).filter(|pair| pair[1] == pair[0] + 1);
-        let mut gaps: Vec<Nanos> =
-            adjacent.map(|pair| self.scope.calls[pair[1]].gap_after(&self.scope.calls[pair[0]])).collect();
-        gaps.sort_unstable();
-        let gap = gaps.get(gaps.len() / 2).copied().unwrap_or(0);
+        let gap =
+            median(adjacent.map(|pair| self.scope.calls[pair[1]].gap_after(&self.scope.calls[pair[0]])));
         (self.places.len() as u64 - 1).saturating_mul(duration.saturating_add(gap))
+    }
+}
+
+/// The middle value; 0 of none.
+fn median<T: Ord + Copy + Default>(values: impl Iterator<Item = T>) -> T {
+    let mut values: Vec<T> = values.collect();
+    values.sort_unstable();
+    values.get(values.len() / 2).copied().unwrap_or_default()
+}
+
+/// How many keys a call has in its list, which is an array, or all parameters but the others.
+fn n_keys(call: &Call, first: usize, n_others: usize) -> usize {
+    match call.parameters.get(first) {
+        Some(Value::Text(text) | Value::Literal(text)) if text.starts_with('{') => {
+            text.matches(',').count() + 1
+        }
+        Some(Value::Cut { start, .. }) if start.starts_with(b"{") => MIN_BATCH,
+        _ => call.parameters.len().saturating_sub(n_others),
     }
 }
 

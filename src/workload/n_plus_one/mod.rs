@@ -107,6 +107,10 @@ pub(crate) enum Harmless {
     JobQueue,
     /// Runs again what failed.
     Retry,
+    /// Many rows or keys at once, in several pieces.
+    Batch,
+    /// Asks from time to time whether something has changed.
+    Polling,
 }
 
 /// What a trace holds.

@@ -6,9 +6,13 @@ use super::ScopeKind;
 use crate::trace::{Execution, Nanos, Outcome, SessionId, Time, TransactionState, Value};
 
 /// Statements of one burst follow each other as fast as this at least.
-const MIN_GAP: Nanos = 5_000_000;
+pub(super) const MIN_GAP: Nanos = 5_000_000;
 /// A client that thinks for longer is another burst, however long it thinks otherwise.
 const MAX_GAP: Nanos = 100_000_000;
+/// The usual pause of a session of which little is known: a client prepares, loads and compiles at its first statements.
+const FIRST_GAP: Nanos = 2_000_000;
+/// Fewer pauses than these say little.
+const MIN_GAPS: usize = 8;
 /// Pauses that the usual one of a session is told from.
 const N_GAPS: usize = 64;
 /// Longer scopes are judged in pieces, so that memory is bounded.
@@ -152,6 +156,7 @@ impl Session {
     fn usual_gap(&self) -> Nanos {
         let mut gaps: Vec<Nanos> = self.gaps.iter().copied().collect();
         gaps.sort_unstable();
-        gaps.get(gaps.len() / 2).copied().unwrap_or(0)
+        let median = gaps.get(gaps.len() / 2).copied().unwrap_or(0);
+        if gaps.len() < MIN_GAPS { median.max(FIRST_GAP) } else { median }
     }
 }

@@ -172,6 +172,14 @@ fn scopes_end_with_transactions_pauses_and_requests() {
 }
 
 #[test]
+fn the_first_statements_of_a_client_may_be_slow() {
+    Trace::new().run(LIST, &["10"], 10).pause(15).authors(10).finds(&["n-plus-one authors 10 high posts id"]);
+    let mut later = Trace::new();
+    later.authors(9).run(LIST, &["10"], 10).pause(15).authors(10);
+    later.finds(&["n-plus-one authors 10 low - id"]);
+}
+
+#[test]
 fn sessions_have_scopes_of_their_own() {
     let mut trace = Trace::new();
     trace.run(LIST, &["10"], 6);
@@ -252,6 +260,12 @@ fn polling_is_no_duplicate() {
         trace.pause(1000).run("SELECT id FROM events WHERE done = $1", &["f"], 0);
     }
     trace.finds(&[]);
+    // Pauses that are as short as those within a request of a slow client.
+    let mut fast = Trace::new();
+    for _ in 0..20 {
+        fast.pause(30).run("SELECT id FROM events WHERE done = $1", &["f"], 0);
+    }
+    fast.finds(&[]);
 }
 
 #[test]
@@ -299,11 +313,87 @@ fn loops_within_loops_are_found() {
             trace.run(AUTHOR, &[&(id * 3 + n).to_string()], 1);
         }
     }
-    let found = trace.report().findings;
-    assert!(
-        found.iter().any(|it| it.statement.contains("comments") && it.confidence == Confidence::High),
-        "{found:?}"
-    );
+    trace.finds(&["n-plus-one authors 12 high comments id", "n-plus-one comments 4 high posts post_id"]);
+}
+
+#[test]
+fn rows_may_come_in_pieces() {
+    let mut cursor = Trace::new();
+    cursor.begin();
+    for piece in 0..3 {
+        cursor.run("FETCH 4 FROM posts", &[], 4);
+        for id in 0..4 {
+            cursor.run(AUTHOR, &[&(piece * 4 + id).to_string()], 1);
+        }
+    }
+    cursor.commit().finds(&["n-plus-one authors 12 high posts id"]);
+    let mut portal = Trace::new();
+    portal.begin();
+    for piece in 0..3 {
+        let outcome = if piece == 0 { Outcome::Complete } else { Outcome::Suspended };
+        portal.end(LIST, &["9"], Some(3), outcome, &[]);
+        for id in 0..3 {
+            portal.run(AUTHOR, &[&(piece * 3 + id).to_string()], 1);
+        }
+    }
+    portal.commit().finds(&["n-plus-one authors 9 high posts id"]);
+}
+
+#[test]
+fn another_look_up_of_the_same_turn_is_no_source() {
+    let mut trace = Trace::new();
+    for id in 0..8 {
+        trace.run("SELECT value FROM settings WHERE user_id = $1", &[&id.to_string()], 1);
+        trace.run(AUTHOR, &[&id.to_string()], 1);
+    }
+    trace.finds(&["n-plus-one settings 8 low - user_id"]);
+}
+
+#[test]
+fn a_list_of_each_turn_is_no_source() {
+    let mut trace = Trace::new();
+    for id in 0..8 {
+        trace.run(LIST, &["20"], 20).run(AUTHOR, &[&id.to_string()], 1);
+    }
+    trace.finds(&["duplicate-query posts 8 medium - -", "n-plus-one authors 8 low - id"]);
+}
+
+#[test]
+fn a_tree_is_walked_by_one_statement() {
+    let mut trace = Trace::new();
+    for (id, n_children) in [(1, 3), (2, 3), (3, 0), (4, 0), (5, 0), (6, 0), (7, 0)] {
+        trace.run("SELECT id FROM comments WHERE parent_id = $1", &[&id.to_string()], n_children);
+    }
+    trace.finds(&["n-plus-one comments 7 medium comments parent_id"]);
+}
+
+#[test]
+fn short_lists_of_keys_are_loops_and_long_ones_are_batches() {
+    let mut lists = Trace::new();
+    lists.run(LIST, &["10"], 4);
+    for keys in [&["1", "2"][..], &["3"], &["4", "5", "6"], &["7", "8"]] {
+        lists.run("SELECT name FROM tags WHERE id IN ($1, $2)", keys, keys.len() as u64);
+    }
+    lists.finds(&["n-plus-one tags 4 high posts -"]);
+    let mut arrays = Trace::new();
+    arrays.run(LIST, &["50"], 50);
+    for n in 0..5 {
+        let keys: Vec<String> = (n * 10..n * 10 + 10).map(|key: i32| key.to_string()).collect();
+        arrays.run("SELECT name FROM tags WHERE id = ANY ($1)", &[&format!("{{{}}}", keys.join(","))], 10);
+    }
+    arrays.finds(&[]);
+    assert_eq!(arrays.report().n_harmless, 1);
+    let mut rows = Trace::new();
+    for n in 0..5 {
+        rows.run("INSERT INTO tags SELECT unnest($1::int[])", &[&n.to_string()], 100);
+        rows.run("UPDATE posts SET a = 1 WHERE id BETWEEN $1 AND $2", &[&n.to_string(), "9"], 100);
+    }
+    rows.finds(&[]);
+    let mut deletes = Trace::new();
+    for n in 0..5 {
+        deletes.run("DELETE FROM comments WHERE post_id = $1", &[&n.to_string()], 100);
+    }
+    deletes.finds(&["write-loop comments 5 medium - -"]);
 }
 
 #[test]
