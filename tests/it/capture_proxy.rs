@@ -198,21 +198,76 @@ fn clients_get_the_bytes_of_a_direct_session() {
         (message(b'F', &[&1397_u32.to_be_bytes()[..], &[0, 0, 0, 1, 0, 0, 0, 1, b'5', 0, 0]].concat()), 1),
     ];
 
-    let running = proxy(&database, &[]);
-    let mut direct = Wire::direct(&database);
-    let mut through = Wire::through(running.port, &database);
+    let ended = talk_both_ways(&database, &talks);
+    let sum = |name: &str| ended.executions().iter().filter(|(sql, _)| *sql == name).count();
+    assert_eq!((sum("SELECT $1::int"), sum("COPY t FROM STDIN"), sum("COPY t TO STDOUT")), (500, 1, 1));
+    assert_eq!(ended.execution("COPY t FROM STDIN")["rows"], 3);
+}
+
+/// Says all of it to the server itself and through a proxy, and compares the answers.
+fn talk_both_ways(database: &Database, talks: &[(Vec<u8>, usize)]) -> Ended {
+    let running = proxy(database, &[]);
+    let mut direct = Wire::direct(database);
+    let mut through = Wire::through(running.port, database);
+    // A notification names the process that sent it.
+    let without_process = |mut answer: Vec<u8>| {
+        let mut at = 0;
+        while at < answer.len() {
+            if answer[at] == b'A' {
+                answer[at + 5..at + 9].fill(0);
+            }
+            let length = answer[at + 1..at + 5].try_into().expect("four bytes");
+            at += 1 + u32::from_be_bytes(length) as usize;
+        }
+        answer
+    };
     for (n, (bytes, n_ready)) in talks.iter().enumerate() {
-        let (expected, found) = (direct.say(bytes, *n_ready), through.say(bytes, *n_ready));
+        let expected = without_process(direct.say(bytes, *n_ready));
+        let found = without_process(through.say(bytes, *n_ready));
         assert!(expected == found, "the answer to talk {n} is another");
     }
     through.end();
     let ended = running.end();
-
     assert_eq!(ended.status, Some(0), "{}", ended.stderr);
     assert!(ended.is_complete(), "{}", ended.stdout);
-    let sum = |name: &str| ended.executions().iter().filter(|(sql, _)| *sql == name).count();
-    assert_eq!((sum("SELECT $1::int"), sum("COPY t FROM STDIN"), sum("COPY t TO STDOUT")), (500, 1, 1));
-    assert_eq!(ended.execution("COPY t FROM STDIN")["rows"], 3);
+    ended
+}
+
+#[test]
+fn copies_and_notifications_are_those_of_a_direct_session() {
+    let database = Database::create();
+    let lines: Vec<u8> =
+        (0..2000).flat_map(|n| format!("{n}\t{}\n", "y".repeat(n % 50)).into_bytes()).collect();
+    // Pieces end anywhere, as drivers cut them.
+    let pieces: Vec<u8> = lines.chunks(7001).flat_map(|piece| message(b'd', piece)).collect();
+    let binary =
+        [&b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0"[..], &[0, 1, 0, 0, 0, 4, 0, 0, 0, 7, 0xff, 0xff]].concat();
+    let extended = |sql: &str| [parse("", sql, &[]), bind("", "", 0, &[]), execute("", 0), sync()].concat();
+    let talks: Vec<(Vec<u8>, usize)> = vec![
+        (query("CREATE TEMP TABLE t (a int, b text)"), 1),
+        ([query("COPY t FROM STDIN"), pieces, message(b'c', b"")].concat(), 1),
+        (
+            [query("COPY t (a) FROM STDIN (FORMAT binary)"), message(b'd', &binary), message(b'c', b"")]
+                .concat(),
+            1,
+        ),
+        ([query("COPY t FROM STDIN"), message(b'd', b"1\ta\n"), message(b'f', b"no more\0")].concat(), 1),
+        ([query("COPY t FROM STDIN"), message(b'd', b"x\ty\tz\n"), message(b'c', b"")].concat(), 1),
+        (extended("COPY t TO STDOUT"), 1),
+        (extended("COPY (SELECT a / (a - 1500) FROM t) TO STDOUT"), 1),
+        (query("COPY t TO STDOUT (FORMAT binary)"), 1),
+        (query("LISTEN news; NOTIFY news, 'it rains'"), 1),
+        ([query("BEGIN"), query("NOTIFY news, 'it snows'"), query("COMMIT")].concat(), 3),
+        (query("UNLISTEN *; SELECT count(*) FROM t"), 1),
+    ];
+    let ended = talk_both_ways(&database, &talks);
+    let rows: Vec<&Value> = ended
+        .executions()
+        .into_iter()
+        .filter(|(sql, _)| sql.starts_with("COPY t"))
+        .map(|(_, execution)| &execution["rows"])
+        .collect();
+    assert_eq!(rows.iter().filter_map(|rows| rows.as_u64()).collect::<Vec<_>>(), [2000, 1, 2001, 2001]);
 }
 
 #[test]
@@ -236,6 +291,12 @@ fn notifications_and_cancel_requests_find_their_session() {
     assert_eq!(cancel.read(&mut [0]).unwrap(), 0, "the connection ends without an answer");
     let answer = speaker.read_to(1);
     assert!(answer.windows(6).any(|window| window == b"C57014"), "the statement is cancelled");
+    let mut direct = Wire::direct(&database);
+    direct.send(&query("SELECT pg_sleep(300)"));
+    database.await_true(
+        "SELECT count(pg_cancel_backend(pid)) = 1 FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(300)' AND state = 'active'",
+    );
+    assert!(direct.read_to(1) == answer, "a direct session says the same");
     listener.end();
     speaker.end();
 
