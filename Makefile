@@ -1,7 +1,7 @@
 # The commands that people and CI type. `make help` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-newest corpus fuzz plan-fixtures seed-traces lint matrix completions prove-apply prove-counters prove-seed prove-seed-kill prove-shadow bench-startup bench-explain bench-seed bench-audit bench-advisor bench-counter bench-load
+.PHONY: help demo test test-newest corpus fuzz patterns plan-fixtures seed-traces lint matrix completions prove-apply prove-counters prove-seed prove-seed-kill prove-shadow bench-startup bench-explain bench-seed bench-audit bench-advisor bench-counter bench-load
 
 MAJORS := 14 15 16 17 18
 CORPUS := ../shared/data/plans
@@ -31,6 +31,11 @@ fuzz: ## Feed the readers of plans and logs and the proxy anything for ten minut
 	cargo +nightly fuzz run read_plan fuzz/corpus/read_plan fixtures/plans/text -- -max_total_time=600 -timeout=10
 	cargo +nightly fuzz run read_log fuzz/corpus/read_log -- -max_total_time=600 -timeout=10
 	cargo +nightly fuzz run converse fuzz/corpus/converse -- -max_total_time=600 -timeout=10
+
+patterns: ## Run the programs of fixtures/patterns through the proxy, and write their traces anew (needs Python, Node.js and Java)
+	@scripts/ensure-postgres >/dev/null
+	cargo build --quiet --bin perfkit --example patterns
+	scripts/make-patterns
 
 plan-fixtures: ## Make the plans of the rules' tests anew on real servers
 	scripts/make-plan-fixtures

@@ -63,4 +63,5 @@ mod statements;
 mod value_sets;
 mod workload_n_plus_one;
 mod workload_pagination;
+mod workload_patterns;
 mod workload_top;
