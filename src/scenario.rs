@@ -11,7 +11,7 @@ pub(crate) struct Scenario {
 }
 
 /// Every built-in scenario; the first is the default.
-pub(crate) const SCENARIOS: [Scenario; 2] = [
+pub(crate) const SCENARIOS: [Scenario; 3] = [
     Scenario {
         name: "bedtime",
         schema_sql: include_str!("../fixtures/bedtime/schema.sql"),
@@ -21,6 +21,11 @@ pub(crate) const SCENARIOS: [Scenario; 2] = [
         name: "leads",
         schema_sql: include_str!("../fixtures/leads/schema.sql"),
         config_yaml: include_str!("../fixtures/leads/perfkit.yaml"),
+    },
+    Scenario {
+        name: "notes",
+        schema_sql: include_str!("../fixtures/notes/schema.sql"),
+        config_yaml: include_str!("../fixtures/notes/perfkit.yaml"),
     },
 ];
 

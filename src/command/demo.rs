@@ -213,6 +213,9 @@ async fn drop_indexes(connection: &mut Connection) -> Result<usize> {
         .filter(|(_, index)| !index.is_constraint)
         .map(|(table, index)| sql::quote_qualified(&table.schema, &index.name))
         .collect();
+    if names.is_empty() {
+        return Ok(0);
+    }
     connection
         .batch_execute(&format!("DROP INDEX {}", names.join(", ")))
         .await

@@ -47,6 +47,7 @@ mod index_verify;
 mod init;
 mod prove_seed;
 mod sandbox;
+mod scenario_notes;
 mod seed;
 mod seed_clean;
 mod seed_faults;
