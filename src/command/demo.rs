@@ -130,10 +130,11 @@ async fn show(context: &Context, args: &DemoArgs, server: &Server, start: Instan
     let seeded = seed::fill(context, &target, plan, request.options).await?;
     let n_rows: u64 = seeded.loaded.run.plan.tables.iter().map(|table| table.n_rows).sum();
     let n_dropped = drop_indexes(&mut connection).await?;
-    context.ui.status(format_args!(
-        "seeded: {} rows; dropped the {n_dropped} indexes to start from none",
-        unit::count(n_rows)
-    ));
+    let dropped = match n_dropped {
+        0 => String::new(),
+        n => format!("; dropped the {n} indexes to start from none"),
+    };
+    context.ui.status(format_args!("seeded: {} rows{dropped}", unit::count(n_rows)));
 
     let (server, _) = pg::catalog::load_server(&mut connection).await?;
     let mut workload = sources::of_config(&file, Source::Scenario(args.scenario.name.to_owned()));

@@ -59,7 +59,10 @@ pub(super) fn judge(scope: &Scope, facts: &[&Facts]) -> Judged {
         match repetition.judge() {
             // Of several statements in one turn, the first speaks for all; one that runs oftener is a loop within the loop.
             Some(Ok(found)) if in_sequence.get(&statement).is_none_or(|n_turns| found.n_calls > *n_turns) => {
-                in_sequence.extend(found.beside.iter().map(|beside| (*beside, found.n_calls)));
+                // A doubtful one, or a query that is the same in each turn, hides no loop.
+                if found.confidence > Confidence::Low && found.kind != Kind::Duplicate {
+                    in_sequence.extend(found.beside.iter().map(|beside| (*beside, found.n_calls)));
+                }
                 judged.loops.push(found);
             }
             Some(Err(harmless)) => judged.harmless.push(harmless),

@@ -189,7 +189,7 @@ impl Detector {
     fn add(&mut self, session: SessionId, call: Call) {
         // What drivers ask by themselves neither is a loop nor ends one.
         if self.statements[call.statement].facts.is_background {
-            return;
+            return self.scopes.pass(session, &call);
         }
         if let Some(scope) = self.scopes.add(session, call) {
             self.judge(&scope);

@@ -97,6 +97,9 @@ pub(super) struct Scopes {
 #[derive(Debug, Default)]
 struct Session {
     calls: Vec<Call>,
+    /// The end of what was seen last, and the longest pause since the last call.
+    seen_until: Time,
+    pause: Nanos,
     gaps: VecDeque<Nanos>,
 }
 
@@ -105,8 +108,17 @@ impl Scopes {
     pub(super) fn add(&mut self, session: SessionId, call: Call) -> Option<Scope> {
         let session = self.sessions.entry(session).or_default();
         let ended = session.ends_before(&call).then(|| Scope { calls: std::mem::take(&mut session.calls) });
+        session.pass(call.started_at, call.ended_at());
+        session.pause = 0;
         session.calls.push(call);
         ended.filter(|scope| !scope.calls.is_empty())
+    }
+
+    /// Takes something that is no call: it takes its time, but is no pause of the client.
+    pub(super) fn pass(&mut self, session: SessionId, call: &Call) {
+        if let Some(session) = self.sessions.get_mut(&session) {
+            session.pass(call.started_at, call.ended_at());
+        }
     }
 
     /// Ends a session.
@@ -124,9 +136,14 @@ impl Scopes {
 }
 
 impl Session {
+    fn pass(&mut self, started_at: Time, ended_at: Time) {
+        self.pause = self.pause.max(started_at.0.saturating_sub(self.seen_until.0));
+        self.seen_until = ended_at;
+    }
+
     fn ends_before(&mut self, call: &Call) -> bool {
         let Some(last) = self.calls.last() else { return false };
-        let gap = call.gap_after(last);
+        let gap = self.pause.max(call.started_at.0.saturating_sub(self.seen_until.0));
         let usual = self.usual_gap();
         if self.gaps.len() == N_GAPS {
             self.gaps.pop_front();

@@ -346,7 +346,7 @@ fn another_look_up_of_the_same_turn_is_no_source() {
         trace.run("SELECT value FROM settings WHERE user_id = $1", &[&id.to_string()], 1);
         trace.run(AUTHOR, &[&id.to_string()], 1);
     }
-    trace.finds(&["n-plus-one settings 8 low - user_id"]);
+    trace.finds(&["n-plus-one settings 8 low - user_id", "n-plus-one authors 8 low - id"]);
 }
 
 #[test]
@@ -463,6 +463,23 @@ fn what_drivers_ask_is_no_loop() {
         trace.run("SELECT $1", &["1"], 1);
     }
     trace.finds(&[]);
+}
+
+#[test]
+fn what_drivers_ask_takes_time_but_is_no_pause() {
+    let mut types = Trace::new();
+    types.run(LIST, &["10"], 5);
+    for _ in 0..12 {
+        types.pause(5).run("SELECT t.typname FROM pg_catalog.pg_type t WHERE t.oid = $1", &["1"], 1);
+    }
+    types.authors(5).finds(&["n-plus-one authors 5 high posts id"]);
+    // A pool that asks before each request whether its connection lives.
+    let mut requests = Trace::new();
+    requests.run(LIST, &["10"], 5);
+    for id in ["1", "2", "3", "4", "5"] {
+        requests.pause(300).run("SELECT $1", &["1"], 1).run(AUTHOR, &[id], 1);
+    }
+    requests.finds(&[]);
 }
 
 #[test]
