@@ -1051,7 +1051,7 @@ _perfkit() {
             return 0
             ;;
         perfkit__subcmd__capture__subcmd__proxy)
-            opts="-d -o -q -h --listen --redact --ci --for --tls-cert --tls-key --database-url --statement-timeout --lock-timeout --json --output --quiet --color --config --help"
+            opts="-d -o -q -h --listen --redact --no-hashes --ci --for --tls-cert --tls-key --database-url --statement-timeout --lock-timeout --json --output --quiet --color --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4141,7 +4141,7 @@ _perfkit() {
             return 0
             ;;
         perfkit__subcmd__workload__subcmd__n__subcmd__plus__subcmd__one)
-            opts="-o -q -h --log-line-prefix --ignore --strict --json --output --quiet --color --config --help"
+            opts="-d -o -q -h --log-line-prefix --ignore --strict --offline --database-url --statement-timeout --lock-timeout --json --output --quiet --color --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4152,6 +4152,22 @@ _perfkit() {
                     return 0
                     ;;
                 --ignore)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --database-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -d)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --statement-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --lock-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

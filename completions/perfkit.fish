@@ -707,6 +707,7 @@ always\t''
 never\t''"
 complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from proxy" -l config -d 'Read this configuration file instead of ./perfkit.yaml' -r -F
 complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from proxy" -l redact -d 'Leave values out; equal ones stay recognizable within the trace'
+complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from proxy" -l no-hashes -d 'Keep no hashes of results; `workload n-plus-one` then cannot tell where the values of a loop come from'
 complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from proxy" -l ci -d 'Exit with status 4 if the trace is incomplete [default: when the variable CI is set]'
 complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from proxy" -l json -d 'Print the result as JSON'
 complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from proxy" -s q -l quiet -d 'Print results, warnings and errors only'
@@ -763,12 +764,16 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_see
 complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from top" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from n-plus-one" -l log-line-prefix -d 'What each line of a log begins with, as `SHOW log_line_prefix` prints it [default: told from the lines]' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from n-plus-one" -l ignore -d 'Leave out the statement with this fingerprint, or with one that begins so (can be repeated)' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from n-plus-one" -s d -l database-url -d 'Connect to this database (URL or keyword/value string)' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from n-plus-one" -l statement-timeout -d 'Cancel a statement after this time [default: 30s]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from n-plus-one" -l lock-timeout -d 'Give up waiting for a lock after this time [default: 2s]' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from n-plus-one" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture\'s trace' -r -F
 complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from n-plus-one" -l color -d 'Use color' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from n-plus-one" -l config -d 'Read this configuration file instead of ./perfkit.yaml' -r -F
 complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from n-plus-one" -l strict -d 'Show what is doubtful, and what wastes less than 5 ms in all, as well'
+complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from n-plus-one" -l offline -d 'Look at the files alone: connect to no database, and try nothing'
 complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from n-plus-one" -l json -d 'Print the result as JSON'
 complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from n-plus-one" -s q -l quiet -d 'Print results, warnings and errors only'
 complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from n-plus-one" -s h -l help -d 'Print help (see more with \'--help\')'

@@ -1171,6 +1171,7 @@ _arguments "${_arguments_options[@]}" : \
 '--color=[Use color]:WHEN:(auto always never)' \
 '--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
 '--redact[Leave values out; equal ones stay recognizable within the trace]' \
+'--no-hashes[Keep no hashes of results; \`workload n-plus-one\` then cannot tell where the values of a loop come from]' \
 '--ci[Exit with status 4 if the trace is incomplete \[default\: when the variable CI is set\]]' \
 '--json[Print the result as JSON]' \
 '-q[Print results, warnings and errors only]' \
@@ -1294,11 +1295,16 @@ _arguments "${_arguments_options[@]}" : \
 _arguments "${_arguments_options[@]}" : \
 '--log-line-prefix=[What each line of a log begins with, as \`SHOW log_line_prefix\` prints it \[default\: told from the lines\]]:PREFIX:_default' \
 '*--ignore=[Leave out the statement with this fingerprint, or with one that begins so (can be repeated)]:FINGERPRINT:_default' \
+'-d+[Connect to this database (URL or keyword/value string)]:URL:_default' \
+'--database-url=[Connect to this database (URL or keyword/value string)]:URL:_default' \
+'--statement-timeout=[Cancel a statement after this time \[default\: 30s\]]:TIME:_default' \
+'--lock-timeout=[Give up waiting for a lock after this time \[default\: 2s\]]:TIME:_default' \
 '-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
 '--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
 '--color=[Use color]:WHEN:(auto always never)' \
 '--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
 '--strict[Show what is doubtful, and what wastes less than 5 ms in all, as well]' \
+'(-d --database-url)--offline[Look at the files alone\: connect to no database, and try nothing]' \
 '--json[Print the result as JSON]' \
 '-q[Print results, warnings and errors only]' \
 '--quiet[Print results, warnings and errors only]' \

@@ -56,6 +56,13 @@ impl Context {
         Ok(target)
     }
 
+    /// Returns the same database for a command that can do without; `None` where none is named and no sandbox runs.
+    pub(crate) fn target_if_any(&self, args: &ConnectArgs) -> Result<Option<Target>> {
+        let is_named = config::conninfo(args, &self.environment, self.config.as_ref())?.is_some();
+        let is_there = is_named || Sandbox::of_user(&self.environment)?.state() == State::Running;
+        is_there.then(|| self.target(args)).transpose()
+    }
+
     /// Returns a database beside the one that the command is about, with the same limits.
     pub(crate) fn another_target(&self, args: &ConnectArgs, conninfo: Conninfo) -> Result<Target> {
         let target = Target::new(conninfo, &self.environment, Timeouts::new(args, self.config.as_ref()))?;

@@ -85,7 +85,9 @@
 //! statements with durations, parameters, errors and transactions.
 //!
 //! `command::capture::files` reads both traces and logs. `workload::top` adds them up by statement, `workload::n_plus_one` finds loops:
-//! `scope` says what belongs together, `facts` what a text tells of its statement, `judge` applies the rules.
+//! `scope` says what belongs together, `facts` what a text tells of its statement, `judge` applies the rules, `provenance` finds the
+//! column that the values come from (by the hashes of `proxy::hashes`), `likely` goes by counters alone. `rewrite` says what should be
+//! sent instead, which `query::batch` writes; `pg::batch` runs both in one snapshot, `proof` compares, `index_need` names the index.
 //! `workload::pagination` finds lists that are read badly: `query::List` says what a text tells of one and writes its pages by key, `key`
 //! what tells its rows apart, and `pg::pages` compares both on the database.
 //!

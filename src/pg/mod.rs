@@ -1,6 +1,7 @@
 //! The edge to PostgreSQL: the only user of `tokio-postgres` and `deadpool-postgres`.
 
 pub(crate) mod audit;
+pub(crate) mod batch;
 pub(crate) mod bench;
 pub(crate) mod catalog;
 mod catalog_indexes;

@@ -50,6 +50,8 @@ impl From<Garbage> for Lost {
 pub(super) struct Conversation {
     session: u64,
     client: Arc<Client>,
+    /// Whether the beginnings of results are wanted.
+    keeps_rows: bool,
     front: Frames,
     back: Frames,
     statements: HashMap<Box<[u8]>, Arc<Prepared>>,
@@ -75,10 +77,11 @@ pub(super) struct Conversation {
 }
 
 impl Conversation {
-    pub(super) fn new(session: u64, client: Arc<Client>) -> Self {
+    pub(super) fn new(session: u64, client: Arc<Client>, keeps_rows: bool) -> Self {
         Self {
             session,
             client,
+            keeps_rows,
             front: Frames::default(),
             back: Frames::default(),
             statements: HashMap::new(),
@@ -125,7 +128,13 @@ impl Conversation {
     ) -> Result<(), Lost> {
         let mut frames = std::mem::take(&mut self.back);
         let done = loop {
-            match frames.next(&mut bytes, |tag| !matches!(tag, b'D' | b'd' | b'T' | b'V' | b'A' | b'N')) {
+            let (keeps_rows, wants_row) = (self.keeps_rows, self.wants_row());
+            let is_kept = |tag| match tag {
+                b'D' => wants_row,
+                b'T' => keeps_rows,
+                tag => !matches!(tag, b'd' | b'V' | b'A' | b'N'),
+            };
+            match frames.next(&mut bytes, is_kept) {
                 Ok(Some(frame)) => {
                     if let Err(lost) = self.answer(&frame, now, records) {
                         break Err(lost);
@@ -137,6 +146,12 @@ impl Conversation {
         };
         self.back = frames;
         done
+    }
+
+    /// Whether there is room for another row of the result that comes.
+    fn wants_row(&self) -> bool {
+        let Some(Pending::Execute(run) | Pending::Query(run)) = self.pending.front() else { return false };
+        self.keeps_rows && !run.rows.is_full
     }
 
     /// Notes that the client does not take its answer as fast as it comes.
@@ -194,8 +209,11 @@ impl Conversation {
             b'B' => self.bind(body, now),
             b'D' => {
                 self.group(now);
-                let described =
-                    body.strip_prefix(b"S").and_then(|name| self.statements.get(until_zero(name).0));
+                let described = match body.split_first() {
+                    Some((b'S', name)) => self.statements.get(until_zero(name).0),
+                    Some((b'P', name)) => self.portals.get(until_zero(name).0).map(|portal| &portal.prepared),
+                    _ => None,
+                };
                 let described = described.cloned();
                 self.push(Pending::Describe(described));
             }
@@ -220,7 +238,12 @@ impl Conversation {
         let (name, rest) = until_zero(body);
         let (text, types) = until_zero(rest);
         let stated_types = types.get(2..).unwrap_or_default().chunks_exact(4).map(number).collect();
-        let prepared = Arc::new(Prepared { text: text.into(), stated_types, types: OnceLock::new() });
+        let prepared = Arc::new(Prepared {
+            text: text.into(),
+            stated_types,
+            types: OnceLock::new(),
+            columns: OnceLock::new(),
+        });
         let started_at = self.group(now);
         let before = if self.statements.len() < MAX_NAMES {
             self.statements.insert(name.into(), prepared.clone())
@@ -299,14 +322,27 @@ impl Conversation {
         while let Some(Pending::CopyEnd) = self.pending.front() {
             self.pop();
         }
+        let keeps_rows = self.keeps_rows;
         let head = self.pending.front_mut();
         if let Some(Pending::Execute(run) | Pending::Query(run)) = head {
             run.first_answer_at.get_or_insert(now);
             if matches!(frame.tag, b'D' | b'd') {
                 run.result_bytes += frame.n_bytes as u64;
                 run.n_data_rows += u64::from(frame.tag == b'D');
+                if frame.tag == b'D' && keeps_rows {
+                    run.rows.push(frame.body, frame.n_bytes);
+                }
                 return Ok(());
             }
+            if frame.tag == b'T' && keeps_rows {
+                run.rows.columns = Some(frame.body.into());
+            }
+        }
+        if let (b'T', Some(Pending::Describe(Some(prepared))), true) =
+            (frame.tag, self.pending.front(), keeps_rows)
+        {
+            // The server says the same each time, but for the formats, which are those of the last portal.
+            _ = prepared.columns.set(frame.body.into());
         }
         match (frame.tag, self.pending.front()) {
             (b'Z', Some(Pending::Query(_) | Pending::Sync | Pending::FunctionCall)) => {
@@ -570,6 +606,7 @@ impl Conversation {
             outcome,
             n_rows,
             result_bytes: run.result_bytes,
+            rows: run.rows,
             transaction: Transaction { number: Some(self.n_transactions), state: TransactionState::Unknown },
         });
     }

@@ -40,7 +40,7 @@ impl Frames {
     pub(super) fn next<'a, 'i: 'a>(
         &'a mut self,
         input: &mut &'i [u8],
-        is_kept: fn(u8) -> bool,
+        is_kept: impl Fn(u8) -> bool,
     ) -> Result<Option<Frame<'a>>, Garbage> {
         if !self.is_within {
             if self.n_header == 0

@@ -9,6 +9,7 @@ mod conversation;
 mod event_loop;
 mod first;
 mod frames;
+mod hashes;
 mod record;
 mod request;
 mod startup;
@@ -34,7 +35,7 @@ use event_loop::{EventLoop, Opened};
 use writer::Ring;
 
 use crate::pg::Endpoint;
-use crate::trace::{Dropped, Statements, Time, WriteError, Writer};
+use crate::trace::{Dropped, Redaction, Statements, Time, WriteError, Writer};
 
 /// Connections whose session is not open yet; more are refused, as each has a thread.
 const MAX_OPENING: usize = 256;
@@ -60,6 +61,8 @@ pub(crate) struct Options {
 pub(crate) struct Capture {
     pub(crate) writer: Writer<File>,
     pub(crate) statements: Statements,
+    /// How values are hashed, so that it can be told where those of a loop come from; `None` does not look at results.
+    pub(crate) hashes: Option<Redaction>,
 }
 
 /// Something that went wrong with one connection, for the user.
@@ -127,6 +130,8 @@ struct Shared {
     endpoint: Endpoint,
     tls: Option<Arc<ServerConfig>>,
     captures: bool,
+    /// Whether the beginnings of results are looked at.
+    keeps_rows: bool,
     counts: Arc<Counts>,
     is_stopped: AtomicBool,
     n_opening: AtomicUsize,
@@ -171,18 +176,19 @@ pub(crate) fn start(options: Options) -> io::Result<Proxy> {
         endpoint,
         tls,
         captures: capture.is_some(),
+        keeps_rows: capture.as_ref().is_some_and(|capture| capture.hashes.is_some()),
         counts: counts.clone(),
         is_stopped: AtomicBool::new(false),
         n_opening: AtomicUsize::new(0),
     });
     let (ring, writer) = match capture {
         None => (None, None),
-        Some(Capture { writer, statements }) => {
+        Some(Capture { writer, statements, hashes }) => {
             let (ring, batches) = Ring::new(counts.clone());
             let counts = counts.clone();
             let thread = thread::Builder::new()
                 .name("trace".to_owned())
-                .spawn(move || writer::run(&batches, writer, statements, &counts, clock))?;
+                .spawn(move || writer::run(&batches, writer, (statements, hashes), &counts, clock))?;
             (Some(ring), Some(thread))
         }
     };
@@ -234,7 +240,7 @@ impl Proxy {
 /// says whose it is and how long.
 #[cfg(any(fuzzing, test))]
 pub(crate) fn converse(mut input: &[u8]) {
-    let mut conversation = conversation::Conversation::new(1, Arc::default());
+    let mut conversation = conversation::Conversation::new(1, Arc::default(), true);
     let mut records = Vec::new();
     for now in 0.. {
         let Some((turn, rest)) = input.split_first() else { break };

@@ -43,7 +43,42 @@ pub(super) struct Executed {
     pub(super) outcome: Outcome,
     pub(super) n_rows: Option<u64>,
     pub(super) result_bytes: u64,
+    /// The beginning of the result, where it is wanted.
+    pub(super) rows: Rows,
     pub(super) transaction: Transaction,
+}
+
+/// The beginning of a result as the server sent it: nobody looks into it on an event loop.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Rows {
+    /// What stood before the rows (`RowDescription`), if it did.
+    pub(super) columns: Option<Box<[u8]>>,
+    /// The bodies of rows (`DataRow`), one after another.
+    pub(super) bytes: Vec<u8>,
+    pub(super) n: usize,
+    /// Whether more came than is kept.
+    pub(super) is_full: bool,
+}
+
+impl Rows {
+    /// Rows and bytes that are kept of one result.
+    const MAX_ROWS: usize = 100;
+    const MAX_BYTES: usize = 16 * 1024;
+
+    /// Adds a row, up to the first that there is no room for.
+    pub(super) fn push(&mut self, body: &[u8], n_bytes: usize) {
+        let has_room = self.n < Self::MAX_ROWS && self.bytes.len() + n_bytes <= Self::MAX_BYTES;
+        if self.is_full || !has_room || body.len() < n_bytes {
+            self.is_full = true;
+            return;
+        }
+        self.bytes.extend_from_slice(body);
+        self.n += 1;
+    }
+
+    fn n_bytes(&self) -> usize {
+        self.bytes.capacity() + self.columns.as_ref().map_or(0, |columns| columns.len())
+    }
 }
 
 /// The text of a statement.
@@ -65,6 +100,8 @@ pub(super) struct Prepared {
     pub(super) stated_types: Box<[u32]>,
     /// What the server says they are, if it was asked.
     pub(super) types: OnceLock<Box<[u32]>>,
+    /// What it says of its result (`RowDescription`), if it was asked.
+    pub(super) columns: OnceLock<Box<[u8]>>,
 }
 
 impl Prepared {
@@ -86,6 +123,7 @@ impl Record {
             Sql::Prepared(_) => 0,
             Sql::Query { text, .. } => text.len(),
         };
-        size_of::<Executed>() + text + executed.bound.as_ref().map_or(0, |bound| bound.0.len())
+        let rows = executed.rows.n_bytes();
+        size_of::<Executed>() + text + rows + executed.bound.as_ref().map_or(0, |bound| bound.0.len())
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::record::{Bound, Prepared, Sql};
+use super::record::{Bound, Prepared, Rows, Sql};
 use crate::trace::{Protocol, SqlState};
 
 /// What an entry of the queue takes beside its texts.
@@ -55,6 +55,7 @@ pub(super) struct Run {
     pub(super) n_data_rows: u64,
     /// Goes on with a portal.
     pub(super) is_rest: bool,
+    pub(super) rows: Rows,
     pub(super) is_client_slow: bool,
 }
 
@@ -88,6 +89,7 @@ impl Run {
             result_bytes: 0,
             n_data_rows: 0,
             is_rest: false,
+            rows: Rows::default(),
             is_client_slow: false,
         }
     }

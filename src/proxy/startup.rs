@@ -70,7 +70,7 @@ pub(super) fn open(shared: &Shared, clock: Clock, socket: TcpStream) -> Result<O
         let Startup { user, database, application_name, .. } = startup;
         let client = Client { user, database, application_name, address };
         let session = shared.counts.sessions.fetch_add(1, Ordering::Relaxed) + 1;
-        shared.captures.then(|| Conversation::new(session, Arc::new(client)))
+        shared.captures.then(|| Conversation::new(session, Arc::new(client), shared.keeps_rows))
     });
     if matches!(server, Stream::Tls(..)) {
         let greeting = authentication_request(&mut server)?;

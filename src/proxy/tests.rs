@@ -52,7 +52,7 @@ fn sync() -> Vec<u8> {
 
 /// Lets a talk follow the start of a session, one nanosecond a turn; pieces may be cut at these places.
 fn talk(turns: &[Turn], cuts: &[usize]) -> Result<Vec<Record>, Lost> {
-    let mut conversation = Conversation::new(1, Arc::default());
+    let mut conversation = Conversation::new(1, Arc::default(), true);
     let mut records = Vec::new();
     let key = message(b'K', &[0, 0, 0, 9, 1, 2, 3, 4]);
     conversation.answered(&[message(b'R', &[0; 4]), key, ready(b'I')].concat(), 0, &mut records)?;

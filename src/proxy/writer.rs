@@ -6,11 +6,12 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::time::{Duration, Instant};
 
+use super::hashes;
 use super::record::{Bound, Executed, Prepared, Record, Sql};
 use super::{Clock, Counts};
 use crate::trace::{
-    self, Dropped, Event, Execution, SessionId, SessionStart, Statements, Timing, Value, WriteError, Writer,
-    value,
+    self, Dropped, Event, Execution, Redaction, SessionId, SessionStart, Statements, Timing, Value,
+    WriteError, Writer, value,
 };
 
 /// Batches on their way to the writer. When it does not keep up they are dropped and counted, so that nobody waits.
@@ -48,12 +49,12 @@ impl Ring {
 pub(super) fn run(
     batches: &Receiver<Vec<Record>>,
     writer: Writer<File>,
-    statements: Statements,
+    (statements, hashes): (Statements, Option<Redaction>),
     counts: &Counts,
     clock: Clock,
 ) -> Result<(), WriteError> {
     let mut failed = None;
-    let mut output = Some(Output { writer, statements, told: Dropped::default() });
+    let mut output = Some(Output { writer, statements, hashes, told: Dropped::default() });
     let mut flushed_at = Instant::now();
     loop {
         let batch = match batches.recv_timeout(FLUSH_INTERVAL) {
@@ -99,6 +100,7 @@ pub(super) fn run(
 struct Output {
     writer: Writer<File>,
     statements: Statements,
+    hashes: Option<Redaction>,
     /// What the trace says is missing.
     told: Dropped,
 }
@@ -145,11 +147,19 @@ impl Output {
             (Sql::Prepared(prepared), Some(bound)) => values(prepared, bound),
             _ => Vec::new(),
         };
+        let mut sent: Vec<u32> = match self.hashes {
+            Some(key) => parameters.iter().map(|value| hashes::of(key, value)).collect(),
+            None => Vec::new(),
+        };
         for value in &mut parameters {
             *value = self.statements.redacted(std::mem::replace(value, Value::Missing));
         }
         if !seen.constants.is_empty() {
             parameters.resize(seen.n_bound.max(parameters.len()), Value::Missing);
+            if let Some(key) = self.hashes {
+                sent.resize(parameters.len(), 0);
+                sent.extend(seen.constants.iter().map(|value| hashes::of(key, value)));
+            }
             parameters.extend(seen.constants);
         }
         self.writer.write(&Event::Execution(Execution {
@@ -171,7 +181,12 @@ impl Output {
             transaction: executed.transaction,
             parameters,
             tags: seen.tags,
-        }))
+        }))?;
+        let Some(key) = self.hashes else { return Ok(()) };
+        match hashes::of_execution(key, executed, sent) {
+            Some(hashes) => self.writer.write(&Event::Hashes(hashes)),
+            None => Ok(()),
+        }
     }
 
     /// Says what is missing since it was said last.
@@ -225,23 +240,23 @@ fn values(prepared: &Prepared, bound: &Bound) -> Vec<Value> {
         .collect()
 }
 
-struct Input<'a>(&'a [u8]);
+pub(super) struct Input<'a>(pub(super) &'a [u8]);
 
 impl<'a> Input<'a> {
-    fn word(&mut self) -> Option<u16> {
+    pub(super) fn word(&mut self) -> Option<u16> {
         let (word, rest) = self.0.split_first_chunk()?;
         self.0 = rest;
         Some(u16::from_be_bytes(*word))
     }
 
-    fn length(&mut self) -> Option<i32> {
+    pub(super) fn length(&mut self) -> Option<i32> {
         let (length, rest) = self.0.split_first_chunk()?;
         self.0 = rest;
         Some(i32::from_be_bytes(*length))
     }
 
     /// Returns so many bytes, or what is left.
-    fn take(&mut self, n: usize) -> &'a [u8] {
+    pub(super) fn take(&mut self, n: usize) -> &'a [u8] {
         let (taken, rest) = self.0.split_at(n.min(self.0.len()));
         self.0 = rest;
         taken

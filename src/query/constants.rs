@@ -102,6 +102,13 @@ fn uses(sql: &str, places: &[Range<usize>], relations: &dyn Relations) -> Option
     Some((first..first + places.len()).map(of_number).collect())
 }
 
+/// Returns the value of a constant as the server reads a parameter in text form; `None` for what is no number or text.
+pub(crate) fn constant_text(literal: &str) -> Option<String> {
+    let tokens = Tokenizer::new(&PostgreSqlDialect {}, literal).tokenize().ok()?;
+    let mut tokens = tokens.iter().filter(|token| !matches!(token, Token::Whitespace(_)));
+    tokens.next().and_then(text).filter(|_| tokens.next().is_none())
+}
+
 /// Returns the value of a token that is a constant.
 fn text(token: &Token) -> Option<String> {
     match token {

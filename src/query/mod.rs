@@ -3,6 +3,7 @@
 //! The only user of `sqlparser`.
 
 mod balance;
+pub(crate) mod batch;
 pub(crate) mod check;
 pub(crate) mod condition;
 mod constants;
@@ -31,7 +32,7 @@ use sqlparser::tokenizer::{Location, Token, Tokenizer};
 use crate::random;
 use crate::workload::StatementKind;
 
-pub(crate) use constants::{constants, with_constants};
+pub(crate) use constants::{constant_text, constants, with_constants};
 pub(crate) use counts::{Aggregate, Counting, Filter, Place};
 pub(crate) use effect::{called, outside_effects};
 pub(crate) use grammar::plannable;

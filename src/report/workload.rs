@@ -6,6 +6,7 @@ use super::{Align, Document, SCHEMA_VERSION, Style, Table};
 use crate::trace::{Nanos, Value};
 use crate::unit;
 use crate::workload::StatementKind;
+use crate::workload::n_plus_one::rewrite::Rewrite;
 use crate::workload::n_plus_one::{Finding, Kind, Report, ScopeKind};
 use crate::workload::top::Total;
 
@@ -132,11 +133,15 @@ pub(crate) fn n_plus_one(report: &Report, style: &Style) -> Document<'static> {
         document = document.text("no loops found");
     }
     for it in &report.findings {
+        let place = match it.scope {
+            ScopeKind::Statistics => "for one call of the query before",
+            ScopeKind::Transaction => "in one transaction",
+            ScopeKind::Burst => "in one burst",
+        };
         let title = format!(
-            "{}: {} calls in one {}, {} ms wasted, confidence {}",
+            "{}: {} calls {place}, {} ms wasted, confidence {}",
             it.kind.name(),
             it.repeats,
-            scope(it.scope),
             unit::milliseconds(unit::ns_to_ms(it.wasted)),
             it.confidence.name()
         );
@@ -176,15 +181,102 @@ fn lines(it: &Finding, style: &Style) -> Vec<String> {
     if !sites.is_empty() {
         lines.push(format!("  from      {}", sites.join(" ")));
     }
+    lines.extend(it.origins.iter().map(|origin| {
+        format!(
+            "  proof     {} of the values of ${} are column \"{}\" of the query before",
+            unit::whole_percent(origin.share),
+            origin.parameter,
+            origin.column
+        )
+    }));
     lines.extend(it.doubt.map(|doubt| format!("  doubt     {doubt}")));
-    lines.push(format!("  remedy    {}", remedy(it.kind)));
+    lines.push(format!("  remedy    {}", remedy(it)));
+    if let Some(rewrite) = &it.rewrite {
+        lines.extend(rewrite_lines(rewrite));
+    }
     lines
 }
 
-fn remedy(kind: Kind) -> &'static str {
-    match kind {
-        Kind::NPlusOne => "fetch all at once with `= ANY ($1)`, or join them to the query before",
-        Kind::CountLoop => "count all at once with GROUP BY, or keep a counter: `perfkit counter suggest`",
+/// What should be sent instead, and what is known of it.
+fn rewrite_lines(it: &Rewrite) -> Vec<String> {
+    let mut lines = Vec::new();
+    let reason = it.reason.as_deref().unwrap_or("it was not tried");
+    match (&it.sql, it.verified, &it.proof) {
+        (Some(_), Some(true), Some(proof)) => lines.push(format!(
+            "  rewrite   proven for {} keys; {} instead of {} ms{}",
+            proof.n_keys,
+            unit::milliseconds(proof.batch_ms),
+            unit::milliseconds(proof.loop_ms),
+            proof.speed_up().map_or_else(String::new, |ratio| format!(", {ratio:.1} times as fast")),
+        )),
+        (Some(_), Some(_), _) => lines.push(format!("  rewrite   NOT equal, do not use it: {reason}")),
+        (Some(_), None, _) => lines.push(format!("  rewrite   not proven: {reason}")),
+        (None, ..) => lines.extend(it.reason.as_ref().map(|reason| format!("  rewrite   none: {reason}"))),
+    }
+    let indented = |sql: &str| sql.lines().map(|line| format!("    {line}")).collect::<Vec<_>>();
+    if it.verified != Some(false) {
+        lines.extend(it.sql.iter().flat_map(|sql| indented(sql)));
+        lines.extend(it.copy.iter().map(|copy| format!("    or: {copy}")));
+    }
+    if let Some(joined) = &it.joined {
+        match (joined.verified, &joined.reason) {
+            (Some(true), _) => {
+                lines.push("  joined    proven: the same rows with the query before".to_owned());
+                lines.extend(indented(&joined.sql));
+            }
+            (Some(false), reason) => {
+                lines.push(format!("  joined    NOT equal: {}", reason.as_deref().unwrap_or("other rows")));
+            }
+            (None, reason) => {
+                lines.push(format!("  joined    not proven: {}", reason.as_deref().unwrap_or_default()));
+                lines.extend(indented(&joined.sql));
+            }
+        }
+    }
+    if let Some(index) = &it.index {
+        let on = format!("{} ({})", index.table, index.columns.join(", "));
+        lines.push(match (&index.existing, &index.ddl) {
+            (Some(name), _) => format!("  index     {name} finds the rows of a key on {on}"),
+            (None, Some(ddl)) => format!("  index     missing on {on}: {ddl}"),
+            (None, None) => format!("  index     missing on {on}"),
+        });
+    }
+    lines.extend(it.counter.iter().map(|command| format!("  counter   {command}")));
+    lines.extend(it.notes.iter().map(|note| format!("  note      {note}")));
+    lines
+}
+
+fn rewrite_json(it: &Rewrite) -> Json {
+    let rounded = |ratio: f64| (ratio * 100.0).round() / 100.0;
+    json!({
+        "sql": it.sql,
+        "form": it.form,
+        "copy": it.copy,
+        "verified": it.verified,
+        "reason": it.reason,
+        "keys": it.proof.map(|proof| proof.n_keys),
+        "rows": it.proof.map(|proof| proof.n_rows),
+        "loop_ms": it.proof.map(|proof| unit::json_ms(proof.loop_ms)),
+        "batch_ms": it.proof.map(|proof| unit::json_ms(proof.batch_ms)),
+        "speed_up": it.proof.and_then(|proof| proof.speed_up()).map(rounded),
+        "joined": it.joined.as_ref().map(|joined| json!({
+            "sql": joined.sql, "verified": joined.verified, "reason": joined.reason,
+        })),
+        "index": it.index.as_ref().map(|index| json!({
+            "table": index.table, "columns": index.columns, "existing": index.existing, "ddl": index.ddl,
+        })),
+        "counter": it.counter,
+        "notes": it.notes,
+    })
+}
+
+fn remedy(it: &Finding) -> &'static str {
+    if it.rewrite.as_ref().is_some_and(|rewrite| rewrite.verified == Some(false)) {
+        return "no statement for all is proven: see first why rows differ";
+    }
+    match it.kind {
+        Kind::NPlusOne => "fetch all at once with `= ANY ($1)`, or join the query before",
+        Kind::CountLoop => "count all at once with GROUP BY, or keep a counter",
         Kind::Duplicate => "ask once and keep the answer for the request",
         Kind::WriteLoop => "write all at once: several rows in VALUES, unnest of arrays, or COPY",
     }
@@ -210,7 +302,11 @@ fn finding(it: &Finding, span: Nanos) -> Json {
         "examples": it.examples.iter().map(value).collect::<Vec<_>>(),
         "tags": it.tags.iter().map(|(key, value)| json!({"key": key, "value": value})).collect::<Vec<_>>(),
         "fails": it.fails(),
-        "remedy": remedy(it.kind),
+        "remedy": remedy(it),
+        "origins": it.origins.iter().map(|origin| json!({
+            "parameter": origin.parameter, "column": origin.column, "share": origin.share,
+        })).collect::<Vec<_>>(),
+        "rewrite": it.rewrite.as_ref().map(rewrite_json),
     })
 }
 
@@ -218,6 +314,7 @@ fn scope(kind: ScopeKind) -> &'static str {
     match kind {
         ScopeKind::Transaction => "transaction",
         ScopeKind::Burst => "burst",
+        ScopeKind::Statistics => "statistics",
     }
 }
 
@@ -254,4 +351,64 @@ fn share(part: Nanos, all: Nanos) -> f64 {
 
 fn percent(part: Nanos, all: Nanos) -> String {
     format!("{:.1} %", share(part, all) * 100.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::Format;
+    use crate::trace::Fingerprint;
+    use crate::workload::n_plus_one::Confidence;
+    use crate::workload::n_plus_one::rewrite::Proof;
+
+    fn shown(rewrite: Rewrite) -> (String, Json) {
+        let found = Finding {
+            kind: Kind::NPlusOne,
+            fingerprint: Fingerprint(7),
+            statement: "SELECT name FROM users WHERE id = $1".to_owned(),
+            parent: None,
+            scope: ScopeKind::Burst,
+            n_scopes: 1,
+            n_calls: 5,
+            repeats: 5,
+            wasted: 7_000_000,
+            confidence: Confidence::High,
+            doubt: None,
+            key: None,
+            beside: Vec::new(),
+            examples: Vec::new(),
+            tags: Vec::new(),
+            origins: Vec::new(),
+            sample: None,
+            parent_sample: None,
+            rewrite: Some(rewrite),
+        };
+        let document = n_plus_one(&Report { findings: vec![found], ..Report::default() }, &Style::PLAIN);
+        let json = document.render(Format::Json, &Style::PLAIN).unwrap();
+        (document.render(Format::Text, &Style::PLAIN).unwrap(), serde_json::from_str(&json).unwrap())
+    }
+
+    fn rewrite(verified: Option<bool>) -> Rewrite {
+        let sql = Some("SELECT id, name FROM users WHERE id = ANY ($1::integer[])".to_owned());
+        Rewrite { sql, form: Some("any"), verified, ..Rewrite::default() }
+    }
+
+    #[test]
+    fn what_is_not_equal_is_not_recommended() {
+        let reason = Some("key 2 has other rows alone than in one statement".to_owned());
+        let (text, json) = shown(Rewrite { reason, ..rewrite(Some(false)) });
+        assert!(!text.contains("ANY") && text.contains("NOT equal, do not use it: key 2"), "{text}");
+        assert!(text.contains("no statement for all is proven"), "{text}");
+        assert_eq!(json["findings"][0]["rewrite"]["verified"], false);
+    }
+
+    #[test]
+    fn a_proof_has_its_figures() {
+        let proof = Some(Proof { n_keys: 8, n_rows: 6, loop_ms: 1.2, batch_ms: 0.3 });
+        let (text, json) = shown(Rewrite { proof, ..rewrite(Some(true)) });
+        assert!(text.contains("proven for 8 keys; 0.30 instead of 1.20 ms, 4.0 times as fast"), "{text}");
+        let rewrite = &json["findings"][0]["rewrite"];
+        assert_eq!((rewrite["speed_up"].as_f64(), rewrite["keys"].as_u64()), (Some(4.0), Some(8)));
+        assert!(text.lines().all(|line| line.len() <= 80), "{text}");
+    }
 }

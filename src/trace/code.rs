@@ -1,8 +1,9 @@
 //! Events as bytes and back. Numbers are LEB128, times are differences to the time before, within one frame.
 
 use super::{
-    Blocks, Dropped, Event, Execution, Fingerprint, Header, Outcome, Protocol, SessionId, SessionStart,
-    Source, SqlState, Statement, StatementId, Time, Timing, Totals, Transaction, TransactionState, Value,
+    Blocks, Dropped, Event, Execution, Fingerprint, Hashes, Header, Outcome, Protocol, SessionId,
+    SessionStart, Source, SqlState, Statement, StatementId, Time, Timing, Totals, Transaction,
+    TransactionState, Value,
 };
 
 /// Bytes that are no event of this version.
@@ -203,6 +204,7 @@ impl<T: Code> Code for Option<T> {
 trait Listed: Code {}
 impl Listed for u32 {}
 impl Listed for Value {}
+impl Listed for String {}
 impl Listed for (String, String) {}
 
 impl<T: Listed> Code for Vec<T> {
@@ -297,6 +299,7 @@ fields!(Totals {
     blocks,
     since
 });
+fields!(Hashes { session, parameters, columns, values });
 fields!(Dropped { n_executions, n_sessions, n_entries });
 
 /// An enum as the number of its variant, which never changes, and what that holds.
@@ -347,4 +350,5 @@ variants!(Event {
     6: Totals(totals),
     7: Dropped(dropped),
     8: End { at },
+    9: Hashes(hashes),
 });

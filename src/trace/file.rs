@@ -15,8 +15,8 @@ use super::code::{Code as _, Input, Malformed, Output};
 use super::{Event, Header};
 
 const MAGIC: &[u8; 14] = b"perfkit trace\n";
-/// What this program writes, and the newest that it reads.
-const VERSION: u16 = 1;
+/// What this program writes, and the newest that it reads. 2 added [`Event::Hashes`]; all else is as in 1.
+const VERSION: u16 = 2;
 /// When a frame is written: enough to compress well, little enough to lose.
 const FRAME_BYTES: usize = 256 * 1024;
 /// No frame and no event is larger, so that a reader needs no more memory.

@@ -27,7 +27,7 @@ pub(crate) struct Time(pub(crate) u64);
 pub(crate) type Nanos = u64;
 
 /// The number of a session, unique in its trace.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct SessionId(pub(crate) u64);
 
 /// The number of a statement, unique in its trace.
@@ -71,6 +71,8 @@ pub(crate) enum Event {
     Statement(Statement),
     Execution(Execution),
     Totals(Totals),
+    /// Belongs to the execution of its session that came last.
+    Hashes(Hashes),
     /// What the source could not keep since the last such event. A trace with one is incomplete.
     Dropped(Dropped),
     /// The source ended as it should. A trace without it was cut off.
@@ -249,6 +251,19 @@ pub(crate) enum Value {
     Redacted(u64),
     /// There was one, but the source did not keep it.
     Missing,
+}
+
+/// What an execution was sent and gave, as hashes by a key that nobody keeps: equal values have equal hashes, and nothing more can be
+/// told of them. Values are hashed in their text form, so that it does not matter how they were sent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Hashes {
+    pub(crate) session: SessionId,
+    /// Of `$1`, `$2` and so on; 0 for NULL and what is not known.
+    pub(crate) parameters: Vec<u32>,
+    /// The names of the result's first columns.
+    pub(crate) columns: Vec<String>,
+    /// The values of its first rows, row by row, for each of `columns`; 0 for NULL and what is not known.
+    pub(crate) values: Vec<u32>,
 }
 
 /// Counters of `pg_stat_statements` for one statement at one moment, since its entry was made or reset.

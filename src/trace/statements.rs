@@ -46,6 +46,19 @@ pub(crate) struct Redaction {
 }
 
 impl Redaction {
+    /// A short hash of a value that is there: never 0, and of what was left out by the same key that of the value.
+    pub(crate) fn hash(self, value: &Value) -> Option<u32> {
+        let left_out = match value {
+            Value::Text(text) => self.number(text.as_bytes()),
+            Value::Literal(text) => self.number(unquoted(text).as_bytes()),
+            Value::Redacted(_) => value.clone(),
+            Value::Null | Value::Missing | Value::Binary(_) | Value::Cut { .. } => return None,
+        };
+        let Value::Redacted(number) = left_out else { return None };
+        // The lower half of both halves' difference.
+        u32::try_from((number ^ (number >> 32)) & u64::from(u32::MAX)).ok().map(|hash| hash.max(1))
+    }
+
     fn number(self, bytes: &[u8]) -> Value {
         let mut hasher = DefaultHasher::new();
         self.key.hash(&mut hasher);

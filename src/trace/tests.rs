@@ -147,6 +147,11 @@ fn event() -> impl Strategy<Value = Event> {
             }
         ),
         execution().prop_map(Event::Execution),
+        (any::<u64>(), any::<Vec<u32>>(), vec(any::<String>(), 0..3), any::<Vec<u32>>()).prop_map(
+            |(session, parameters, columns, values)| {
+                Event::Hashes(Hashes { session: SessionId(session), parameters, columns, values })
+            }
+        ),
         (any::<[u64; 6]>(), any::<[u32; 2]>(), any::<i64>(), any::<bool>(), blocks(), of(any::<u64>()))
             .prop_map(
                 |(
@@ -236,7 +241,15 @@ fn a_newer_version_is_named() {
     let mut bytes = written(&[]);
     bytes[14] = 9;
     let error = read(&bytes).unwrap_err();
-    assert_eq!(error.to_string(), "the trace has format version 9, and this perfkit reads up to version 1");
+    assert_eq!(error.to_string(), "the trace has format version 9, and this perfkit reads up to version 2");
+}
+
+#[test]
+fn the_version_before_is_read() {
+    let events = [Event::End { at: Time(7) }];
+    let mut bytes = written(&events);
+    bytes[14] = 1;
+    assert_eq!(read(&bytes).unwrap(), (events.to_vec(), false));
 }
 
 #[test]

@@ -530,7 +530,7 @@ fn refuses_what_it_cannot_use() {
     perfkit(&["capture", "show", "a.sql"]).file("a.sql", "SELECT 1").fails(2, &["it is no trace of perfkit"]);
     perfkit(&["capture", "show", "a.trace"])
         .file("a.trace", "perfkit trace\n\u{7}\u{0}and whatever comes then")
-        .fails(2, &["the trace has format version 7, and this perfkit reads up to version 1"]);
+        .fails(2, &["the trace has format version 7, and this perfkit reads up to version 2"]);
 }
 
 #[test]

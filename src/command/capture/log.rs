@@ -120,6 +120,6 @@ fn first_time(event: &Event) -> Time {
         Event::Execution(execution) => execution.started_at,
         Event::ApplicationName { at, .. } | Event::SessionEnd { at, .. } | Event::End { at } => *at,
         Event::Totals(totals) => totals.at,
-        Event::Statement(_) | Event::Dropped(_) => Time::default(),
+        Event::Statement(_) | Event::Hashes(_) | Event::Dropped(_) => Time::default(),
     }
 }

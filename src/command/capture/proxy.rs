@@ -37,6 +37,9 @@ pub(crate) struct ProxyArgs {
     /// Leave values out; equal ones stay recognizable within the trace
     #[arg(long)]
     redact: bool,
+    /// Keep no hashes of results; `workload n-plus-one` then cannot tell where the values of a loop come from
+    #[arg(long)]
+    no_hashes: bool,
     /// Exit with status 4 if the trace is incomplete [default: when the variable CI is set]
     #[arg(long)]
     ci: bool,
@@ -70,7 +73,7 @@ pub(super) async fn run(context: &Context, args: &ProxyArgs) -> Result<ExitStatu
     let listener = listen(&args.listen)?;
     let path = context.ui.trace().unwrap_or(Path::new(DEFAULT_TRACE));
     let server = endpoint.label.clone();
-    let capture = capture(path, args.redact, clock)?;
+    let capture = capture(path, args, clock)?;
     let running = proxy::start(Options { listener, endpoint, tls, capture: Some(capture), clock })
         .map_err(|error| Error::usage("could not start the proxy").cause(error))?;
     let address = running.address;
@@ -121,7 +124,7 @@ fn listen(address: &str) -> Result<TcpListener> {
 }
 
 /// Begins a trace. One that is there is not written over: it may be of a run that cannot be had again.
-fn capture(path: &Path, redact: bool, clock: Clock) -> Result<Capture> {
+fn capture(path: &Path, args: &ProxyArgs, clock: Clock) -> Result<Capture> {
     let failed = |error: &dyn std::fmt::Display| {
         Error::usage(format!("could not write trace {:?}", path.display())).cause(error)
     };
@@ -132,10 +135,13 @@ fn capture(path: &Path, redact: bool, clock: Clock) -> Result<Capture> {
         };
         failed(&error).hint(hint)
     })?;
-    let redaction = redact.then(super::redaction).transpose().map_err(|error| failed(&error))?;
-    let header = super::header(Source::Proxy, clock.began_at(), redact);
+    // One key for both: values that are left out have the hashes that they would have had.
+    let key = super::redaction().map_err(|error| failed(&error))?;
+    let redaction = args.redact.then_some(key);
+    let hashes = (!args.no_hashes).then_some(key);
+    let header = super::header(Source::Proxy, clock.began_at(), args.redact);
     let writer = Writer::new(file, &header).map_err(|error| failed(&error).causes_of(&error))?;
-    Ok(Capture { writer, statements: Statements::new(super::fingerprint, redaction) })
+    Ok(Capture { writer, statements: Statements::new(super::fingerprint, redaction), hashes })
 }
 
 /// Shows what goes wrong until the proxy is to end.

@@ -3,6 +3,7 @@
 mod n_plus_one;
 mod pagination;
 mod top;
+mod trial;
 
 use std::path::PathBuf;
 

@@ -4,20 +4,27 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::trial;
+use crate::cli::ConnectArgs;
+use crate::command::capture;
 use crate::context::Context;
 use crate::error::{Error, ExitStatus, Result};
+use crate::pg::{self, Access, Connection};
 use crate::report;
-use crate::workload::n_plus_one::{Confidence, Detector};
+use crate::trace::Event;
+use crate::workload::n_plus_one::{Confidence, Detector, Finding};
 
 /// Find queries that run once for each row of another, and other loops
 ///
 /// Looks at each transaction, and at bursts of statements of one session: the same query with one value that varies, the same query
-/// with the same values, rows written one by one. Pages, retries, job queues and what drivers ask are left out. Exits with status 1
-/// if a loop of five turns or more is likely.
+/// with the same values, rows written one by one. Pages, retries, job queues and what drivers ask are left out. Says which statement
+/// should be sent instead; with a database, it is run beside the loop in one read-only snapshot, the rows of each key are compared,
+/// and both are timed. Without a file, the counters of `pg_stat_statements` say which loops are likely. Exits with status 1 if a loop
+/// of five turns or more is found.
 #[derive(Args, Debug)]
 pub(crate) struct NPlusOneArgs {
     /// Look at these traces or server logs; logs in the order of time, .gz and .zst as well, `-` is standard input
-    #[arg(value_name = "FILE", required = true)]
+    #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
     /// What each line of a log begins with, as `SHOW log_line_prefix` prints it [default: told from the lines]
     #[arg(long, value_name = "PREFIX")]
@@ -28,14 +35,31 @@ pub(crate) struct NPlusOneArgs {
     /// Show what is doubtful, and what wastes less than 5 ms in all, as well
     #[arg(long)]
     strict: bool,
+    /// Look at the files alone: connect to no database, and try nothing
+    #[arg(long, requires = "files", conflicts_with = "database_url")]
+    offline: bool,
+    #[command(flatten)]
+    connect: ConnectArgs,
 }
 
 pub(super) async fn run(context: &Context, args: &NPlusOneArgs) -> Result<ExitStatus> {
-    let (paths, prefix) = (args.files.clone(), args.log_line_prefix.clone());
-    let (detector, inputs) = super::read(context, paths, prefix, Detector::default(), Detector::take).await?;
+    let (detector, mut connection, has_failed) = if args.files.is_empty() {
+        let connection = context.connect(&args.connect, Access::ReadOnly).await?;
+        (of_statistics(&connection).await?, Some(connection), false)
+    } else {
+        let (paths, prefix) = (args.files.clone(), args.log_line_prefix.clone());
+        let (detector, inputs) =
+            super::read(context, paths, prefix, Detector::default(), Detector::take).await?;
+        (detector, connection(context, args).await?, inputs.has_failed())
+    };
+    let has_counters = detector.has_counters();
+    let catalog = match &mut connection {
+        Some(connection) => Some(pg::catalog::load(connection).await?),
+        None => None,
+    };
 
-    let mut report = detector.finish(args.strict);
-    if report.n_executions == 0 {
+    let mut report = detector.finish(args.strict, catalog.as_ref());
+    if report.n_executions == 0 && !has_counters {
         return Err(Error::usage("there is no execution in what was read")
             .hint("Record some with `perfkit capture`, or log them with log_min_duration_statement = 0."));
     }
@@ -47,6 +71,8 @@ pub(super) async fn run(context: &Context, args: &NPlusOneArgs) -> Result<ExitSt
         !is_ignored && (args.strict || finding.confidence > Confidence::Low)
     });
     let n_left_out = n_found - report.findings.len();
+    let database = connection.as_mut().zip(catalog.as_ref());
+    trial::rewrite_all(context, database, &mut report.findings).await?;
 
     context.ui.publish(&report::workload::n_plus_one(&report, context.ui.style()))?;
     context.ui.status(format_args!(
@@ -55,9 +81,34 @@ pub(super) async fn run(context: &Context, args: &NPlusOneArgs) -> Result<ExitSt
         report.n_executions,
         report.n_harmless
     ));
-    if inputs.has_failed() {
+    if has_failed {
         return Ok(ExitStatus::Usage);
     }
-    let has_failing = report.findings.iter().any(crate::workload::n_plus_one::Finding::fails);
+    let has_failing = report.findings.iter().any(Finding::fails);
     Ok(if has_failing { ExitStatus::Findings } else { ExitStatus::Success })
+}
+
+/// Connects to the database to try rewrites on, if there is one.
+async fn connection(context: &Context, args: &NPlusOneArgs) -> Result<Option<Connection>> {
+    let target = if args.offline { None } else { context.target_if_any(&args.connect)? };
+    let Some(target) = target else { return Ok(None) };
+    let connected = target.connect(Access::ReadOnly, &context.interrupt).await;
+    let connected =
+        connected.map_err(|error| Error::from(error).hint("Or look at the files alone with `--offline`."));
+    connected.map(Some)
+}
+
+/// Reads the counters of a server once.
+async fn of_statistics(connection: &Connection) -> Result<Detector> {
+    let entries = pg::stat::totals(connection, capture::fingerprint).await?.ok_or_else(|| {
+        Error::usage("pg_stat_statements is not available in this database")
+            .hint("Name a trace or a server log instead.")
+            .hint("Or add it to shared_preload_libraries, restart the server, and CREATE EXTENSION pg_stat_statements.")
+    })?;
+    let mut detector = Detector::default();
+    for (statement, totals) in entries {
+        detector.take(Event::Statement(statement));
+        detector.take(Event::Totals(totals));
+    }
+    Ok(detector)
 }

@@ -508,13 +508,18 @@ pub(super) fn is_volatile_function(function: &ast::Function) -> bool {
     volatility::is_volatile(&volatility::name(function))
 }
 
-fn has_aggregate(expr: &Expr) -> bool {
+pub(super) fn has_aggregate(expr: &Expr) -> bool {
     contains_function(expr, &|function| {
         function.over.is_none()
             && (volatility::is_aggregate(&volatility::name(function))
                 || function.filter.is_some()
                 || !function.within_group.is_empty())
     })
+}
+
+/// Whether an expression calls a function over a window.
+pub(super) fn has_window(expr: &Expr) -> bool {
+    contains_function(expr, &|function| function.over.is_some())
 }
 
 /// Whether an expression, without the queries in it, calls a function for which `test` holds.

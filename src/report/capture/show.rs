@@ -69,6 +69,8 @@ impl Listing {
                 return;
             }
             Event::Execution(execution) => self.execution(execution),
+            // They mean nothing to people.
+            Event::Hashes(_) => return,
             Event::Totals(totals) => format!(
                 "{} {} calls, {} ms, {} rows: {}",
                 clock(totals.at),
@@ -184,6 +186,10 @@ fn as_json(event: &Event) -> serde_json::Value {
             "fingerprint": statement.fingerprint.to_string(), "parameter_types": statement.parameter_types,
         }),
         Event::Execution(execution) => execution_json(execution),
+        Event::Hashes(hashes) => json!({
+            "type": "hashes", "session": hashes.session.0, "parameters": hashes.parameters,
+            "columns": hashes.columns, "values": hashes.values,
+        }),
         Event::Totals(totals) => json!({
             "type": "totals", "statement": totals.statement.0, "at_ns": totals.at.0, "user_id": totals.user_id,
             "database_id": totals.database_id, "query_id": totals.query_id, "top_level": totals.is_top_level,

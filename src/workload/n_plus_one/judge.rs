@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::facts::{Facts, Use};
+use super::rewrite::MAX_KEYS;
 use super::scope::{Call, MIN_GAP, Scope};
-use super::{Confidence, Harmless, Kind, MIN_REPEATS, ScopeKind};
+use super::{Confidence, Harmless, Kind, MIN_REPEATS, Origin, ScopeKind, provenance};
 use crate::trace::{Nanos, Value};
 use crate::workload::StatementKind;
 
@@ -41,6 +42,29 @@ pub(super) struct Loop {
     pub(super) beside: Vec<usize>,
     pub(super) examples: Vec<Value>,
     pub(super) tags: Vec<(String, String)>,
+    pub(super) origins: Vec<Origin>,
+    pub(super) sample: Seen,
+    pub(super) parent_sample: Option<Seen>,
+}
+
+/// What calls of a statement were sent with.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Seen {
+    /// The place of their text among those known.
+    pub(super) text: usize,
+    pub(super) values: Vec<Value>,
+    pub(super) varying: Vec<usize>,
+    pub(super) keys: Vec<Vec<Value>>,
+}
+
+/// The query whose rows a loop runs for.
+#[derive(Default)]
+struct Parent {
+    /// Where in the scope it is.
+    place: Option<usize>,
+    confidence: Option<Confidence>,
+    doubt: Option<&'static str>,
+    origins: Vec<Origin>,
 }
 
 /// Judges a scope; `facts` are those of each statement.
@@ -57,8 +81,12 @@ pub(super) fn judge(scope: &Scope, facts: &[&Facts]) -> Judged {
     for (statement, places) in places {
         let repetition = Repetition { scope, facts, statement, places };
         match repetition.judge() {
-            // Of several statements in one turn, the first speaks for all; one that runs oftener is a loop within the loop.
-            Some(Ok(found)) if in_sequence.get(&statement).is_none_or(|n_turns| found.n_calls > *n_turns) => {
+            // Of several statements in one turn, the first speaks for all; one that runs oftener is a loop within the loop, and one
+            // whose values are known to come from a list is a loop of its own.
+            Some(Ok(found))
+                if !found.origins.is_empty()
+                    || in_sequence.get(&statement).is_none_or(|n_turns| found.n_calls > *n_turns) =>
+            {
                 // A doubtful one, or a query that is the same in each turn, hides no loop.
                 if found.confidence > Confidence::Low && found.kind != Kind::Duplicate {
                     in_sequence.extend(found.beside.iter().map(|beside| (*beside, found.n_calls)));
@@ -165,8 +193,7 @@ impl Repetition<'_> {
             [] if self.is_polling() => Some(Err(Harmless::Polling)),
             [] => self.of_equal_values().map(Ok),
             positions if self.is_pagination(positions) => Some(Err(Harmless::Pagination)),
-            [position] => self.of_one_parameter(*position).map(Ok),
-            _ => None,
+            positions => self.of_parameters(positions).map(Ok),
         }
     }
 
@@ -189,45 +216,95 @@ impl Repetition<'_> {
         Some(varying)
     }
 
-    fn of_one_parameter(&self, position: usize) -> Option<Loop> {
-        let values: Vec<&Value> = self.calls().filter_map(|call| call.parameters.get(position)).collect();
-        let n_distinct = values.iter().map(|value| format!("{value:?}")).collect::<HashSet<_>>().len();
+    fn of_parameters(&self, positions: &[usize]) -> Option<Loop> {
+        let key =
+            |call: &'_ Call| positions.iter().filter_map(|at| call.parameters.get(*at).cloned()).collect();
+        let keys: Vec<Vec<Value>> = self.calls().map(key).collect();
+        let n_distinct = keys.iter().map(|key| format!("{key:?}")).collect::<HashSet<_>>().len();
         // A few values over and over are the work of a cache that is not there, but not of a loop over rows.
-        if n_distinct * 4 < values.len() || self.returns_many() {
+        if n_distinct * 4 < keys.len() || self.returns_many() {
             return None;
         }
-        let (parent, confidence, doubt) = self.parent()?;
+        let parent = self.parent(positions)?;
+        let is_proven = !parent.origins.is_empty() && parent.origins.len() == positions.len();
+        // Several values that vary are a search with filters, unless all are keys of the rows before.
+        let are_keys =
+            positions.iter().all(|at| matches!(self.own().parameters.get(*at), Some(Use::Equal(_))));
+        if positions.len() > 1 && !is_proven && (!are_keys || parent.confidence != Some(Confidence::High)) {
+            return None;
+        }
         let kind = if self.own().is_count { Kind::CountLoop } else { Kind::NPlusOne };
         let (confidence, doubt) = if self.precedes_insert() {
             (Confidence::Low, Some("an INSERT follows each: it may check that a value is not there yet"))
-        } else if self.is_scattered() {
+        } else if self.is_scattered() && !is_proven {
             (Confidence::Low, Some("the calls stand between others in no order"))
+        } else if positions.len() > 1 && !is_proven {
+            (Confidence::Medium, Some("several values vary"))
         } else {
-            (confidence, doubt)
+            (parent.confidence.unwrap_or(Confidence::Low), parent.doubt)
         };
         Some(Loop {
-            parent,
+            parent: parent.place.map(|place| self.scope.calls[place].statement),
             confidence,
             doubt,
-            key: match self.own().parameters.get(position) {
-                Some(Use::Equal(column)) => Some(column.clone()),
-                _ => None,
-            },
-            examples: values.into_iter().take(N_EXAMPLES).cloned().collect(),
+            key: self.key(positions[0]).map(str::to_owned),
+            examples: keys.iter().filter_map(|key| key.first()).take(N_EXAMPLES).cloned().collect(),
+            sample: self.sample(positions),
+            parent_sample: parent.place.map(|place| self.parent_sample(place)),
+            origins: parent.origins,
             ..self.found(kind)
         })
+    }
+
+    /// What the query before was sent with. What varies among its own calls is no constant of the program.
+    fn parent_sample(&self, place: usize) -> Seen {
+        let call = &self.scope.calls[place];
+        let others = self.scope.calls.iter().filter(|it| it.text == call.text);
+        let others: Vec<&Call> = others.filter(|it| it.parameters.len() == call.parameters.len()).collect();
+        let varies = |at: &usize| others.iter().any(|it| it.parameters[*at] != call.parameters[*at]);
+        Seen { varying: (0..call.parameters.len()).filter(varies).collect(), ..seen(call) }
+    }
+
+    /// The column that a parameter is compared with.
+    fn key(&self, position: usize) -> Option<&str> {
+        match self.own().parameters.get(position) {
+            Some(Use::Equal(column)) => Some(column),
+            _ => None,
+        }
+    }
+
+    /// What the calls with the text of the first were sent with.
+    fn sample(&self, varying: &[usize]) -> Seen {
+        let Some(first) = self.calls().next() else { return Seen::default() };
+        let mut sample = Seen { varying: varying.to_vec(), ..seen(first) };
+        for call in self.calls().filter(|call| call.text == first.text) {
+            let key: Vec<Value> = varying.iter().filter_map(|at| call.parameters.get(*at).cloned()).collect();
+            if sample.keys.len() == MAX_KEYS {
+                break;
+            }
+            if key.len() == varying.len() && !sample.keys.contains(&key) {
+                sample.keys.push(key);
+            }
+        }
+        sample
     }
 
     /// The log does not have the values (`log_parameter_max_length = 0`): only the numbers speak.
     fn of_unknown_values(&self) -> Option<Loop> {
         let [Use::Equal(column)] = self.own().parameters.as_slice() else { return None };
         let key = Some(column.clone());
-        let (parent, ..) = self.parent()?;
+        let parent = self.parent_by_rows()?;
         let doubt = Some("the values of the parameters are not known");
         if self.returns_many() || self.is_scattered() {
             return None;
         }
-        Some(Loop { parent, doubt, key, ..self.found(Kind::NPlusOne) })
+        Some(Loop {
+            parent: parent.place.map(|place| self.scope.calls[place].statement),
+            doubt,
+            key,
+            sample: self.sample(&[0]),
+            ..self.found(Kind::NPlusOne)
+        })
     }
 
     /// The same query with the same values, with pauses and nothing else between.
@@ -262,7 +339,14 @@ impl Repetition<'_> {
         let examples =
             self.calls().filter_map(|call| call.parameters.get(varying[0])).take(N_EXAMPLES).cloned();
         let examples = examples.collect();
-        Some(Loop { confidence: Confidence::Medium, doubt: None, examples, ..self.found(Kind::WriteLoop) })
+        let sample = self.sample(&varying);
+        Some(Loop {
+            confidence: Confidence::Medium,
+            doubt: None,
+            examples,
+            sample,
+            ..self.found(Kind::WriteLoop)
+        })
     }
 
     fn found(&self, kind: Kind) -> Loop {
@@ -279,46 +363,91 @@ impl Repetition<'_> {
             beside: self.sequence().unwrap_or_default(),
             examples: Vec::new(),
             tags,
+            origins: Vec::new(),
+            sample: self.sample(&[]),
+            parent_sample: None,
         }
+    }
+
+    /// The query whose rows hold the values, else the nearest that gave as many rows as there are calls.
+    fn parent(&self, positions: &[usize]) -> Option<Parent> {
+        let is_source = |statement: usize| self.facts[statement].kind == StatementKind::Select;
+        let origins: Vec<Option<provenance::Origin>> = positions
+            .iter()
+            .map(|at| provenance::origin(&self.scope.calls, &self.places, *at, self.key(*at), &is_source))
+            .collect();
+        let Some(Some(first)) = origins.first() else {
+            let mut parent = self.parent_by_rows()?;
+            if parent.confidence == Some(Confidence::High) && self.knows_values(positions[0], &parent) {
+                parent.confidence = Some(Confidence::Medium);
+                parent.doubt = Some("its values are not those of the query before");
+            }
+            return Some(parent);
+        };
+        let of_same = origins.iter().zip(positions).filter_map(|(it, at)| {
+            let it = it.as_ref().filter(|it| it.statement == first.statement)?;
+            Some(Origin { parameter: at + 1, column: it.column.clone(), share: it.share })
+        });
+        let origins: Vec<Origin> = of_same.collect();
+        Some(Parent { place: Some(first.call), confidence: Some(Confidence::High), doubt: None, origins })
+    }
+
+    /// Whether both the values and all rows of the query before are known, so that no value comes from it. Of one that is read in
+    /// pieces, only the last is looked at.
+    fn knows_values(&self, position: usize, parent: &Parent) -> bool {
+        let knows_key = |call: &Call| {
+            call.hashes.as_ref().is_some_and(|it| it.parameters.get(position).is_some_and(|hash| *hash != 0))
+        };
+        let knows_rows = |call: &Call| {
+            let is_whole = call.n_rows.is_some_and(|n_rows| is_near(self.places.len(), n_rows));
+            is_whole
+                && call.hashes.as_ref().is_some_and(|it| {
+                    let n_rows = it.values.len() / it.columns.len().max(1);
+                    call.n_rows.is_some_and(|all| all == n_rows as u64) && !it.values.contains(&0)
+                })
+        };
+        self.calls().all(knows_key) && parent.place.is_some_and(|place| knows_rows(&self.scope.calls[place]))
     }
 
     /// The nearest query before the first call that gave as many rows as there are calls, else the one whose runs gave as many
     /// together, else the nearest that gave more.
-    fn parent(&self) -> Option<(Option<usize>, Confidence, Option<&'static str>)> {
+    fn parent_by_rows(&self) -> Option<Parent> {
         let first = *self.places.first()?;
         let n_calls = self.places.len();
+        let calls = &self.scope.calls;
         // What runs in each turn is no source of the loop: a session that gets the same requests again and again.
         let beside = self.sequence().unwrap_or_default();
-        let queries = || {
-            self.scope.calls[..first].iter().rev().filter(|call| {
-                let is_other = call.statement != self.statement && !beside.contains(&call.statement);
-                is_other && !call.has_failed && self.is_source(call.statement)
-            })
+        let is_query = |place: &usize| {
+            let call = &calls[*place];
+            let is_other = call.statement != self.statement && !beside.contains(&call.statement);
+            is_other && !call.has_failed && self.is_source(call.statement)
         };
-        let is_near_call = |call: &&Call| call.n_rows.is_some_and(|n_rows| is_near(n_calls, n_rows));
-        if let Some(call) = queries().find(is_near_call) {
-            return Some((Some(call.statement), Confidence::High, None));
+        let nearest = |test: &dyn Fn(Option<u64>) -> bool| {
+            (0..first).rev().filter(is_query).find(|place| test(calls[*place].n_rows))
+        };
+        let found = |place, confidence, doubt| {
+            Some(Parent { place, confidence: Some(confidence), doubt, origins: Vec::new() })
+        };
+        if let Some(place) = nearest(&|n_rows| n_rows.is_some_and(|n_rows| is_near(n_calls, n_rows))) {
+            return found(Some(place), Confidence::High, None);
         }
-        if let Some(statement) = self.parent_in_pieces() {
-            let is_own = statement == self.statement;
-            let confidence = if is_own { Confidence::Medium } else { Confidence::High };
-            return Some((
-                Some(statement),
-                confidence,
-                is_own.then_some("its values may be those of its own rows"),
-            ));
+        if let Some(place) = self.parent_in_pieces() {
+            return if calls[place].statement == self.statement {
+                found(Some(place), Confidence::Medium, Some("its values may be those of its own rows"))
+            } else {
+                found(Some(place), Confidence::High, None)
+            };
         }
-        let has_more = |call: &&Call| call.n_rows.is_some_and(|n_rows| n_rows > n_calls as u64);
-        if let Some(call) = queries().find(has_more) {
+        if let Some(place) = nearest(&|n_rows| n_rows.is_some_and(|n_rows| n_rows > n_calls as u64)) {
             let doubt = "the query before gave many more rows than there are calls";
-            return Some((Some(call.statement), Confidence::Medium, Some(doubt)));
+            return found(Some(place), Confidence::Medium, Some(doubt));
         }
-        if let Some(call) = queries().find(|call| call.n_rows.is_none()) {
+        if let Some(place) = nearest(&|n_rows| n_rows.is_none()) {
             let doubt = "how many rows the query before gave is not known";
-            return Some((Some(call.statement), Confidence::Medium, Some(doubt)));
+            return found(Some(place), Confidence::Medium, Some(doubt));
         }
         let is_long = n_calls >= super::FAILING_REPEATS;
-        is_long.then_some((None, Confidence::Low, Some("no query before gave as many rows")))
+        is_long.then(|| found(None, Confidence::Low, Some("no query before gave as many rows")))?
     }
 
     fn is_source(&self, statement: usize) -> bool {
@@ -326,7 +455,7 @@ impl Repetition<'_> {
         (facts.kind == StatementKind::Select || facts.is_fetch) && !facts.is_count
     }
 
-    /// The query of which several runs gave as many rows as there are calls: an outer loop, a cursor or portal that is read in pieces,
+    /// The last run of the query of which several runs gave as many rows as there are calls: an outer loop, a cursor or portal that is read in pieces,
     /// or the own statement, which goes down a tree.
     fn parent_in_pieces(&self) -> Option<usize> {
         let last = *self.places.last()?;
@@ -353,7 +482,7 @@ impl Repetition<'_> {
         };
         // The nearest to the last call.
         let parents = runs.into_iter().filter(is_parent);
-        parents.max_by_key(|(_, places)| places.last().copied()).map(|(statement, _)| statement)
+        parents.filter_map(|(_, places)| places.last().copied()).max()
     }
 
     fn returns_many(&self) -> bool {
@@ -434,6 +563,11 @@ fn n_keys(call: &Call, first: usize, n_others: usize) -> usize {
         Some(Value::Cut { start, .. }) if start.starts_with(b"{") => MIN_BATCH,
         _ => call.parameters.len().saturating_sub(n_others),
     }
+}
+
+/// What one call was sent with.
+fn seen(call: &Call) -> Seen {
+    Seen { text: call.text, values: call.parameters.clone(), ..Seen::default() }
 }
 
 /// Whether values can be compared with others.

@@ -4,13 +4,21 @@
 //! only looks like a loop is told by its text (`facts`), its parameters and what runs between.
 
 mod facts;
+pub(crate) mod index_need;
 mod judge;
+mod likely;
+pub(crate) mod proof;
+mod provenance;
+pub(crate) mod rewrite;
 mod scope;
 
 use std::collections::HashMap;
 
+use crate::catalog::Catalog;
 use crate::trace::{Event, Fingerprint, Nanos, SessionId, Statement, StatementId, Time, Value};
 use facts::Facts;
+use likely::Counters;
+use rewrite::{Rewrite, Sample};
 use scope::{Call, Scopes};
 
 /// As few calls are no loop to speak of.
@@ -49,6 +57,8 @@ impl Kind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Confidence {
     Low,
+    /// Counters fit, and nothing more is known: no build should fail by it.
+    Likely,
     Medium,
     High,
 }
@@ -57,6 +67,7 @@ impl Confidence {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Low => "low",
+            Self::Likely => "likely",
             Self::Medium => "medium",
             Self::High => "high",
         }
@@ -68,6 +79,8 @@ impl Confidence {
 pub(crate) enum ScopeKind {
     Transaction,
     Burst,
+    /// Counters of statements, which belong to no session.
+    Statistics,
 }
 
 /// A loop, over all scopes in which it was seen.
@@ -96,6 +109,24 @@ pub(crate) struct Finding {
     pub(crate) examples: Vec<Value>,
     /// Call sites (`route`, `action`) that the calls name.
     pub(crate) tags: Vec<(String, String)>,
+    /// The columns of the query before that the varying values come from, in the order of the parameters.
+    pub(crate) origins: Vec<Origin>,
+    /// What the calls were sent with.
+    pub(crate) sample: Option<Sample>,
+    pub(crate) parent_sample: Option<Sample>,
+    /// What should be sent instead, once that was looked at.
+    pub(crate) rewrite: Option<Rewrite>,
+}
+
+/// Where a varying value comes from.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Origin {
+    /// The number of the parameter, from 1.
+    pub(crate) parameter: usize,
+    /// The column of the query before.
+    pub(crate) column: String,
+    /// The share of values that it held.
+    pub(crate) share: f64,
 }
 
 /// What was seen and is none, by the reason.
@@ -129,10 +160,13 @@ pub(crate) struct Report {
 /// Finds loops in events as they come.
 #[derive(Default)]
 pub(crate) struct Detector {
-    known: HashMap<StatementId, usize>,
+    known: HashMap<StatementId, (usize, usize)>,
     statements: Vec<Known>,
     by_fingerprint: HashMap<Fingerprint, usize>,
+    texts: Vec<(String, Vec<u32>)>,
+    by_text: HashMap<(String, Vec<u32>), usize>,
     scopes: Scopes,
+    counters: Counters,
     found: HashMap<(Kind, usize, Option<usize>), Finding>,
     report: Report,
     first: Option<Time>,
@@ -158,17 +192,25 @@ impl Detector {
         match event {
             Event::Statement(statement) => self.statement(statement),
             Event::Execution(execution) => {
-                let Some(&statement) = self.known.get(&execution.statement) else { return };
+                let Some(&(statement, text)) = self.known.get(&execution.statement) else { return };
                 self.report.n_executions += 1;
                 let at = execution.started_at;
                 self.first = Some(self.first.map_or(at, |first| first.min(at)));
                 self.last = Some(self.last.map_or(at, |last| last.max(at)));
                 let session = execution.session;
-                self.add(session, Call::new(statement, execution));
+                self.add(session, Call::new(statement, text, execution));
             }
             Event::SessionEnd { session, .. } => {
                 if let Some(scope) = self.scopes.end(session) {
                     self.judge(&scope);
+                }
+            }
+            Event::Hashes(hashes) => self.scopes.attach(hashes),
+            Event::Totals(totals) => {
+                if let Some(&(statement, _)) =
+                    self.known.get(&totals.statement).filter(|_| totals.is_top_level)
+                {
+                    self.counters.take(statement, &totals);
                 }
             }
             Event::End { .. } => self.end_scopes(),
@@ -177,13 +219,18 @@ impl Detector {
     }
 
     fn statement(&mut self, statement: Statement) {
-        let Statement { id, text, fingerprint, .. } = statement;
+        let Statement { id, text, fingerprint, parameter_types } = statement;
+        let written = (text.clone(), parameter_types);
+        let in_text = *self.by_text.entry(written).or_insert_with_key(|written| {
+            self.texts.push(written.clone());
+            self.texts.len() - 1
+        });
         let place = *self.by_fingerprint.entry(fingerprint).or_insert_with(|| {
             let facts = facts::facts(&text);
             self.statements.push(Known { fingerprint, text, facts });
             self.statements.len() - 1
         });
-        self.known.insert(id, place);
+        self.known.insert(id, (place, in_text));
     }
 
     fn add(&mut self, session: SessionId, call: Call) {
@@ -224,6 +271,10 @@ impl Detector {
                 beside,
                 examples: seen.examples,
                 tags: seen.tags,
+                origins: seen.origins,
+                sample: Some(self.sample(seen.sample)),
+                parent_sample: seen.parent_sample.map(|sample| self.sample(sample)),
+                rewrite: None,
             };
             let key = (seen.kind, seen.statement, seen.parent);
             match self.found.entry(key) {
@@ -235,9 +286,62 @@ impl Detector {
         }
     }
 
-    /// Ends the trace. Without `strict`, what wastes hardly any time is left out.
-    pub(crate) fn finish(mut self, strict: bool) -> Report {
+    /// Adds the loops that counters of statements make likely, but for those that were seen.
+    fn add_likely(&mut self, catalog: Option<&Catalog>) {
+        let known: Vec<(&str, &Facts)> =
+            self.statements.iter().map(|known| (known.text.as_str(), &known.facts)).collect();
+        for pair in self.counters.pairs(&known, catalog) {
+            if self.found.keys().any(|(_, statement, _)| *statement == pair.child) {
+                continue;
+            }
+            let (child, parent) = (&self.statements[pair.child], &self.statements[pair.parent]);
+            let kind = if child.facts.is_count { Kind::CountLoop } else { Kind::NPlusOne };
+            let finding = Finding {
+                kind,
+                fingerprint: child.fingerprint,
+                statement: child.text.clone(),
+                parent: Some((parent.fingerprint, parent.text.clone())),
+                scope: ScopeKind::Statistics,
+                n_scopes: pair.n_parent_calls,
+                n_calls: pair.n_calls,
+                repeats: pair.repeats,
+                wasted: pair.wasted,
+                confidence: Confidence::Likely,
+                doubt: Some(pair.doubt),
+                key: Some(pair.key),
+                beside: Vec::new(),
+                examples: Vec::new(),
+                tags: Vec::new(),
+                origins: Vec::new(),
+                sample: Some(Sample {
+                    text: child.text.clone(),
+                    values: vec![Value::Missing; child.facts.parameters.len()],
+                    varying: vec![pair.parameter],
+                    ..Sample::default()
+                }),
+                parent_sample: None,
+                rewrite: None,
+            };
+            self.found.insert((kind, pair.child, Some(pair.parent)), finding);
+        }
+    }
+
+    /// Adds the text to what was seen of a statement's calls.
+    fn sample(&self, seen: judge::Seen) -> Sample {
+        let (text, types) = self.texts[seen.text].clone();
+        Sample { text, types, values: seen.values, varying: seen.varying, keys: seen.keys }
+    }
+
+    /// Whether there were counters of statements.
+    pub(crate) fn has_counters(&self) -> bool {
+        !self.counters.is_empty()
+    }
+
+    /// Ends the trace. Without `strict`, what wastes hardly any time is left out. The catalog says which tables refer to which,
+    /// without which a single reading of counters says nothing.
+    pub(crate) fn finish(mut self, strict: bool, catalog: Option<&Catalog>) -> Report {
         self.end_scopes();
+        self.add_likely(catalog);
         let mut findings: Vec<Finding> =
             self.found.into_values().filter(|finding| strict || finding.wasted >= MIN_WASTED).collect();
         findings.sort_by(|a, b| {
@@ -254,7 +358,7 @@ impl Detector {
 impl Finding {
     /// Whether it is sure and large enough to fail a build.
     pub(crate) fn fails(&self) -> bool {
-        self.repeats >= FAILING_REPEATS && self.confidence > Confidence::Low
+        self.repeats >= FAILING_REPEATS && self.confidence >= Confidence::Medium
     }
 
     /// Adds another scope with the same loop. The surest of them speaks for all.
@@ -263,6 +367,9 @@ impl Finding {
         self.n_calls += other.n_calls;
         self.wasted = self.wasted.saturating_add(other.wasted);
         let repeats = self.repeats.max(other.repeats);
+        if let (Some(sample), Some(others)) = (&mut self.sample, &other.sample) {
+            sample.merge(others);
+        }
         if other.confidence > self.confidence {
             let (n_scopes, n_calls, wasted) = (self.n_scopes, self.n_calls, self.wasted);
             *self = Self { n_scopes, n_calls, wasted, ..other };

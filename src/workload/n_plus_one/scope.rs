@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use super::ScopeKind;
-use crate::trace::{Execution, Nanos, Outcome, SessionId, Time, TransactionState, Value};
+use crate::trace::{Execution, Hashes, Nanos, Outcome, SessionId, Time, TransactionState, Value};
 
 /// Statements of one burst follow each other as fast as this at least.
 pub(super) const MIN_GAP: Nanos = 5_000_000;
@@ -17,6 +17,8 @@ const MIN_GAPS: usize = 8;
 const N_GAPS: usize = 64;
 /// Longer scopes are judged in pieces, so that memory is bounded.
 const MAX_CALLS: usize = 50_000;
+/// Hashes that are kept for one scope; what comes later cannot be told to be a source.
+const MAX_HASHES: usize = 1_000_000;
 /// Tags that name one request, or what it is for.
 const CALL_SITES: [&str; 5] = ["traceparent", "request_id", "route", "action", "controller"];
 
@@ -25,6 +27,8 @@ const CALL_SITES: [&str; 5] = ["traceparent", "request_id", "route", "action", "
 pub(super) struct Call {
     /// The place of the statement among those known.
     pub(super) statement: usize,
+    /// The place of its text among those seen: a statement may be written in several ways.
+    pub(super) text: usize,
     pub(super) started_at: Time,
     pub(super) duration: Nanos,
     pub(super) parameters: Vec<Value>,
@@ -33,15 +37,19 @@ pub(super) struct Call {
     /// Whether it goes on with rows of a call before.
     pub(super) is_rest: bool,
     pub(super) tags: Vec<(String, String)>,
+    /// What it was sent and gave, where the trace has hashes of that.
+    pub(super) hashes: Option<Hashes>,
     transaction: Option<u64>,
     state: TransactionState,
 }
 
 impl Call {
-    pub(super) fn new(statement: usize, execution: Execution) -> Self {
+    pub(super) fn new(statement: usize, text: usize, execution: Execution) -> Self {
         let timing = execution.timing;
         Self {
             statement,
+            text,
+            hashes: None,
             started_at: execution.started_at,
             duration: timing.total.or(timing.server).unwrap_or(0),
             parameters: execution.parameters,
@@ -100,6 +108,7 @@ struct Session {
     /// The end of what was seen last, and the longest pause since the last call.
     seen_until: Time,
     pause: Nanos,
+    n_hashes: usize,
     gaps: VecDeque<Nanos>,
 }
 
@@ -107,7 +116,10 @@ impl Scopes {
     /// Adds a call; returns the scope that ended before it.
     pub(super) fn add(&mut self, session: SessionId, call: Call) -> Option<Scope> {
         let session = self.sessions.entry(session).or_default();
-        let ended = session.ends_before(&call).then(|| Scope { calls: std::mem::take(&mut session.calls) });
+        let ended = session.ends_before(&call).then(|| {
+            session.n_hashes = 0;
+            Scope { calls: std::mem::take(&mut session.calls) }
+        });
         session.pass(call.started_at, call.ended_at());
         session.pause = 0;
         session.calls.push(call);
@@ -118,6 +130,16 @@ impl Scopes {
     pub(super) fn pass(&mut self, session: SessionId, call: &Call) {
         if let Some(session) = self.sessions.get_mut(&session) {
             session.pass(call.started_at, call.ended_at());
+        }
+    }
+
+    /// Adds what the last call of a session was sent and gave.
+    pub(super) fn attach(&mut self, hashes: Hashes) {
+        let Some(session) = self.sessions.get_mut(&hashes.session) else { return };
+        let n_hashes = session.n_hashes + hashes.parameters.len() + hashes.values.len();
+        if let Some(call) = session.calls.last_mut().filter(|_| n_hashes <= MAX_HASHES) {
+            session.n_hashes = n_hashes;
+            call.hashes = Some(hashes);
         }
     }
 
