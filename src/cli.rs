@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::command::index::{apply, audit, suggest, undo};
 use crate::command::{
-    bench, capture, completions, counter, demo, explain, init, man, sandbox, seed, workload,
+    bench, budget, capture, completions, counter, demo, explain, init, man, sandbox, seed, workload,
 };
 use crate::config;
 
@@ -41,6 +41,7 @@ pub(crate) enum Command {
     Capture(capture::CaptureCommand),
     #[command(subcommand)]
     Workload(workload::WorkloadCommand),
+    Budget(budget::BudgetArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
 }

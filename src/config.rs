@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::bench::BenchConfig;
+use crate::budget::Budget;
 use crate::cli::ConnectArgs;
 use crate::counter::spec::Wish;
 use crate::error::{Error, Result};
@@ -77,6 +78,7 @@ pub(crate) struct Config {
     pub(crate) seed: SeedConfig,
     pub(crate) counters: Vec<Wish>,
     pub(crate) contract: Vec<Contract>,
+    pub(crate) budgets: Vec<Budget>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -158,6 +160,9 @@ impl ConfigFile {
             if let Err((word, reason)) = contract.check() {
                 return Err(fail(word, reason).into());
             }
+        }
+        if let Err(unfit) = Budget::check(&config.budgets) {
+            return Err(yaml::error_at(path, &text, &unfit.word, unfit.message).into());
         }
         Ok(Self { path: path.to_owned(), text, config })
     }
@@ -342,6 +347,12 @@ mod tests {
                 "contract: [{statement: a, max_q_error: 0.5}]",
                 "perfkit.yaml:1:27: max_q_error must be 1 or above: it is a factor",
             ),
+            ("budgets:\n  - {max_ms: -1}", "perfkit.yaml:2:6: max_ms must be above 0"),
+            (
+                "budgets:\n  - {max_queries: 1}\n  - {scope: list, tag: a=b, max_calls: 1}",
+                "perfkit.yaml:3:13: a budget is of one scope: name scope or tag, not both",
+            ),
+            ("budgets: [{max_queries: -1}]", "perfkit.yaml:1:12: budgets[0].max_queries: invalid value: integer `-1`, expected u64"),
         ] {
             assert_eq!(parse(text).unwrap_err().message(), expected, "{text}");
         }

@@ -19,7 +19,7 @@
 //! - `proxy`: stands between clients and a server, and writes down what they say. `stream`: sockets, with TLS or without.
 //! - `report`: results to text, Markdown, CSV and JSON.
 //! - core: `catalog`, `array` (array literals), `statistics` (what ANALYZE would say of a sample), `query` (SQL text),
-//!   `workload`, `trace` (captured workloads), `log` (server logs), `plan`, `index` (candidates, sizes, selection), `counter`, `seed`, `bench`, `scenario`, `random`, `unit`.
+//!   `workload`, `trace` (captured workloads), `log` (server logs), `plan`, `index` (candidates, sizes, selection), `counter`, `seed`, `bench`, `budget`, `scenario`, `random`, `unit`.
 //!
 //! # Index advice
 //!
@@ -90,6 +90,11 @@
 //! sent instead, which `query::batch` writes; `pg::batch` runs both in one snapshot, `proof` compares, `index_need` names the index.
 //! `workload::pagination` finds lists that are read badly: `query::List` says what a text tells of one and writes its pages by key, `key`
 //! what tells its rows apart, and `pg::pages` compares both on the database.
+//! `workload::snapshots` makes of the counters of `pg_stat_statements` what a trace keeps of them.
+//!
+//! `command::budget` runs a test command with a proxy in this process and reads the trace back. `budget::tally` counts by scope,
+//! `judge` holds limits against that, `baseline` an earlier run, `growth` runs with more data. `pg::redirect` says by which variables
+//! the command finds the proxy.
 //!
 //! # Plans
 //!
@@ -113,6 +118,7 @@
 
 mod array;
 mod bench;
+mod budget;
 mod catalog;
 mod cli;
 mod command;
@@ -240,6 +246,9 @@ fn finish(ui: &Ui, result: Result<ExitStatus>) -> ExitStatus {
 
 /// Runs a command. On Ctrl-C its queries are cancelled on the server, then it may clean up; a second Ctrl-C ends it.
 async fn run_command(context: &Context, command: &cli::Command) -> Result<ExitStatus> {
+    if command::handles_signals(command) {
+        return command::run(context, command).await;
+    }
     let running = command::run(context, command);
     futures_util::pin_mut!(running);
     tokio::select! {

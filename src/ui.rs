@@ -120,6 +120,26 @@ impl Ui {
         written
     }
 
+    /// Prints the result of a command that leaves stdout to a program: to stderr. JSON goes to stdout all the same, and the output
+    /// file gets its form beside.
+    pub(crate) fn publish_beside(&self, document: &Document) -> Result<()> {
+        if self.prints_json() {
+            return self.publish(document);
+        }
+        self.notice(document.render(Format::Text, &self.stderr).map_err(Error::usage)?.trim_end());
+        if self.output.is_some() { self.publish(document) } else { Ok(()) }
+    }
+
+    /// Whether the result goes to stdout as JSON.
+    pub(crate) fn prints_json(&self) -> bool {
+        self.output.is_none() && self.is_json()
+    }
+
+    /// How the result of such a command is to look.
+    pub(crate) fn style_beside(&self) -> &Style {
+        &self.stderr
+    }
+
     /// Prints text that is a result to stdout, as it is.
     #[expect(clippy::unused_self, reason = "whoever prints has been given the terminal")]
     pub(crate) fn print(&self, text: &str) -> Result<()> {

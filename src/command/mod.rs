@@ -1,6 +1,7 @@
 //! The subcommands, one file each: its arguments and `run`, in three parts: read, decide, print.
 
 pub(crate) mod bench;
+pub(crate) mod budget;
 pub(crate) mod capture;
 pub(crate) mod completions;
 pub(crate) mod counter;
@@ -36,12 +37,19 @@ pub(crate) fn needs_config(command: &Command) -> bool {
 
 /// Whether `--output` names the trace that a command writes, rather than the file of its result.
 pub(crate) fn writes_trace(command: &Command) -> bool {
-    matches!(command, Command::Capture(CaptureCommand::Proxy(_) | CaptureCommand::Log(_)))
+    matches!(command, Command::Capture(
+            CaptureCommand::Proxy(_) | CaptureCommand::Log(_) | CaptureCommand::Statements(_)
+        ))
 }
 
 /// Whether a command runs until somebody ends it, so that Ctrl-C is no failure.
 pub(crate) fn ends_by_interrupt(command: &Command) -> bool {
-    matches!(command, Command::Capture(CaptureCommand::Proxy(_)))
+    matches!(command, Command::Capture(CaptureCommand::Proxy(_) | CaptureCommand::Statements(_)))
+}
+
+/// Whether a command hears of Ctrl-C by itself: what it has started is to end before it does.
+pub(crate) fn handles_signals(command: &Command) -> bool {
+    matches!(command, Command::Budget(_))
 }
 
 /// Runs a command.
@@ -60,6 +68,7 @@ pub(crate) async fn run(context: &Context, command: &Command) -> Result<ExitStat
         Command::Bench(args) => bench::run(context, args).await,
         Command::Capture(command) => capture::run(context, command).await,
         Command::Workload(command) => workload::run(context, command).await,
+        Command::Budget(args) => Box::pin(budget::run(context, args)).await,
         Command::Completions(args) => completions::run(&context.ui, args),
         Command::Man(args) => man::run(&context.ui, args),
     }

@@ -248,6 +248,14 @@ fn percent_decode(text: &str) -> Result<String, Error> {
     String::from_utf8(bytes).map_err(|_| Error::PercentEncoding)
 }
 
+/// Encodes what has a meaning in a URL (RFC 3986), but for slashes.
+pub(super) fn percent_encode(text: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
+    text.bytes()
+        .map(|byte| if is_plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
+}
+
 /// Returns the parameters of a service from `PGSERVICEFILE`, `~/.pg_service.conf` or
 /// `$PGSYSCONFDIR/pg_service.conf`.
 fn service_parameters(

@@ -76,6 +76,8 @@ pub(crate) enum Error {
     Standby { target: String },
     #[error("extension \"{name}\" is not created in this database")]
     NoExtension { name: &'static str, hint: &'static str },
+    #[error("extension \"{name}\" of this database is of an older version than the server")]
+    OldExtension { name: &'static str },
     #[error("{message}")]
     LocalServer { message: String, hint: String },
     #[error("could not {doing}")]
@@ -269,6 +271,9 @@ impl From<Error> for RunError {
                 .hint("A trigger or rule keeps rows out; disable it, or seed the table by hand."),
             Error::Standby { .. } => Self::server(message).hint("Connect to the primary."),
             Error::NoExtension { hint, .. } => Self::usage(message).hint(*hint),
+            Error::OldExtension { name } => {
+                Self::usage(message).hint(format!("Have its owner run ALTER EXTENSION {name} UPDATE."))
+            }
             Error::LocalServer { hint, .. } => Self::server(message).hint(hint.clone()),
             Error::File { source, .. } => Self::server(message).cause(source),
             Error::Answer { reason, .. } => Self::server(message)

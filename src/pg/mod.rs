@@ -19,6 +19,7 @@ pub(crate) mod journal;
 pub(crate) mod pages;
 pub(crate) mod pgbench;
 mod pool;
+pub(crate) mod redirect;
 pub(crate) mod sample;
 pub(crate) mod sampled_copy;
 pub(crate) mod seed;
@@ -27,6 +28,7 @@ pub(crate) mod shadow;
 pub(crate) mod snapshot;
 pub(crate) mod sql;
 pub(crate) mod stat;
+pub(crate) mod stat_snapshot;
 #[cfg(test)]
 mod test_server;
 mod tls;

@@ -49,7 +49,7 @@ pub(super) async fn rows_if_loaded(
 }
 
 /// Whether the extension is created but `shared_preload_libraries` does not load it.
-fn is_not_loaded(error: &tokio_postgres::Error) -> bool {
+pub(super) fn is_not_loaded(error: &tokio_postgres::Error) -> bool {
     error.code() == Some(&SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE)
 }
 
@@ -126,7 +126,7 @@ pub(crate) async fn totals(
     clippy::cast_sign_loss,
     reason = "a sum of durations, far below the limits"
 )]
-fn nanos(ms: f64) -> Nanos {
+pub(super) fn nanos(ms: f64) -> Nanos {
     (ms.max(0.0) * 1e6) as Nanos
 }
 

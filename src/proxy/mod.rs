@@ -217,6 +217,12 @@ impl Proxy {
         self.problems.try_recv().ok()
     }
 
+    /// Whether no session is open or on its way.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.shared.n_opening.load(Ordering::Relaxed) == 0
+            && self.counts.open_sessions.load(Ordering::Relaxed) == 0
+    }
+
     /// Ends all sessions, and writes what is left of the trace.
     pub(crate) fn stop(self) -> Result<(), Error> {
         self.shared.is_stopped.store(true, Ordering::Relaxed);

@@ -2,6 +2,7 @@
 
 pub(crate) mod audit;
 pub(crate) mod bench;
+pub(crate) mod budget;
 pub(crate) mod capture;
 pub(crate) mod check;
 pub(crate) mod counter;

@@ -7,6 +7,7 @@ pub(crate) mod n_plus_one;
 mod neutral;
 pub(crate) mod pagination;
 pub(crate) mod parameter;
+pub(crate) mod snapshots;
 mod statement;
 pub(crate) mod top;
 mod value_set;

@@ -17,7 +17,7 @@ pub(crate) struct Top {
     /// The statements of the present trace.
     by_id: HashMap<StatementId, usize>,
     /// The last snapshot of each entry of `pg_stat_statements`.
-    snapshots: HashMap<(StatementId, u32, u32, bool), Totals>,
+    snapshots: HashMap<(i64, u32, u32), Totals>,
 }
 
 /// One statement.
@@ -136,8 +136,13 @@ impl Top {
     }
 
     /// Adds what was counted since the last snapshot. Counters that went back were reset in between.
+    ///
+    /// What functions run is a part of the statement that calls them.
     fn snapshot(&mut self, now: &Totals) {
-        let key = (now.statement, now.user_id, now.database_id, now.is_top_level);
+        if !now.is_top_level {
+            return;
+        }
+        let key = (now.query_id, now.user_id, now.database_id);
         let before = self.snapshots.insert(key, now.clone());
         let Some(before) = before else { return };
         let is_reset = now.calls < before.calls || now.since != before.since;

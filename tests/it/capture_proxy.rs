@@ -524,7 +524,7 @@ fn refuses_what_it_cannot_use() {
     perfkit(&["capture", "proxy", "--listen", "127.0.0.1:0", "-o", "a.trace"])
         .on(&database)
         .file("a.trace", "precious")
-        .fails(2, &["could not write trace \"a.trace\"", "Name another file with `-o`"]);
+        .fails(2, &["could not write trace \"a.trace\"", "Name another file"]);
     perfkit(&["capture", "proxy", "-d", "host=/nowhere dbname=x user=y"]).fails(3, &["could not connect"]);
     perfkit(&["capture", "show", "none.trace"]).fails(2, &["could not open trace \"none.trace\""]);
     perfkit(&["capture", "show", "a.sql"]).file("a.sql", "SELECT 1").fails(2, &["it is no trace of perfkit"]);

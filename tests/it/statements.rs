@@ -15,8 +15,12 @@ fn every_file_prepares() {
         "CREATE TABLE pg_stat_statements (query text, queryid bigint, calls bigint, total_exec_time float8,
          mean_exec_time float8, dbid oid, userid oid, toplevel bool, rows bigint, shared_blks_hit bigint,
          shared_blks_read bigint, shared_blks_dirtied bigint, shared_blks_written bigint, temp_blks_read bigint,
-         temp_blks_written bigint, wal_records bigint, wal_bytes numeric)",
+         temp_blks_written bigint, wal_records bigint, wal_bytes numeric, total_plan_time float8, stats_since timestamptz)",
     );
+    database.execute(
+        "CREATE FUNCTION pg_stat_statements(bool) RETURNS SETOF pg_stat_statements LANGUAGE sql AS 'TABLE pg_stat_statements'",
+    );
+    database.execute("CREATE TABLE pg_stat_statements_info (dealloc bigint, stats_reset timestamptz)");
     // The journal and the manifest, which the first apply and the first seed create.
     let of =
         |name: &str| perfkit::STATEMENTS.iter().find(|(known, _)| *known == name).expect("it is there").1;

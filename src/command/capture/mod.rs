@@ -2,8 +2,9 @@
 
 pub(crate) mod files;
 mod log;
-mod proxy;
+pub(super) mod proxy;
 mod show;
+mod statements;
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -20,6 +21,7 @@ use crate::trace::{Fingerprint, Header, Redaction, Source, Time};
 pub(crate) enum CaptureCommand {
     Proxy(proxy::ProxyArgs),
     Log(log::LogArgs),
+    Statements(statements::StatementsArgs),
     Show(show::ShowArgs),
 }
 
@@ -27,6 +29,7 @@ pub(super) async fn run(context: &Context, command: &CaptureCommand) -> Result<E
     match command {
         CaptureCommand::Proxy(args) => proxy::run(context, args).await,
         CaptureCommand::Log(args) => log::run(context, args).await,
+        CaptureCommand::Statements(args) => statements::run(context, args).await,
         CaptureCommand::Show(args) => show::run(context, args),
     }
 }

@@ -1,6 +1,6 @@
 //! `perfkit capture proxy`: runs the capture proxy until it is ended, then says what the trace holds.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::net::{TcpListener, ToSocketAddrs as _};
 use std::path::{Path, PathBuf};
@@ -73,7 +73,8 @@ pub(super) async fn run(context: &Context, args: &ProxyArgs) -> Result<ExitStatu
     let listener = listen(&args.listen)?;
     let path = context.ui.trace().unwrap_or(Path::new(DEFAULT_TRACE));
     let server = endpoint.label.clone();
-    let capture = capture(path, args, clock)?;
+    let kept = Kept { values: !args.redact, hashes: !args.no_hashes };
+    let capture = capture(create(path)?, path, kept, clock)?;
     let running = proxy::start(Options { listener, endpoint, tls, capture: Some(capture), clock })
         .map_err(|error| Error::usage("could not start the proxy").cause(error))?;
     let address = running.address;
@@ -110,7 +111,7 @@ pub(super) async fn run(context: &Context, args: &ProxyArgs) -> Result<ExitStatu
     Ok(if is_ci { ExitStatus::InvalidMeasurement } else { ExitStatus::Success })
 }
 
-fn listen(address: &str) -> Result<TcpListener> {
+pub(in crate::command) fn listen(address: &str) -> Result<TcpListener> {
     let failed = |error: io::Error| {
         let hint = match error.kind() {
             io::ErrorKind::AddrInUse => "Another program listens there; choose another port with `--listen`.",
@@ -123,23 +124,38 @@ fn listen(address: &str) -> Result<TcpListener> {
     TcpListener::bind(&addresses[..]).map_err(failed)
 }
 
-/// Begins a trace. One that is there is not written over: it may be of a run that cannot be had again.
-fn capture(path: &Path, args: &ProxyArgs, clock: Clock) -> Result<Capture> {
-    let failed = |error: &dyn std::fmt::Display| {
-        Error::usage(format!("could not write trace {:?}", path.display())).cause(error)
-    };
-    let file = OpenOptions::new().write(true).create_new(true).open(path).map_err(|error| {
+/// Creates the file of a trace. One that is there is not written over: it may be of a run that cannot be had again.
+pub(in crate::command) fn create(path: &Path) -> Result<File> {
+    OpenOptions::new().read(true).write(true).create_new(true).open(path).map_err(|error| {
         let hint = match error.kind() {
-            io::ErrorKind::AlreadyExists => "Name another file with `-o`, or remove this one.",
-            _ => "Name a file that can be written with `-o`.",
+            io::ErrorKind::AlreadyExists => "Name another file, or remove this one.",
+            _ => "Name a file that can be written.",
         };
-        failed(&error).hint(hint)
-    })?;
+        unwritable(path, &error).hint(hint)
+    })
+}
+
+pub(in crate::command) fn unwritable(path: &Path, error: &dyn std::fmt::Display) -> Error {
+    Error::usage(format!("could not write trace {:?}", path.display())).cause(error)
+}
+
+/// What a capture keeps beside statements.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::command) struct Kept {
+    /// The values of parameters.
+    pub(in crate::command) values: bool,
+    /// Hashes of parameters and results.
+    pub(in crate::command) hashes: bool,
+}
+
+/// Begins a trace in a file, whose name is for messages.
+pub(in crate::command) fn capture(file: File, path: &Path, kept: Kept, clock: Clock) -> Result<Capture> {
+    let failed = |error: &dyn std::fmt::Display| unwritable(path, error);
     // One key for both: values that are left out have the hashes that they would have had.
     let key = super::redaction().map_err(|error| failed(&error))?;
-    let redaction = args.redact.then_some(key);
-    let hashes = (!args.no_hashes).then_some(key);
-    let header = super::header(Source::Proxy, clock.began_at(), args.redact);
+    let redaction = (!kept.values).then_some(key);
+    let hashes = kept.hashes.then_some(key);
+    let header = super::header(Source::Proxy, clock.began_at(), !kept.values);
     let writer = Writer::new(file, &header).map_err(|error| failed(&error).causes_of(&error))?;
     Ok(Capture { writer, statements: Statements::new(super::fingerprint, redaction), hashes })
 }
@@ -175,7 +191,7 @@ async fn watch(context: &Context, proxy: &Proxy, duration: Option<Duration>) {
     }
 }
 
-fn failed(path: &Path, error: &proxy::Error) -> Error {
+pub(in crate::command) fn failed(path: &Path, error: &proxy::Error) -> Error {
     let status = ExitStatus::InvalidMeasurement;
     let hint = "What is in the trace up to there can be read; make room on the disk, or name another file with `-o`.";
     Error::new(status, format!("trace {:?} is incomplete", path.display()))

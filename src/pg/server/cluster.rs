@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use super::{Account, Programs, SUPERUSER, hand_over, unprivileged_account};
 use crate::config::{Environment, Timeouts};
 use crate::pg::connect::{Access, Connection, Target};
-use crate::pg::conninfo::Conninfo;
+use crate::pg::conninfo::{Conninfo, percent_encode};
 use crate::pg::error::{Error, Result};
 use crate::pg::interrupt::Interrupt;
 
@@ -207,14 +207,6 @@ fn spawn_guard(
         command.uid(account.uid).gid(account.gid);
     }
     command.spawn().map_err(Error::file("start a local server"))
-}
-
-/// Encodes what has a meaning in a URL (RFC 3986).
-fn percent_encode(text: &str) -> String {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
-    text.bytes()
-        .map(|byte| if is_plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
-        .collect()
 }
 
 /// Returns a connection string for a server whose socket is in `folder`.

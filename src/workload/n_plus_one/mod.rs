@@ -17,6 +17,7 @@ use std::collections::HashMap;
 use crate::catalog::Catalog;
 use crate::trace::{Event, Fingerprint, Nanos, SessionId, Statement, StatementId, Time, Value};
 use facts::Facts;
+pub(crate) use facts::facts;
 use likely::Counters;
 use rewrite::{Rewrite, Sample};
 use scope::{Call, Scopes};
@@ -226,7 +227,7 @@ impl Detector {
             self.texts.len() - 1
         });
         let place = *self.by_fingerprint.entry(fingerprint).or_insert_with(|| {
-            let facts = facts::facts(&text);
+            let facts = facts(&text);
             self.statements.push(Known { fingerprint, text, facts });
             self.statements.len() - 1
         });
