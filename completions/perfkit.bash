@@ -19,6 +19,9 @@ _perfkit() {
             perfkit,bench)
                 cmd="perfkit__subcmd__bench"
                 ;;
+            perfkit,budget)
+                cmd="perfkit__subcmd__budget"
+                ;;
             perfkit,capture)
                 cmd="perfkit__subcmd__capture"
                 ;;
@@ -91,6 +94,9 @@ _perfkit() {
             perfkit__subcmd__capture,show)
                 cmd="perfkit__subcmd__capture__subcmd__show"
                 ;;
+            perfkit__subcmd__capture,statements)
+                cmd="perfkit__subcmd__capture__subcmd__statements"
+                ;;
             perfkit__subcmd__capture__subcmd__help,help)
                 cmd="perfkit__subcmd__capture__subcmd__help__subcmd__help"
                 ;;
@@ -102,6 +108,9 @@ _perfkit() {
                 ;;
             perfkit__subcmd__capture__subcmd__help,show)
                 cmd="perfkit__subcmd__capture__subcmd__help__subcmd__show"
+                ;;
+            perfkit__subcmd__capture__subcmd__help,statements)
+                cmd="perfkit__subcmd__capture__subcmd__help__subcmd__statements"
                 ;;
             perfkit__subcmd__counter,add)
                 cmd="perfkit__subcmd__counter__subcmd__add"
@@ -196,6 +205,9 @@ _perfkit() {
             perfkit__subcmd__help,bench)
                 cmd="perfkit__subcmd__help__subcmd__bench"
                 ;;
+            perfkit__subcmd__help,budget)
+                cmd="perfkit__subcmd__help__subcmd__budget"
+                ;;
             perfkit__subcmd__help,capture)
                 cmd="perfkit__subcmd__help__subcmd__capture"
                 ;;
@@ -249,6 +261,9 @@ _perfkit() {
                 ;;
             perfkit__subcmd__help__subcmd__capture,show)
                 cmd="perfkit__subcmd__help__subcmd__capture__subcmd__show"
+                ;;
+            perfkit__subcmd__help__subcmd__capture,statements)
+                cmd="perfkit__subcmd__help__subcmd__capture__subcmd__statements"
                 ;;
             perfkit__subcmd__help__subcmd__counter,add)
                 cmd="perfkit__subcmd__help__subcmd__counter__subcmd__add"
@@ -437,7 +452,7 @@ _perfkit() {
 
     case "${cmd}" in
         perfkit)
-            opts="-o -q -h -V --json --output --quiet --color --config --help --version demo init sandbox explain index counter seed bench capture workload completions man help"
+            opts="-o -q -h -V --json --output --quiet --color --config --help --version demo init sandbox explain index counter seed bench capture workload budget completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -916,8 +931,102 @@ _perfkit() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        perfkit__subcmd__budget)
+            opts="-d -o -q -h --max-queries --max-calls --max-writes --max-transactions --max-rows --max-ms --no-n-plus-one --no-new-statements --baseline --update --scale --by --ignore --env --trace --database-url --statement-timeout --lock-timeout --json --output --quiet --color --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --max-queries)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-calls)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-writes)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-transactions)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-rows)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-ms)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --baseline)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --scale)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --by)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ignore)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --env)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --trace)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --database-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -d)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --statement-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --lock-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         perfkit__subcmd__capture)
-            opts="-o -q -h --json --output --quiet --color --config --help proxy log show help"
+            opts="-o -q -h --json --output --quiet --color --config --help proxy log statements show help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -947,7 +1056,7 @@ _perfkit() {
             return 0
             ;;
         perfkit__subcmd__capture__subcmd__help)
-            opts="proxy log show help"
+            opts="proxy log statements show help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1003,6 +1112,20 @@ _perfkit() {
             return 0
             ;;
         perfkit__subcmd__capture__subcmd__help__subcmd__show)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        perfkit__subcmd__capture__subcmd__help__subcmd__statements)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1119,6 +1242,60 @@ _perfkit() {
                 return 0
             fi
             case "${prev}" in
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        perfkit__subcmd__capture__subcmd__statements)
+            opts="-d -o -q -h --every --for --database-url --statement-timeout --lock-timeout --json --output --quiet --color --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --every)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --for)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --database-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -d)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --statement-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --lock-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2359,7 +2536,7 @@ _perfkit() {
             return 0
             ;;
         perfkit__subcmd__help)
-            opts="demo init sandbox explain index counter seed bench capture workload completions man help"
+            opts="demo init sandbox explain index counter seed bench capture workload budget completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2428,8 +2605,22 @@ _perfkit() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        perfkit__subcmd__help__subcmd__budget)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         perfkit__subcmd__help__subcmd__capture)
-            opts="proxy log show"
+            opts="proxy log statements show"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2471,6 +2662,20 @@ _perfkit() {
             return 0
             ;;
         perfkit__subcmd__help__subcmd__capture__subcmd__show)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        perfkit__subcmd__help__subcmd__capture__subcmd__statements)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

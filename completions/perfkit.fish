@@ -43,6 +43,7 @@ complete -c perfkit -n "__fish_perfkit_needs_command" -f -a "seed" -d 'Fill the 
 complete -c perfkit -n "__fish_perfkit_needs_command" -f -a "bench" -d 'Measure the workload\'s latencies under load'
 complete -c perfkit -n "__fish_perfkit_needs_command" -f -a "capture" -d 'Record what applications really send, as a trace'
 complete -c perfkit -n "__fish_perfkit_needs_command" -f -a "workload" -d 'See what a captured workload says'
+complete -c perfkit -n "__fish_perfkit_needs_command" -f -a "budget" -d 'Run a test command, and fail when it spends too many queries'
 complete -c perfkit -n "__fish_perfkit_needs_command" -f -a "completions" -d 'Print a completion script for a shell'
 complete -c perfkit -n "__fish_perfkit_needs_command" -f -a "man" -d 'Print the manual page'
 complete -c perfkit -n "__fish_perfkit_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
@@ -682,18 +683,19 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_s
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from help" -f -a "find-max" -d 'Find the highest rate at which thresholds are met'
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from help" -f -a "merge" -d 'Add up what several generators have measured, exactly'
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and not __fish_seen_subcommand_from proxy log show help" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture\'s trace' -r -F
-complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and not __fish_seen_subcommand_from proxy log show help" -l color -d 'Use color' -r -f -a "auto\t''
+complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and not __fish_seen_subcommand_from proxy log statements show help" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture\'s trace' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and not __fish_seen_subcommand_from proxy log statements show help" -l color -d 'Use color' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and not __fish_seen_subcommand_from proxy log show help" -l config -d 'Read this configuration file instead of ./perfkit.yaml' -r -F
-complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and not __fish_seen_subcommand_from proxy log show help" -l json -d 'Print the result as JSON'
-complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and not __fish_seen_subcommand_from proxy log show help" -s q -l quiet -d 'Print results, warnings and errors only'
-complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and not __fish_seen_subcommand_from proxy log show help" -s h -l help -d 'Print help'
-complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and not __fish_seen_subcommand_from proxy log show help" -f -a "proxy" -d 'Record what clients send to the server, as a proxy between them'
-complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and not __fish_seen_subcommand_from proxy log show help" -f -a "log" -d 'Read server logs into a trace'
-complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and not __fish_seen_subcommand_from proxy log show help" -f -a "show" -d 'Print the events of a trace, one in a line'
-complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and not __fish_seen_subcommand_from proxy log show help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and not __fish_seen_subcommand_from proxy log statements show help" -l config -d 'Read this configuration file instead of ./perfkit.yaml' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and not __fish_seen_subcommand_from proxy log statements show help" -l json -d 'Print the result as JSON'
+complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and not __fish_seen_subcommand_from proxy log statements show help" -s q -l quiet -d 'Print results, warnings and errors only'
+complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and not __fish_seen_subcommand_from proxy log statements show help" -s h -l help -d 'Print help'
+complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and not __fish_seen_subcommand_from proxy log statements show help" -f -a "proxy" -d 'Record what clients send to the server, as a proxy between them'
+complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and not __fish_seen_subcommand_from proxy log statements show help" -f -a "log" -d 'Read server logs into a trace'
+complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and not __fish_seen_subcommand_from proxy log statements show help" -f -a "statements" -d 'Record what `pg_stat_statements` counts, as snapshots'
+complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and not __fish_seen_subcommand_from proxy log statements show help" -f -a "show" -d 'Print the events of a trace, one in a line'
+complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and not __fish_seen_subcommand_from proxy log statements show help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from proxy" -l listen -d 'Take connections at this address' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from proxy" -l for -d 'End after this time' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from proxy" -l tls-cert -d 'Offer TLS to clients with this certificate (PEM)' -r -F
@@ -722,6 +724,19 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen
 complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from log" -l json -d 'Print the result as JSON'
 complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from log" -s q -l quiet -d 'Print results, warnings and errors only'
 complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from log" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from statements" -l every -d 'Look so often' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from statements" -l for -d 'End after this time' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from statements" -s d -l database-url -d 'Connect to this database (URL or keyword/value string)' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from statements" -l statement-timeout -d 'Cancel a statement after this time [default: 30s]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from statements" -l lock-timeout -d 'Give up waiting for a lock after this time [default: 2s]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from statements" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture\'s trace' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from statements" -l color -d 'Use color' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from statements" -l config -d 'Read this configuration file instead of ./perfkit.yaml' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from statements" -l json -d 'Print the result as JSON'
+complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from statements" -s q -l quiet -d 'Print results, warnings and errors only'
+complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from statements" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from show" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture\'s trace' -r -F
 complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from show" -l color -d 'Use color' -r -f -a "auto\t''
 always\t''
@@ -732,6 +747,7 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen
 complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from help" -f -a "proxy" -d 'Record what clients send to the server, as a proxy between them'
 complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from help" -f -a "log" -d 'Read server logs into a trace'
+complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from help" -f -a "statements" -d 'Record what `pg_stat_statements` counts, as snapshots'
 complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from help" -f -a "show" -d 'Print the events of a trace, one in a line'
 complete -c perfkit -n "__fish_perfkit_using_subcommand capture; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and not __fish_seen_subcommand_from top n-plus-one pagination help" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture\'s trace' -r -F
@@ -796,6 +812,32 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_see
 complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from help" -f -a "n-plus-one" -d 'Find queries that run once for each row of another, and other loops'
 complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from help" -f -a "pagination" -d 'Find lists that are read by OFFSET, in no certain order, or without an end'
 complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c perfkit -n "__fish_perfkit_using_subcommand budget" -l max-queries -d 'Allow so many queries in all; BEGIN, SET, look-ups in catalogs and the like are not counted' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand budget" -l max-calls -d 'Allow so many calls of each statement' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand budget" -l max-writes -d 'Allow so many statements that change rows' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand budget" -l max-transactions -d 'Allow so many transactions' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand budget" -l max-rows -d 'Allow so many rows, returned or changed' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand budget" -l max-ms -d 'Allow so many milliseconds in the database' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand budget" -l baseline -d 'Hold the calls of each statement against this file [default: perfkit-budget.json, if it is there]' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand budget" -l scale -d 'Run each of these shell commands, which use data of so many rows, and fail if a count grows with them' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand budget" -l by -d 'Count apart by `application_name`, or by the values of a call site\'s key, as in tag:route (can be repeated)' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand budget" -l ignore -d 'Leave out the statement with this fingerprint, or with one that begins so (can be repeated)' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand budget" -l env -d 'Set this variable to the proxy\'s URL as well as `DATABASE_URL` (can be repeated)' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand budget" -l trace -d 'Keep the trace of the run in this file' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand budget" -s d -l database-url -d 'Connect to this database (URL or keyword/value string)' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand budget" -l statement-timeout -d 'Cancel a statement after this time [default: 30s]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand budget" -l lock-timeout -d 'Give up waiting for a lock after this time [default: 2s]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand budget" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture\'s trace' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand budget" -l color -d 'Use color' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c perfkit -n "__fish_perfkit_using_subcommand budget" -l config -d 'Read this configuration file instead of ./perfkit.yaml' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand budget" -l no-n-plus-one -d 'Allow no query that runs once for each row of another'
+complete -c perfkit -n "__fish_perfkit_using_subcommand budget" -l no-new-statements -d 'Allow no statement that the baseline does not have'
+complete -c perfkit -n "__fish_perfkit_using_subcommand budget" -l update -d 'Accept what the command sends: write it to the baseline file'
+complete -c perfkit -n "__fish_perfkit_using_subcommand budget" -l json -d 'Print the result as JSON'
+complete -c perfkit -n "__fish_perfkit_using_subcommand budget" -s q -l quiet -d 'Print results, warnings and errors only'
+complete -c perfkit -n "__fish_perfkit_using_subcommand budget" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c perfkit -n "__fish_perfkit_using_subcommand completions" -s o -l output -d 'Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture\'s trace' -r -F
 complete -c perfkit -n "__fish_perfkit_using_subcommand completions" -l color -d 'Use color' -r -f -a "auto\t''
 always\t''
@@ -812,19 +854,20 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand man" -l config -d 'Read 
 complete -c perfkit -n "__fish_perfkit_using_subcommand man" -l json -d 'Print the result as JSON'
 complete -c perfkit -n "__fish_perfkit_using_subcommand man" -s q -l quiet -d 'Print results, warnings and errors only'
 complete -c perfkit -n "__fish_perfkit_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index counter seed bench capture workload completions man help" -f -a "demo" -d 'Show the whole loop on a throw-away local server'
-complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index counter seed bench capture workload completions man help" -f -a "init" -d 'Write a starter perfkit.yaml from the connected database'
-complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index counter seed bench capture workload completions man help" -f -a "sandbox" -d 'Manage a local PostgreSQL server to try things on'
-complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index counter seed bench capture workload completions man help" -f -a "explain" -d 'Show where a statement\'s time goes, and what is slow about it'
-complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index counter seed bench capture workload completions man help" -f -a "index" -d 'Design and build index sets'
-complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index counter seed bench capture workload completions man help" -f -a "counter" -d 'Keep columns that count rows of another table'
-complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index counter seed bench capture workload completions man help" -f -a "seed" -d 'Fill the tables of any schema with large, realistic, deterministic data'
-complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index counter seed bench capture workload completions man help" -f -a "bench" -d 'Measure the workload\'s latencies under load'
-complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index counter seed bench capture workload completions man help" -f -a "capture" -d 'Record what applications really send, as a trace'
-complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index counter seed bench capture workload completions man help" -f -a "workload" -d 'See what a captured workload says'
-complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index counter seed bench capture workload completions man help" -f -a "completions" -d 'Print a completion script for a shell'
-complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index counter seed bench capture workload completions man help" -f -a "man" -d 'Print the manual page'
-complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index counter seed bench capture workload completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index counter seed bench capture workload budget completions man help" -f -a "demo" -d 'Show the whole loop on a throw-away local server'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index counter seed bench capture workload budget completions man help" -f -a "init" -d 'Write a starter perfkit.yaml from the connected database'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index counter seed bench capture workload budget completions man help" -f -a "sandbox" -d 'Manage a local PostgreSQL server to try things on'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index counter seed bench capture workload budget completions man help" -f -a "explain" -d 'Show where a statement\'s time goes, and what is slow about it'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index counter seed bench capture workload budget completions man help" -f -a "index" -d 'Design and build index sets'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index counter seed bench capture workload budget completions man help" -f -a "counter" -d 'Keep columns that count rows of another table'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index counter seed bench capture workload budget completions man help" -f -a "seed" -d 'Fill the tables of any schema with large, realistic, deterministic data'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index counter seed bench capture workload budget completions man help" -f -a "bench" -d 'Measure the workload\'s latencies under load'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index counter seed bench capture workload budget completions man help" -f -a "capture" -d 'Record what applications really send, as a trace'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index counter seed bench capture workload budget completions man help" -f -a "workload" -d 'See what a captured workload says'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index counter seed bench capture workload budget completions man help" -f -a "budget" -d 'Run a test command, and fail when it spends too many queries'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index counter seed bench capture workload budget completions man help" -f -a "completions" -d 'Print a completion script for a shell'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index counter seed bench capture workload budget completions man help" -f -a "man" -d 'Print the manual page'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and not __fish_seen_subcommand_from demo init sandbox explain index counter seed bench capture workload budget completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from sandbox" -f -a "start" -d 'Start the server, and create it the first time'
 complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from sandbox" -f -a "url" -d 'Print the connection URL'
 complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from sandbox" -f -a "psql" -d 'Open psql; further arguments are psql\'s'
@@ -853,6 +896,7 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_su
 complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from bench" -f -a "merge" -d 'Add up what several generators have measured, exactly'
 complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from capture" -f -a "proxy" -d 'Record what clients send to the server, as a proxy between them'
 complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from capture" -f -a "log" -d 'Read server logs into a trace'
+complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from capture" -f -a "statements" -d 'Record what `pg_stat_statements` counts, as snapshots'
 complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from capture" -f -a "show" -d 'Print the events of a trace, one in a line'
 complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from workload" -f -a "top" -d 'Show the statements that a workload spends its time on'
 complete -c perfkit -n "__fish_perfkit_using_subcommand help; and __fish_seen_subcommand_from workload" -f -a "n-plus-one" -d 'Find queries that run once for each row of another, and other loops'

@@ -1196,6 +1196,25 @@ _arguments "${_arguments_options[@]}" : \
 '*::files -- Read these logs, in the order of time; .gz and .zst as well, `-` is standard input:_files' \
 && ret=0
 ;;
+(statements)
+_arguments "${_arguments_options[@]}" : \
+'--every=[Look so often]:TIME:_default' \
+'--for=[End after this time]:TIME:_default' \
+'-d+[Connect to this database (URL or keyword/value string)]:URL:_default' \
+'--database-url=[Connect to this database (URL or keyword/value string)]:URL:_default' \
+'--statement-timeout=[Cancel a statement after this time \[default\: 30s\]]:TIME:_default' \
+'--lock-timeout=[Give up waiting for a lock after this time \[default\: 2s\]]:TIME:_default' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
+'--color=[Use color]:WHEN:(auto always never)' \
+'--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
+'--json[Print the result as JSON]' \
+'-q[Print results, warnings and errors only]' \
+'--quiet[Print results, warnings and errors only]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+&& ret=0
+;;
 (show)
 _arguments "${_arguments_options[@]}" : \
 '-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
@@ -1227,6 +1246,10 @@ _arguments "${_arguments_options[@]}" : \
 && ret=0
 ;;
 (log)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(statements)
 _arguments "${_arguments_options[@]}" : \
 && ret=0
 ;;
@@ -1370,6 +1393,39 @@ esac
         esac
     ;;
 esac
+;;
+(budget)
+_arguments "${_arguments_options[@]}" : \
+'--max-queries=[Allow so many queries in all; BEGIN, SET, look-ups in catalogs and the like are not counted]:N:_default' \
+'--max-calls=[Allow so many calls of each statement]:N:_default' \
+'--max-writes=[Allow so many statements that change rows]:N:_default' \
+'--max-transactions=[Allow so many transactions]:N:_default' \
+'--max-rows=[Allow so many rows, returned or changed]:N:_default' \
+'--max-ms=[Allow so many milliseconds in the database]:MS:_default' \
+'--baseline=[Hold the calls of each statement against this file \[default\: perfkit-budget.json, if it is there\]]:FILE:_files' \
+'(--update --baseline --trace --max-queries --max-calls --max-writes --max-transactions --max-rows --max-ms --no-n-plus-one --no-new-statements)*--scale=[Run each of these shell commands, which use data of so many rows, and fail if a count grows with them]:ROWS:COMMAND:_default:ROWS:COMMAND:_default' \
+'*--by=[Count apart by \`application_name\`, or by the values of a call site'\''s key, as in tag\:route (can be repeated)]:WHAT:_default' \
+'*--ignore=[Leave out the statement with this fingerprint, or with one that begins so (can be repeated)]:FINGERPRINT:_default' \
+'*--env=[Set this variable to the proxy'\''s URL as well as \`DATABASE_URL\` (can be repeated)]:NAME:_default' \
+'--trace=[Keep the trace of the run in this file]:FILE:_files' \
+'-d+[Connect to this database (URL or keyword/value string)]:URL:_default' \
+'--database-url=[Connect to this database (URL or keyword/value string)]:URL:_default' \
+'--statement-timeout=[Cancel a statement after this time \[default\: 30s\]]:TIME:_default' \
+'--lock-timeout=[Give up waiting for a lock after this time \[default\: 2s\]]:TIME:_default' \
+'-o+[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
+'--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
+'--color=[Use color]:WHEN:(auto always never)' \
+'--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
+'--no-n-plus-one[Allow no query that runs once for each row of another]' \
+'--no-new-statements[Allow no statement that the baseline does not have]' \
+'--update[Accept what the command sends\: write it to the baseline file]' \
+'--json[Print the result as JSON]' \
+'-q[Print results, warnings and errors only]' \
+'--quiet[Print results, warnings and errors only]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+'*::command -- Run this command:_default' \
+&& ret=0
 ;;
 (completions)
 _arguments "${_arguments_options[@]}" : \
@@ -1639,6 +1695,10 @@ _arguments "${_arguments_options[@]}" : \
 _arguments "${_arguments_options[@]}" : \
 && ret=0
 ;;
+(statements)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
 (show)
 _arguments "${_arguments_options[@]}" : \
 && ret=0
@@ -1675,6 +1735,10 @@ _arguments "${_arguments_options[@]}" : \
     ;;
 esac
 ;;
+(budget)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
 (completions)
 _arguments "${_arguments_options[@]}" : \
 && ret=0
@@ -1709,6 +1773,7 @@ _perfkit_commands() {
 'bench:Measure the workload'\''s latencies under load' \
 'capture:Record what applications really send, as a trace' \
 'workload:See what a captured workload says' \
+'budget:Run a test command, and fail when it spends too many queries' \
 'completions:Print a completion script for a shell' \
 'man:Print the manual page' \
 'help:Print this message or the help of the given subcommand(s)' \
@@ -1770,11 +1835,17 @@ _perfkit__subcmd__bench__subcmd__merge_commands() {
     local commands; commands=()
     _describe -t commands 'perfkit bench merge commands' commands "$@"
 }
+(( $+functions[_perfkit__subcmd__budget_commands] )) ||
+_perfkit__subcmd__budget_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit budget commands' commands "$@"
+}
 (( $+functions[_perfkit__subcmd__capture_commands] )) ||
 _perfkit__subcmd__capture_commands() {
     local commands; commands=(
 'proxy:Record what clients send to the server, as a proxy between them' \
 'log:Read server logs into a trace' \
+'statements:Record what \`pg_stat_statements\` counts, as snapshots' \
 'show:Print the events of a trace, one in a line' \
 'help:Print this message or the help of the given subcommand(s)' \
     )
@@ -1785,6 +1856,7 @@ _perfkit__subcmd__capture__subcmd__help_commands() {
     local commands; commands=(
 'proxy:Record what clients send to the server, as a proxy between them' \
 'log:Read server logs into a trace' \
+'statements:Record what \`pg_stat_statements\` counts, as snapshots' \
 'show:Print the events of a trace, one in a line' \
 'help:Print this message or the help of the given subcommand(s)' \
     )
@@ -1810,6 +1882,11 @@ _perfkit__subcmd__capture__subcmd__help__subcmd__show_commands() {
     local commands; commands=()
     _describe -t commands 'perfkit capture help show commands' commands "$@"
 }
+(( $+functions[_perfkit__subcmd__capture__subcmd__help__subcmd__statements_commands] )) ||
+_perfkit__subcmd__capture__subcmd__help__subcmd__statements_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit capture help statements commands' commands "$@"
+}
 (( $+functions[_perfkit__subcmd__capture__subcmd__log_commands] )) ||
 _perfkit__subcmd__capture__subcmd__log_commands() {
     local commands; commands=()
@@ -1824,6 +1901,11 @@ _perfkit__subcmd__capture__subcmd__proxy_commands() {
 _perfkit__subcmd__capture__subcmd__show_commands() {
     local commands; commands=()
     _describe -t commands 'perfkit capture show commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__capture__subcmd__statements_commands] )) ||
+_perfkit__subcmd__capture__subcmd__statements_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit capture statements commands' commands "$@"
 }
 (( $+functions[_perfkit__subcmd__completions_commands] )) ||
 _perfkit__subcmd__completions_commands() {
@@ -2042,6 +2124,7 @@ _perfkit__subcmd__help_commands() {
 'bench:Measure the workload'\''s latencies under load' \
 'capture:Record what applications really send, as a trace' \
 'workload:See what a captured workload says' \
+'budget:Run a test command, and fail when it spends too many queries' \
 'completions:Print a completion script for a shell' \
 'man:Print the manual page' \
 'help:Print this message or the help of the given subcommand(s)' \
@@ -2072,11 +2155,17 @@ _perfkit__subcmd__help__subcmd__bench__subcmd__merge_commands() {
     local commands; commands=()
     _describe -t commands 'perfkit help bench merge commands' commands "$@"
 }
+(( $+functions[_perfkit__subcmd__help__subcmd__budget_commands] )) ||
+_perfkit__subcmd__help__subcmd__budget_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit help budget commands' commands "$@"
+}
 (( $+functions[_perfkit__subcmd__help__subcmd__capture_commands] )) ||
 _perfkit__subcmd__help__subcmd__capture_commands() {
     local commands; commands=(
 'proxy:Record what clients send to the server, as a proxy between them' \
 'log:Read server logs into a trace' \
+'statements:Record what \`pg_stat_statements\` counts, as snapshots' \
 'show:Print the events of a trace, one in a line' \
     )
     _describe -t commands 'perfkit help capture commands' commands "$@"
@@ -2095,6 +2184,11 @@ _perfkit__subcmd__help__subcmd__capture__subcmd__proxy_commands() {
 _perfkit__subcmd__help__subcmd__capture__subcmd__show_commands() {
     local commands; commands=()
     _describe -t commands 'perfkit help capture show commands' commands "$@"
+}
+(( $+functions[_perfkit__subcmd__help__subcmd__capture__subcmd__statements_commands] )) ||
+_perfkit__subcmd__help__subcmd__capture__subcmd__statements_commands() {
+    local commands; commands=()
+    _describe -t commands 'perfkit help capture statements commands' commands "$@"
 }
 (( $+functions[_perfkit__subcmd__help__subcmd__completions_commands] )) ||
 _perfkit__subcmd__help__subcmd__completions_commands() {

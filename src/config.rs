@@ -352,7 +352,10 @@ mod tests {
                 "budgets:\n  - {max_queries: 1}\n  - {scope: list, tag: a=b, max_calls: 1}",
                 "perfkit.yaml:3:13: a budget is of one scope: name scope or tag, not both",
             ),
-            ("budgets: [{max_queries: -1}]", "perfkit.yaml:1:12: budgets[0].max_queries: invalid value: integer `-1`, expected u64"),
+            (
+                "budgets: [{max_queries: -1}]",
+                "perfkit.yaml:1:25: budgets[0].max_queries: invalid type: integer `-1`, expected u64",
+            ),
         ] {
             assert_eq!(parse(text).unwrap_err().message(), expected, "{text}");
         }

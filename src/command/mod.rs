@@ -37,9 +37,10 @@ pub(crate) fn needs_config(command: &Command) -> bool {
 
 /// Whether `--output` names the trace that a command writes, rather than the file of its result.
 pub(crate) fn writes_trace(command: &Command) -> bool {
-    matches!(command, Command::Capture(
-            CaptureCommand::Proxy(_) | CaptureCommand::Log(_) | CaptureCommand::Statements(_)
-        ))
+    matches!(
+        command,
+        Command::Capture(CaptureCommand::Proxy(_) | CaptureCommand::Log(_) | CaptureCommand::Statements(_))
+    )
 }
 
 /// Whether a command runs until somebody ends it, so that Ctrl-C is no failure.

@@ -54,6 +54,8 @@ struct Side {
     n_written: usize,
     /// Whether it is watched for room.
     is_full: bool,
+    /// Whether its end stands behind what is there to be read. No further event tells of it.
+    is_hung_up: bool,
     /// Whether nothing more comes from it.
     has_ended: bool,
     /// Whether nothing more can be sent to it.
@@ -151,11 +153,16 @@ impl EventLoop {
             return Ok(());
         }
         let Token(token) = event.token();
+        if event.is_read_closed()
+            && let Some(Some(pair)) = self.pairs.get_mut(token / 2)
+        {
+            pair.sides[token % 2].is_hung_up = true;
+        }
         if event.is_writable() && self.flush(token / 2, token % 2)? {
             // There is room again for what the other side says.
             self.forward(Token(token ^ 1))?;
         }
-        if event.is_readable() { self.forward(Token(token)) } else { Ok(()) }
+        if event.is_readable() || event.is_read_closed() { self.forward(Token(token)) } else { Ok(()) }
     }
 
     fn add(&mut self, opened: Opened) -> io::Result<()> {
@@ -169,6 +176,7 @@ impl EventLoop {
             output: Vec::new(),
             n_written: 0,
             is_full: false,
+            is_hung_up: false,
             has_ended: false,
             is_gone: false,
         });
@@ -207,7 +215,7 @@ impl EventLoop {
             if this.sides[from].has_ended || this.sides[1 - from].is_full {
                 return Ok(Turn::Done);
             }
-            let stream = &mut this.sides[from].stream;
+            let Side { stream, is_hung_up, .. } = &mut this.sides[from];
             let n = match stream.read(buffer) {
                 Ok(n) => n,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Turn::Done),
@@ -219,7 +227,7 @@ impl EventLoop {
                 return Ok(self.ended(pair, from));
             }
             // What fills less than the buffer is all there is (epoll(7), "edge-triggered"), but TLS has records.
-            let is_drained = n < buffer.len() && stream.is_drained_by_short_read();
+            let is_drained = n < buffer.len() && stream.is_drained_by_short_read() && !*is_hung_up;
             let bytes = &buffer[..n];
             let now = self.clock.now();
             if from == CLIENT

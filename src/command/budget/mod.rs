@@ -128,8 +128,7 @@ pub(crate) async fn run(context: &Context, args: &BudgetArgs) -> Result<ExitStat
     }
     let way = Way::find(context, args, &mut signals).await?;
     let program = Program::of(&args.command);
-    let watched =
-        watch::watch(context, &way, &program, rules, args.trace.as_deref(), &mut signals).await?;
+    let watched = watch::watch(context, &way, &program, rules, args.trace.as_deref(), &mut signals).await?;
 
     let comparison = before.as_ref().map(|before| budget_baseline::compare(before, &watched.tally));
     let verdict = judge(&budgets, &watched.tally, comparison.as_ref());

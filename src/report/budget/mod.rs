@@ -158,7 +158,7 @@ fn checks(checks: &[Check]) -> Table {
 
 fn causes(check: &Check, style: &Style) -> String {
     let lines = check.causes.iter().map(|cause| {
-        format!("  {:<18}{}  [{}]", cause.part, text(&cause.statement, style), &cause.fingerprint.to_string())
+        format!("  {:<18}{}  [{}]", cause.part, text(&cause.statement, style), cause.fingerprint)
     });
     let head = format!("{} of {}:", check.rule, check.scope);
     std::iter::once(head).chain(lines).collect::<Vec<_>>().join("\n")
@@ -203,7 +203,9 @@ pub(crate) fn baseline_text(baseline: &Baseline) -> String {
         .map(|(scope, statements)| {
             let statements: Vec<_> = statements
                 .iter()
-                .map(|it| json!({"statement": it.statement, "fingerprint": it.fingerprint, "calls": it.calls}))
+                .map(
+                    |it| json!({"statement": it.statement, "fingerprint": it.fingerprint, "calls": it.calls}),
+                )
                 .collect();
             (scope.clone(), statements.into())
         })

@@ -62,7 +62,25 @@ fn render(format: Format) -> String {
 
 #[test]
 fn says_what_is_missed_and_by_what() {
-    insta::assert_snapshot!(render(Format::Text), @"");
+    insta::assert_snapshot!(render(Format::Text), @r"
+    budget
+    scope  queries  statements  writes  transactions  rows    ms  failed
+    run          9           1       0             1     9  4.50       0
+
+    scope  limit        allowed  found  verdict
+    run    max_queries        8      9  missed
+    run    max_rows           9      9  kept
+
+    max_queries of run:
+      9 calls           SELECT name FROM authors WHERE id = $1  [0000000000000007]
+
+    baseline perfkit-budget.json: more is sent; `--update` accepts it
+      run: more 3 → 9: SELECT name FROM authors WHERE id = $1  [0000000000000007]
+      run: gone 2 → 0: SELECT name FROM authors WHERE id = $1  [0000000000000007]
+      nothing came from scope list
+
+    missed: 9 queries in 2 sessions, 1500 ms; pytest ended with exit status 0
+    ");
 }
 
 #[test]
