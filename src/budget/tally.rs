@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::spec::Scope;
-use crate::trace::{Event, Execution, Fingerprint, Nanos, Outcome, SessionId, Statement, StatementId, Value};
+use crate::trace::{
+    Event, Execution, Fingerprint, Hashes, Nanos, Outcome, SessionId, Statement, StatementId, Value,
+};
 use crate::workload::StatementKind;
 use crate::workload::n_plus_one::{self, Detector, Finding};
 
@@ -93,6 +95,8 @@ struct Known {
 struct Session {
     application_name: Option<String>,
     mark: Option<String>,
+    /// The scopes of the last execution.
+    last_in: Vec<Scope>,
 }
 
 impl Counter {
@@ -119,6 +123,7 @@ impl Counter {
                     detector.take(event.clone());
                 }
             }
+            Event::Hashes(hashes) => self.hashes(&hashes),
             Event::Totals(_) | Event::Dropped(_) | Event::End { .. } => {}
         }
     }
@@ -127,7 +132,7 @@ impl Counter {
         for (scope, detector) in self.detectors {
             let Some(counted) = self.tally.scopes.get_mut(&scope) else { continue };
             // The data of tests are few: what wastes no time there does so elsewhere.
-            let findings = detector.finish(true).findings.into_iter();
+            let findings = detector.finish(true, None).findings.into_iter();
             counted.loops = findings.filter(|found| found.fails() && is_over_rows(found)).collect();
         }
         self.tally
@@ -155,20 +160,29 @@ impl Counter {
 
     fn execution(&mut self, execution: &Execution) {
         // Those that are ignored are not known.
-        let Some(known) = self.statements.get(&execution.statement) else { return };
         let session = self.sessions.entry(execution.session).or_default();
+        session.last_in.clear();
+        let Some(known) = self.statements.get(&execution.statement) else { return };
         if let Some(name) = mark(execution).filter(|_| known.may_mark) {
             session.mark = Some(name).filter(|name| !name.is_empty());
             return;
         }
-        // What goes on with a portal is the same call.
-        if execution.outcome == Outcome::Suspended {
-            return;
-        }
-        for scope in scopes(&self.rules, session, execution) {
+        let scopes = scopes(&self.rules, session, execution);
+        for scope in &scopes {
             self.tally.scopes.entry(scope.clone()).or_default().add(known, execution);
-            if let Some(detector) = self.detectors.get_mut(&scope) {
+            if let Some(detector) = self.detectors.get_mut(scope) {
                 detector.take(Event::Execution(execution.clone()));
+            }
+        }
+        session.last_in = scopes;
+    }
+
+    /// Hashes are those of the execution before them.
+    fn hashes(&mut self, hashes: &Hashes) {
+        let Some(session) = self.sessions.get(&hashes.session) else { return };
+        for scope in &session.last_in {
+            if let Some(detector) = self.detectors.get_mut(scope) {
+                detector.take(Event::Hashes(hashes.clone()));
             }
         }
     }
@@ -180,9 +194,11 @@ impl Counted {
             self.others += 1;
             return;
         }
+        // What goes on with a portal is the same call.
+        let n_calls = u64::from(execution.outcome != Outcome::Suspended);
         let (rows, time) = (execution.n_rows.unwrap_or(0), execution.timing.best().unwrap_or(0));
-        self.queries += 1;
-        self.writes += u64::from(known.writes);
+        self.queries += n_calls;
+        self.writes += n_calls * u64::from(known.writes);
         self.rows += rows;
         self.time = self.time.saturating_add(time);
         self.failed += u64::from(matches!(execution.outcome, Outcome::Failed(_)));
@@ -194,7 +210,7 @@ impl Counted {
         if calls.calls == 0 || known.text < calls.text {
             calls.text.clone_from(&known.text);
         }
-        calls.calls += 1;
+        calls.calls += n_calls;
         calls.rows += rows;
         calls.time = calls.time.saturating_add(time);
         calls.writes = known.writes;

@@ -16,7 +16,7 @@ use tokio::process::Command;
 use super::BudgetArgs;
 use super::signals::{Signals, hand_on};
 use crate::budget::{Counter, Rules, Tally};
-use crate::command::capture::proxy::{capture, create, failed, listen, unwritable};
+use crate::command::capture::proxy::{Kept, capture, create, failed, listen, unwritable};
 use crate::context::Context;
 use crate::error::{Error, ExitStatus, Result};
 use crate::pg::{self, Access, Endpoint, Target, redirect};
@@ -179,7 +179,7 @@ pub(super) async fn watch(
         None => temporary_file(context)?,
     };
     let kept = file.try_clone().map_err(|error| unwritable(&path, &error))?;
-    let capture = capture(file, &path, false, clock)?;
+    let capture = capture(file, &path, Kept { values: true, hashes: true }, clock)?;
     let running = proxy::start(Options { listener, endpoint, tls: None, capture: Some(capture), clock })
         .map_err(|error| Error::usage("could not start the proxy").cause(error))?;
 
