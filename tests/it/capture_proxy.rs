@@ -290,7 +290,7 @@ fn notifications_and_cancel_requests_find_their_session() {
 
     speaker.send(&query("SELECT pg_sleep(300)"));
     database.await_true(
-        "SELECT count(*) = 1 FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(300)' AND state = 'active'",
+        "SELECT count(*) = 1 FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(300)' AND wait_event = 'PgSleep'",
     );
     let mut cancel = TcpStream::connect(("127.0.0.1", running.port)).unwrap();
     cancel.write_all(&first(80_877_102, &speaker.key)).unwrap();
@@ -300,7 +300,7 @@ fn notifications_and_cancel_requests_find_their_session() {
     let mut direct = Wire::direct(&database);
     direct.send(&query("SELECT pg_sleep(300)"));
     database.await_true(
-        "SELECT count(pg_cancel_backend(pid)) = 1 FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(300)' AND state = 'active'",
+        "SELECT count(pg_cancel_backend(pid)) = 1 FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(300)' AND wait_event = 'PgSleep'",
     );
     assert!(direct.read_to(1) == answer, "a direct session says the same");
     listener.end();
