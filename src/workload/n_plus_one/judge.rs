@@ -371,7 +371,7 @@ impl Repetition<'_> {
 
     /// The query whose rows hold the values, else the nearest that gave as many rows as there are calls.
     fn parent(&self, positions: &[usize]) -> Option<Parent> {
-        let is_source = |statement: usize| self.facts[statement].kind == StatementKind::Select;
+        let is_source = |statement: usize| self.is_source(statement);
         let origins: Vec<Option<provenance::Origin>> = positions
             .iter()
             .map(|at| provenance::origin(&self.scope.calls, &self.places, *at, self.key(*at), &is_source))
@@ -379,7 +379,7 @@ impl Repetition<'_> {
         let Some(Some(first)) = origins.first() else {
             let mut parent = self.parent_by_rows()?;
             if parent.confidence == Some(Confidence::High) && self.knows_values(positions[0], &parent) {
-                parent.confidence = Some(Confidence::Medium);
+                parent.confidence = Some(Confidence::Low);
                 parent.doubt = Some("its values are not those of the query before");
             }
             return Some(parent);
