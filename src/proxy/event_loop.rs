@@ -54,12 +54,19 @@ struct Side {
     n_written: usize,
     /// Whether it is watched for room.
     is_full: bool,
-    /// Whether its end stands behind what is there to be read. No further event tells of it.
-    is_hung_up: bool,
-    /// Whether nothing more comes from it.
-    has_ended: bool,
+    incoming: Incoming,
     /// Whether nothing more can be sent to it.
     is_gone: bool,
+}
+
+/// What comes from a side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Incoming {
+    Open,
+    /// Its end stands behind what is there to be read. No further event tells of it.
+    HungUp,
+    /// Nothing more.
+    Ended,
 }
 
 /// What a turn of one side comes to.
@@ -155,8 +162,9 @@ impl EventLoop {
         let Token(token) = event.token();
         if event.is_read_closed()
             && let Some(Some(pair)) = self.pairs.get_mut(token / 2)
+            && let incoming @ Incoming::Open = &mut pair.sides[token % 2].incoming
         {
-            pair.sides[token % 2].is_hung_up = true;
+            *incoming = Incoming::HungUp;
         }
         if event.is_writable() && self.flush(token / 2, token % 2)? {
             // There is room again for what the other side says.
@@ -176,8 +184,7 @@ impl EventLoop {
             output: Vec::new(),
             n_written: 0,
             is_full: false,
-            is_hung_up: false,
-            has_ended: false,
+            incoming: Incoming::Open,
             is_gone: false,
         });
         for (side, Side { stream, .. }) in sides.iter().enumerate() {
@@ -212,10 +219,10 @@ impl EventLoop {
     fn turn(&mut self, pair: usize, from: usize, buffer: &mut [u8]) -> io::Result<Turn> {
         for _ in 0..TURN_READS {
             let Some(this) = &mut self.pairs[pair] else { return Ok(Turn::Done) };
-            if this.sides[from].has_ended || this.sides[1 - from].is_full {
+            if this.sides[from].incoming == Incoming::Ended || this.sides[1 - from].is_full {
                 return Ok(Turn::Done);
             }
-            let Side { stream, is_hung_up, .. } = &mut this.sides[from];
+            let Side { stream, incoming, .. } = &mut this.sides[from];
             let n = match stream.read(buffer) {
                 Ok(n) => n,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Turn::Done),
@@ -227,7 +234,8 @@ impl EventLoop {
                 return Ok(self.ended(pair, from));
             }
             // What fills less than the buffer is all there is (epoll(7), "edge-triggered"), but TLS has records.
-            let is_drained = n < buffer.len() && stream.is_drained_by_short_read() && !*is_hung_up;
+            let is_drained =
+                n < buffer.len() && stream.is_drained_by_short_read() && *incoming == Incoming::Open;
             let bytes = &buffer[..n];
             let now = self.clock.now();
             if from == CLIENT
@@ -318,7 +326,7 @@ impl EventLoop {
         }
         side.output.clear();
         side.n_written = 0;
-        let other_has_ended = this.sides[1 - to].has_ended;
+        let other_has_ended = this.sides[1 - to].incoming == Incoming::Ended;
         self.watch(pair, to, false)?;
         if other_has_ended {
             if to == CLIENT {
@@ -342,7 +350,7 @@ impl EventLoop {
     /// Takes the end of what a side says.
     fn ended(&mut self, pair: usize, from: usize) -> Turn {
         let Some(Some(this)) = self.pairs.get_mut(pair) else { return Turn::Done };
-        this.sides[from].has_ended = true;
+        this.sides[from].incoming = Incoming::Ended;
         let is_full = this.sides[1 - from].is_full && !this.sides[1 - from].is_gone;
         match from {
             // What the server said last is still to be sent.

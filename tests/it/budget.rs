@@ -140,10 +140,10 @@ fn a_command_that_sends_nothing_does_not_pass() {
 fn a_trace_with_gaps_is_no_pass() {
     let database = database();
     // A session that begins as one of PostgreSQL, and goes on in no language.
-    let script = r#"psql -XAtqc 'SELECT b FROM t'
+    let script = r"psql -XAtqc 'SELECT b FROM t'
         exec 3<>/dev/tcp/127.0.0.1/$PGPORT
         printf '\0\0\0\051\0\003\0\0user\0postgres\0database\0postgres\0\0\377\377\377\377\377\377\377\377' >&3
-        cat <&3 >/dev/null"#;
+        cat <&3 >/dev/null";
     perfkit(&["budget", "--max-queries", "100", "--", "bash", "-c", script])
         .on(&database)
         .fails(4, &["the trace is incomplete: 0 executions and 1 sessions could not be recorded"]);

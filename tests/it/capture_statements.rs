@@ -74,11 +74,12 @@ impl Capture {
 
     /// Ends it as Ctrl-C does; returns its report and what else it said.
     fn end(&mut self) -> (Value, String) {
-        kill(Pid::from_raw(self.child.id().try_into().unwrap()), Signal::SIGINT).unwrap();
+        let pid = self.child.id().try_into().expect("a small number");
+        kill(Pid::from_raw(pid), Signal::SIGINT).expect("it is ours");
         let (mut stdout, mut stderr) = (String::new(), String::new());
-        self.child.stdout.take().unwrap().read_to_string(&mut stdout).unwrap();
-        self.stderr.read_to_string(&mut stderr).unwrap();
-        let status = self.child.wait().unwrap().code();
+        self.child.stdout.take().expect("it is piped").read_to_string(&mut stdout).expect("text");
+        self.stderr.read_to_string(&mut stderr).expect("text");
+        let status = self.child.wait().expect("it ends").code();
         assert_eq!(status, Some(0), "{stderr}");
         (serde_json::from_str(&stdout).unwrap_or_else(|error| panic!("{error}: {stdout}")), stderr)
     }

@@ -379,7 +379,7 @@ impl Repetition<'_> {
         let Some(Some(first)) = origins.first() else {
             let mut parent = self.parent_by_rows()?;
             if parent.confidence == Some(Confidence::High) && self.knows_values(positions[0], &parent) {
-                parent.confidence = Some(Confidence::Low);
+                parent.confidence = Some(Confidence::Medium);
                 parent.doubt = Some("its values are not those of the query before");
             }
             return Some(parent);
