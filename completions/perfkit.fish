@@ -578,21 +578,25 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and __fish_seen_su
 complete -c perfkit -n "__fish_perfkit_using_subcommand seed; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare find-max merge help" -l duration -d 'Measure this long [default: 10s]' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare find-max merge help" -l warm-up -d 'Before that, send statements for this long without measuring, so that caches fill' -r
-complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare find-max merge help" -s c -l connections -d 'Use this many connections [default: 8]' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare find-max merge help" -l rate -d 'Send this many statements per second, over all connections' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare find-max merge help" -l stages -d 'Measure in stages, each with a time and a rate, or with the rates of a ramp: 30s:100,1m:100..500' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare find-max merge help" -l threshold -d 'Require this, as in "p95 < 50ms" (can be repeated; replaces those of perfkit.yaml)' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare find-max merge help" -l start-at -d 'Measure from this moment on, as in 2030-01-31T12:00:00Z, so that several machines are one load' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare find-max merge help" -l hlog -d 'Write the histograms to this file too, as an interval log of HdrHistogram' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare find-max merge help" -l baseline -d 'Hold what statements read, write and return against this file, which `--write-baseline` wrote' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare find-max merge help" -l write-baseline -d 'Write what statements need to this file, for `--baseline`' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare find-max merge help" -l replay -d 'Send what this trace or server log holds, each session on a connection of its own, at the times of the capture' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare find-max merge help" -l speed -d 'Send it so many times as fast, or as fast as the server answers (max)' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare find-max merge help" -s c -l connections -d 'Use this many connections [default: 8]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare find-max merge help" -l threads -d 'Drive the connections by this many threads [default: one for each processor]' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare find-max merge help" -l arrivals -d 'Let the statements of a rate come like this' -r -f -a "constant\t'All the same time apart'
 poisson\t'At random, independent of each other (a Poisson process)'"
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare find-max merge help" -l protocol -d 'Send statements like this' -r -f -a "simple\t'As one text with the values inside'
 extended\t'With the values apart, parsed every time'
 prepared\t'Prepared once for each connection'"
-complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare find-max merge help" -l threads -d 'Drive the connections by this many threads [default: one for each processor]' -r
-complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare find-max merge help" -l threshold -d 'Require this, as in "p95 < 50ms" (can be repeated; replaces those of perfkit.yaml)' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare find-max merge help" -l think -d 'Let each connection wait this long after an answer, as a user does; without a rate' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare find-max merge help" -l max-tries -d 'Try an execution this often that others are in the way of (SQLSTATE 40001 and 40P01)' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare find-max merge help" -l seed -d 'Draw other parameters and another order' -r
-complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare find-max merge help" -l start-at -d 'Measure from this moment on, as in 2030-01-31T12:00:00Z, so that several machines are one load' -r
-complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare find-max merge help" -l hlog -d 'Write the histograms to this file too, as an interval log of HdrHistogram' -r -F
-complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare find-max merge help" -l baseline -d 'Hold what statements read, write and return against this file, which `--write-baseline` wrote' -r -F
-complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare find-max merge help" -l write-baseline -d 'Write what statements need to this file, for `--baseline`' -r -F
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare find-max merge help" -s f -l file -d 'Run this script of pgbench as one transaction, WEIGHT times as often as others (can be repeated; - is standard input)' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare find-max merge help" -s b -l builtin -d 'Run this built-in script of pgbench: tpcb-like, simple-update or select-only (can be repeated)' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and not __fish_seen_subcommand_from compare find-max merge help" -s D -l define -d 'Set a variable of the scripts, as in scale=10 (can be repeated)' -r
@@ -619,15 +623,27 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_s
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from compare" -l set-a -d 'Set this in the sessions of A (can be repeated)' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from compare" -l set-b -d 'Set this in the sessions of B (can be repeated)' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from compare" -l workload-b -d 'Take the statements of B from here (can be repeated); those of A are named by `--workload`' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from compare" -l with-index -d 'B is A with this index, which is built for the measurement and dropped after it (can be repeated)' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from compare" -l noise -d 'Give no verdict on what this report of `--calibrate --json` shows to be noise on this machine' -r -F
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from compare" -l block -d 'Measure each block this long' -r
-complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from compare" -s c -l connections -d 'Use this many connections' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from compare" -l rate -d 'Send this many statements per second, over all connections' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from compare" -l min-effect -d 'The smallest slowdown that matters, in percent; twice that for p99' -r
-complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from compare" -l max-pairs -d 'Measure so many pairs of blocks at the most: after 10 and 20 there is a verdict if it is clear' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from compare" -l max-pairs -d 'Measure so many pairs of blocks at the most: after 10 and 20 there is a verdict if it is clear [default: 30; 10 with an index]' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from compare" -l on-inconclusive -d 'What an INCONCLUSIVE verdict does to the exit status' -r -f -a "pass\t'Exit with status 0'
 fail\t'Exit with status 1'"
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from compare" -s c -l connections -d 'Use this many connections [default: 8]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from compare" -l threads -d 'Drive the connections by this many threads [default: one for each processor]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from compare" -l arrivals -d 'Let the statements of a rate come like this' -r -f -a "constant\t'All the same time apart'
+poisson\t'At random, independent of each other (a Poisson process)'"
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from compare" -l protocol -d 'Send statements like this' -r -f -a "simple\t'As one text with the values inside'
+extended\t'With the values apart, parsed every time'
+prepared\t'Prepared once for each connection'"
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from compare" -l think -d 'Let each connection wait this long after an answer, as a user does; without a rate' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from compare" -l max-tries -d 'Try an execution this often that others are in the way of (SQLSTATE 40001 and 40P01)' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from compare" -l seed -d 'Draw other parameters and another order' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from compare" -s f -l file -d 'Run this script of pgbench as one transaction, WEIGHT times as often as others (can be repeated; - is standard input)' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from compare" -s b -l builtin -d 'Run this built-in script of pgbench: tpcb-like, simple-update or select-only (can be repeated)' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from compare" -s D -l define -d 'Set a variable of the scripts, as in scale=10 (can be repeated)' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from compare" -s d -l database-url -d 'Connect to this database (URL or keyword/value string)' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from compare" -l statement-timeout -d 'Cancel a statement after this time [default: 30s]' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from compare" -l lock-timeout -d 'Give up waiting for a lock after this time [default: 2s]' -r
@@ -637,8 +653,10 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_s
 always\t''
 never\t''"
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from compare" -l config -d 'Read this configuration file instead of ./perfkit.yaml' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from compare" -s y -l yes -d 'Build the index without asking'
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from compare" -l calibrate -d 'Compare A with itself, to see what this machine can tell'
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from compare" -l strict -d 'Leave out pairs that other programs or machines may have slowed down'
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from compare" -s C -l connect -d 'Open a connection for each execution, and count that time'
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from compare" -l allow-writes -d 'Run statements that change data too'
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from compare" -l json -d 'Print the result as JSON'
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from compare" -s q -l quiet -d 'Print results, warnings and errors only'
@@ -647,15 +665,20 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_s
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from find-max" -l window -d 'Measure each rate this long' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from find-max" -l rate -d 'Begin with this many statements per second [default: 70 % of what full speed gives]' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from find-max" -l max-windows -d 'Measure so many windows at the most, for each number of connections' -r
-complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from find-max" -s c -l connections -d 'Use this many connections' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from find-max" -l sweep -d 'Search for each of these numbers of connections, as in connections=1,2,4,8' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from find-max" -s c -l connections -d 'Use this many connections [default: 8]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from find-max" -l threads -d 'Drive the connections by this many threads [default: one for each processor]' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from find-max" -l arrivals -d 'Let the statements of a rate come like this' -r -f -a "constant\t'All the same time apart'
 poisson\t'At random, independent of each other (a Poisson process)'"
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from find-max" -l protocol -d 'Send statements like this' -r -f -a "simple\t'As one text with the values inside'
 extended\t'With the values apart, parsed every time'
 prepared\t'Prepared once for each connection'"
-complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from find-max" -l threads -d 'Drive the connections by this many threads [default: one for each processor]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from find-max" -l think -d 'Let each connection wait this long after an answer, as a user does; without a rate' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from find-max" -l max-tries -d 'Try an execution this often that others are in the way of (SQLSTATE 40001 and 40P01)' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from find-max" -l seed -d 'Draw other parameters and another order' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from find-max" -s f -l file -d 'Run this script of pgbench as one transaction, WEIGHT times as often as others (can be repeated; - is standard input)' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from find-max" -s b -l builtin -d 'Run this built-in script of pgbench: tpcb-like, simple-update or select-only (can be repeated)' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from find-max" -s D -l define -d 'Set a variable of the scripts, as in scale=10 (can be repeated)' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from find-max" -s d -l database-url -d 'Connect to this database (URL or keyword/value string)' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from find-max" -l statement-timeout -d 'Cancel a statement after this time [default: 30s]' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from find-max" -l lock-timeout -d 'Give up waiting for a lock after this time [default: 2s]' -r
@@ -665,6 +688,7 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_s
 always\t''
 never\t''"
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from find-max" -l config -d 'Read this configuration file instead of ./perfkit.yaml' -r -F
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from find-max" -s C -l connect -d 'Open a connection for each execution, and count that time'
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from find-max" -l allow-writes -d 'Run statements that change data too'
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from find-max" -l json -d 'Print the result as JSON'
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from find-max" -s q -l quiet -d 'Print results, warnings and errors only'

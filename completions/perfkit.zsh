@@ -961,22 +961,26 @@ esac
 _arguments "${_arguments_options[@]}" : \
 '--duration=[Measure this long \[default\: 10s\]]:TIME:_default' \
 '--warm-up=[Before that, send statements for this long without measuring, so that caches fill]:TIME:_default' \
-'-c+[Use this many connections \[default\: 8\]]:N:_default' \
-'--connections=[Use this many connections \[default\: 8\]]:N:_default' \
 '--rate=[Send this many statements per second, over all connections]:N:_default' \
 '(--duration --rate)--stages=[Measure in stages, each with a time and a rate, or with the rates of a ramp\: 30s\:100,1m\:100..500]:STAGES:_default' \
+'*--threshold=[Require this, as in "p95 < 50ms" (can be repeated; replaces those of perfkit.yaml)]:CONDITION:_default' \
+'--start-at=[Measure from this moment on, as in 2030-01-31T12\:00\:00Z, so that several machines are one load]:TIME:_default' \
+'--hlog=[Write the histograms to this file too, as an interval log of HdrHistogram]:FILE:_files' \
+'(-f --file -b --builtin)--baseline=[Hold what statements read, write and return against this file, which \`--write-baseline\` wrote]:FILE:_files' \
+'(-f --file -b --builtin)--write-baseline=[Write what statements need to this file, for \`--baseline\`]:FILE:_files' \
+'(--duration --rate --stages --warm-up --start-at -c --connections --threads --arrivals --protocol --think --max-tries -C --connect -f --file -b --builtin -w --workload --baseline --write-baseline)--replay=[Send what this trace or server log holds, each session on a connection of its own, at the times of the capture]:TRACE:_files' \
+'--speed=[Send it so many times as fast, or as fast as the server answers (max)]:FACTOR:_default' \
+'-c+[Use this many connections \[default\: 8\]]:N:_default' \
+'--connections=[Use this many connections \[default\: 8\]]:N:_default' \
+'--threads=[Drive the connections by this many threads \[default\: one for each processor\]]:N:_default' \
 '--arrivals=[Let the statements of a rate come like this]:HOW:((constant\:"All the same time apart"
 poisson\:"At random, independent of each other (a Poisson process)"))' \
 '--protocol=[Send statements like this]:HOW:((simple\:"As one text with the values inside"
 extended\:"With the values apart, parsed every time"
 prepared\:"Prepared once for each connection"))' \
-'--threads=[Drive the connections by this many threads \[default\: one for each processor\]]:N:_default' \
-'*--threshold=[Require this, as in "p95 < 50ms" (can be repeated; replaces those of perfkit.yaml)]:CONDITION:_default' \
+'--think=[Let each connection wait this long after an answer, as a user does; without a rate]:TIME:_default' \
+'--max-tries=[Try an execution this often that others are in the way of (SQLSTATE 40001 and 40P01)]:N:_default' \
 '--seed=[Draw other parameters and another order]:N:_default' \
-'--start-at=[Measure from this moment on, as in 2030-01-31T12\:00\:00Z, so that several machines are one load]:TIME:_default' \
-'--hlog=[Write the histograms to this file too, as an interval log of HdrHistogram]:FILE:_files' \
-'(-f --file -b --builtin)--baseline=[Hold what statements read, write and return against this file, which \`--write-baseline\` wrote]:FILE:_files' \
-'(-f --file -b --builtin)--write-baseline=[Write what statements need to this file, for \`--baseline\`]:FILE:_files' \
 '(-w --workload)*-f+[Run this script of pgbench as one transaction, WEIGHT times as often as others (can be repeated; - is standard input)]:FILE[@WEIGHT]:_default' \
 '(-w --workload)*--file=[Run this script of pgbench as one transaction, WEIGHT times as often as others (can be repeated; - is standard input)]:FILE[@WEIGHT]:_default' \
 '(-w --workload)*-b+[Run this built-in script of pgbench\: tpcb-like, simple-update or select-only (can be repeated)]:NAME[@WEIGHT]:_default' \
@@ -1017,17 +1021,32 @@ _arguments "${_arguments_options[@]}" : \
 '--b=[B is this database (URL or keyword/value string)]:URL:_default' \
 '*--set-a=[Set this in the sessions of A (can be repeated)]:NAME=VALUE:_default' \
 '*--set-b=[Set this in the sessions of B (can be repeated)]:NAME=VALUE:_default' \
-'*--workload-b=[Take the statements of B from here (can be repeated); those of A are named by \`--workload\`]:SOURCE:_default' \
+'(-f --file -b --builtin)*--workload-b=[Take the statements of B from here (can be repeated); those of A are named by \`--workload\`]:SOURCE:_default' \
+'(--b --set-b --workload-b --calibrate)*--with-index=[B is A with this index, which is built for the measurement and dropped after it (can be repeated)]:CREATE INDEX:_default' \
 '(--calibrate)--noise=[Give no verdict on what this report of \`--calibrate --json\` shows to be noise on this machine]:FILE:_files' \
 '--block=[Measure each block this long]:TIME:_default' \
-'-c+[Use this many connections]:N:_default' \
-'--connections=[Use this many connections]:N:_default' \
 '--rate=[Send this many statements per second, over all connections]:N:_default' \
 '--min-effect=[The smallest slowdown that matters, in percent; twice that for p99]:PERCENT:_default' \
-'--max-pairs=[Measure so many pairs of blocks at the most\: after 10 and 20 there is a verdict if it is clear]:N:_default' \
+'--max-pairs=[Measure so many pairs of blocks at the most\: after 10 and 20 there is a verdict if it is clear \[default\: 30; 10 with an index\]]:N:_default' \
 '--on-inconclusive=[What an INCONCLUSIVE verdict does to the exit status]:WHAT:((pass\:"Exit with status 0"
 fail\:"Exit with status 1"))' \
+'-c+[Use this many connections \[default\: 8\]]:N:_default' \
+'--connections=[Use this many connections \[default\: 8\]]:N:_default' \
+'--threads=[Drive the connections by this many threads \[default\: one for each processor\]]:N:_default' \
+'--arrivals=[Let the statements of a rate come like this]:HOW:((constant\:"All the same time apart"
+poisson\:"At random, independent of each other (a Poisson process)"))' \
+'--protocol=[Send statements like this]:HOW:((simple\:"As one text with the values inside"
+extended\:"With the values apart, parsed every time"
+prepared\:"Prepared once for each connection"))' \
+'--think=[Let each connection wait this long after an answer, as a user does; without a rate]:TIME:_default' \
+'--max-tries=[Try an execution this often that others are in the way of (SQLSTATE 40001 and 40P01)]:N:_default' \
 '--seed=[Draw other parameters and another order]:N:_default' \
+'(-w --workload)*-f+[Run this script of pgbench as one transaction, WEIGHT times as often as others (can be repeated; - is standard input)]:FILE[@WEIGHT]:_default' \
+'(-w --workload)*--file=[Run this script of pgbench as one transaction, WEIGHT times as often as others (can be repeated; - is standard input)]:FILE[@WEIGHT]:_default' \
+'(-w --workload)*-b+[Run this built-in script of pgbench\: tpcb-like, simple-update or select-only (can be repeated)]:NAME[@WEIGHT]:_default' \
+'(-w --workload)*--builtin=[Run this built-in script of pgbench\: tpcb-like, simple-update or select-only (can be repeated)]:NAME[@WEIGHT]:_default' \
+'*-D+[Set a variable of the scripts, as in scale=10 (can be repeated)]:NAME=VALUE:_default' \
+'*--define=[Set a variable of the scripts, as in scale=10 (can be repeated)]:NAME=VALUE:_default' \
 '-d+[Connect to this database (URL or keyword/value string)]:URL:_default' \
 '--database-url=[Connect to this database (URL or keyword/value string)]:URL:_default' \
 '--statement-timeout=[Cancel a statement after this time \[default\: 30s\]]:TIME:_default' \
@@ -1038,8 +1057,12 @@ fail\:"Exit with status 1"))' \
 '--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
 '--color=[Use color]:WHEN:(auto always never)' \
 '--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
+'-y[Build the index without asking]' \
+'--yes[Build the index without asking]' \
 '(--b --set-b --workload-b)--calibrate[Compare A with itself, to see what this machine can tell]' \
 '--strict[Leave out pairs that other programs or machines may have slowed down]' \
+'-C[Open a connection for each execution, and count that time]' \
+'--connect[Open a connection for each execution, and count that time]' \
 '--allow-writes[Run statements that change data too]' \
 '--json[Print the result as JSON]' \
 '-q[Print results, warnings and errors only]' \
@@ -1055,16 +1078,24 @@ _arguments "${_arguments_options[@]}" : \
 '--window=[Measure each rate this long]:TIME:_default' \
 '--rate=[Begin with this many statements per second \[default\: 70 % of what full speed gives\]]:N:_default' \
 '--max-windows=[Measure so many windows at the most, for each number of connections]:N:_default' \
-'-c+[Use this many connections]:N:_default' \
-'--connections=[Use this many connections]:N:_default' \
 '(-c --connections)--sweep=[Search for each of these numbers of connections, as in connections=1,2,4,8]:WHAT:_default' \
+'-c+[Use this many connections \[default\: 8\]]:N:_default' \
+'--connections=[Use this many connections \[default\: 8\]]:N:_default' \
+'--threads=[Drive the connections by this many threads \[default\: one for each processor\]]:N:_default' \
 '--arrivals=[Let the statements of a rate come like this]:HOW:((constant\:"All the same time apart"
 poisson\:"At random, independent of each other (a Poisson process)"))' \
 '--protocol=[Send statements like this]:HOW:((simple\:"As one text with the values inside"
 extended\:"With the values apart, parsed every time"
 prepared\:"Prepared once for each connection"))' \
-'--threads=[Drive the connections by this many threads \[default\: one for each processor\]]:N:_default' \
+'--think=[Let each connection wait this long after an answer, as a user does; without a rate]:TIME:_default' \
+'--max-tries=[Try an execution this often that others are in the way of (SQLSTATE 40001 and 40P01)]:N:_default' \
 '--seed=[Draw other parameters and another order]:N:_default' \
+'(-w --workload)*-f+[Run this script of pgbench as one transaction, WEIGHT times as often as others (can be repeated; - is standard input)]:FILE[@WEIGHT]:_default' \
+'(-w --workload)*--file=[Run this script of pgbench as one transaction, WEIGHT times as often as others (can be repeated; - is standard input)]:FILE[@WEIGHT]:_default' \
+'(-w --workload)*-b+[Run this built-in script of pgbench\: tpcb-like, simple-update or select-only (can be repeated)]:NAME[@WEIGHT]:_default' \
+'(-w --workload)*--builtin=[Run this built-in script of pgbench\: tpcb-like, simple-update or select-only (can be repeated)]:NAME[@WEIGHT]:_default' \
+'*-D+[Set a variable of the scripts, as in scale=10 (can be repeated)]:NAME=VALUE:_default' \
+'*--define=[Set a variable of the scripts, as in scale=10 (can be repeated)]:NAME=VALUE:_default' \
 '-d+[Connect to this database (URL or keyword/value string)]:URL:_default' \
 '--database-url=[Connect to this database (URL or keyword/value string)]:URL:_default' \
 '--statement-timeout=[Cancel a statement after this time \[default\: 30s\]]:TIME:_default' \
@@ -1075,6 +1106,8 @@ prepared\:"Prepared once for each connection"))' \
 '--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
 '--color=[Use color]:WHEN:(auto always never)' \
 '--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
+'-C[Open a connection for each execution, and count that time]' \
+'--connect[Open a connection for each execution, and count that time]' \
 '--allow-writes[Run statements that change data too]' \
 '--json[Print the result as JSON]' \
 '-q[Print results, warnings and errors only]' \

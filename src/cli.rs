@@ -117,7 +117,8 @@ pub(crate) struct ProgramsArgs {
 pub(crate) struct WorkloadArgs {
     /// Take the statements from here (can be repeated)
     ///
-    /// A perfkit.yaml, a .sql file, a folder of .sql files, or `pg_stat_statements`. Without it:
+    /// A perfkit.yaml, a .sql file, a folder of .sql files, a trace, a server log (.log, .csv, .json; also .gz, .zst; - is standard
+    /// input), or `pg_stat_statements`. Without it:
     /// ./perfkit.yaml, else `pg_stat_statements` where it is loaded, else the built-in scenario's workload where
     /// its tables are.
     #[arg(short, long = "workload", value_name = "SOURCE")]

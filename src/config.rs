@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::pg::conninfo::Conninfo;
 use crate::plan::contract::Contract;
 use crate::seed::SeedConfig;
-use crate::workload::parameter::Parameter;
+use crate::workload::parameter::{Parameter, Place};
 use crate::yaml;
 
 /// The configuration file that is read when none is named.
@@ -136,7 +136,8 @@ impl ConfigFile {
     }
 
     pub(crate) fn parse(path: &Path, text: String) -> Result<Self> {
-        let config: Config = yaml::parse(path, &text)?;
+        let mut config: Config = yaml::parse(path, &text)?;
+        settle(&mut config.workload, path, &text);
         let fail = |word: &str, reason: &str| yaml::error_at(path, &text, word, format!("{word} {reason}"));
         for (word, timeout) in [
             ("statement_timeout", config.database.statement_timeout),
@@ -170,6 +171,18 @@ impl ConfigFile {
     /// Makes an error about a name in the file that the database does not have.
     pub(crate) fn error_at(&self, word: &str, message: String) -> Error {
         yaml::error_at(&self.path, &self.text, word, message).into()
+    }
+}
+
+/// Gives parameters their place in the file, and what they take from it.
+fn settle(workload: &mut WorkloadConfig, path: &Path, text: &str) {
+    let folder = path.parent().unwrap_or(Path::new(""));
+    for StatementConfig { sql, params, .. } in &mut workload.statements {
+        for (number, parameter) in params.iter_mut().enumerate() {
+            let Some(word) = parameter.source_text() else { continue };
+            let place = Place(yaml::place(path, text, &word));
+            parameter.settle(folder, place, (sql, number));
+        }
     }
 }
 

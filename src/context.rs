@@ -27,6 +27,16 @@ impl Context {
         Self { ui, environment, config, interrupt: Interrupt::new() }
     }
 
+    /// Returns the same for what must be done after Ctrl-C as well.
+    pub(crate) fn uninterrupted(&self) -> Self {
+        Self {
+            ui: self.ui.clone(),
+            environment: self.environment.clone(),
+            config: self.config.clone(),
+            interrupt: Interrupt::new(),
+        }
+    }
+
     /// Returns the database that the arguments, the environment or the configuration name, else a running sandbox.
     pub(crate) fn target(&self, args: &ConnectArgs) -> Result<Target> {
         let timeouts = Timeouts::new(args, self.config.as_ref());

@@ -70,7 +70,8 @@
 //!
 //! `load` measures, `bench::latency` holds what it measured: histograms that add up exactly. `bench::script` reads scripts of
 //! pgbench, and `load::play` runs them. `bench::saved` reads reports back,
-//! `bench::hlog` interval logs, and `bench::merge` makes one run of many. `command::bench::compare` sends blocks to A and B in
+//! `bench::hlog` interval logs, and `bench::merge` makes one run of many. `bench::replay` makes sessions of a capture, which
+//! `load::replay` sends again. `command::bench::compare` sends blocks to A and B in
 //! turns; `bench::compare` says in which order, and judges the pairs. `bench::validity` holds a run against limits, from what
 //! `load::machine` and `pg::bench` saw of the generator and of the server meanwhile (`bench::server`, `bench::timeline`).
 //! `bench::baseline` compares what statements needed with an earlier run, `bench::find_max` says which rate to try next.
@@ -84,7 +85,8 @@
 //! server log into entries, whatever its format and however the bytes come, and `log::Sessions` joins entries to executions:
 //! statements with durations, parameters, errors and transactions.
 //!
-//! `command::capture::files` reads both traces and logs. `workload::top` adds them up by statement, `workload::n_plus_one` finds loops:
+//! `command::capture::files` reads both traces and logs, and `sources` makes workloads of them (`workload::captured`).
+//! `workload::top` adds them up by statement, `workload::n_plus_one` finds loops:
 //! `scope` says what belongs together, `facts` what a text tells of its statement, `judge` applies the rules, `provenance` finds the
 //! column that the values come from (by the hashes of `proxy::hashes`), `likely` goes by counters alone. `rewrite` says what should be
 //! sent instead, which `query::batch` writes; `pg::batch` runs both in one snapshot, `proof` compares, `index_need` names the index.

@@ -53,6 +53,14 @@ impl Stream {
         }
     }
 
+    /// Lets reads and writes wait again, as before [`Self::set_nonblocking`].
+    pub(crate) fn set_blocking(&self) -> io::Result<()> {
+        match self {
+            Self::Unix(socket) => socket.set_nonblocking(false),
+            Self::Tcp(socket) | Self::Tls(socket, _) => socket.set_nonblocking(false),
+        }
+    }
+
     pub(crate) fn set_read_timeout(&self, timeout: Duration) -> io::Result<()> {
         match self {
             Self::Unix(socket) => socket.set_read_timeout(Some(timeout)),

@@ -24,6 +24,7 @@ const PROGRESS_DELAY: Duration = Duration::from_millis(250);
 const DEFAULT_WIDTH: usize = 80;
 
 /// Where output goes and how it looks there.
+#[derive(Clone)]
 pub(crate) struct Ui {
     format: Format,
     output: Option<PathBuf>,

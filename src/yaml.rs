@@ -70,6 +70,14 @@ pub(crate) fn error_at(path: &Path, text: &str, word: &str, message: String) -> 
     Error { path: path.to_owned(), location: locate(text, word, 1), message, nearest: None }
 }
 
+/// Returns where `word` stands in a file, as an error begins with it.
+pub(crate) fn place(path: &Path, text: &str, word: &str) -> String {
+    match locate(text, word, 1) {
+        Some((line, column)) => format!("{}:{line}:{column}", path.display()),
+        None => path.display().to_string(),
+    }
+}
+
 /// Returns the name nearest to `wrong`, if it is near enough to be a slip of the fingers.
 pub(crate) fn nearest<'a>(wrong: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
     known

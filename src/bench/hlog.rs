@@ -205,6 +205,7 @@ impl Log {
             timeline: Timeline::default(),
             server: None,
             held: None,
+            runs: Vec::new(),
         })
     }
 }

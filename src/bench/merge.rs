@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{BenchReport, Environment, Latency, StatementStats, Timeline};
+use super::{BenchReport, Environment, Latency, RunParts, StatementStats, Timeline};
 
 /// Below this share of the whole time, runs that are merged were not one load.
 const MIN_OVERLAP: f64 = 0.9;
@@ -44,7 +44,17 @@ pub(crate) fn merged(runs: &[(String, BenchReport)]) -> BenchReport {
         timeline: Timeline::default(),
         server: None,
         held: None,
+        runs: runs.iter().flat_map(|(name, run)| parts(name, run)).collect(),
     }
+}
+
+/// Returns what is kept of a run as it is; one that was merged itself keeps the files of its own.
+fn parts(name: &str, run: &BenchReport) -> Vec<RunParts> {
+    let named = |parts: &RunParts| match parts.name.as_str() {
+        "" => RunParts { name: name.to_owned(), ..parts.clone() },
+        _ => parts.clone(),
+    };
+    run.runs.iter().map(named).collect()
 }
 
 /// Adds up what has the same name.
@@ -129,6 +139,17 @@ mod tests {
         assert_eq!(merged.elapsed, Duration::from_secs(5));
         let reason = merged.invalid_reason.unwrap();
         assert!(reason.contains("together for 0.0 s of 5.0 s"), "{reason}");
+    }
+
+    #[test]
+    fn what_cannot_be_added_up_is_kept_by_run() {
+        let parts = |name: &str| RunParts { name: name.to_owned(), parts: serde_json::Map::new() };
+        let (mut first, mut second) = (report(&[("one", &[1])]), report(&[("one", &[1])]));
+        first.runs = vec![parts("")];
+        second.runs = vec![parts("x.json"), parts("y.json")];
+        let merged = merged(&named(vec![first, second]));
+        let names: Vec<_> = merged.runs.iter().map(|run| run.name.as_str()).collect();
+        assert_eq!(names, ["1.json", "x.json", "y.json"]);
     }
 
     #[test]

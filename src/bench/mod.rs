@@ -6,6 +6,7 @@ pub(crate) mod find_max;
 pub(crate) mod hlog;
 mod latency;
 mod merge;
+pub(crate) mod replay;
 pub(crate) mod saved;
 mod schedule;
 pub(crate) mod script;
@@ -60,6 +61,17 @@ pub(crate) struct BenchReport {
     pub(crate) server: Option<ServerWork>,
     /// The run against its baseline, if there is one.
     pub(crate) held: Option<Held>,
+    /// What cannot be added up of the runs that were merged.
+    pub(crate) runs: Vec<RunParts>,
+}
+
+/// What a report says of one generator, its machine and its server, and of each second: kept as it was written.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct RunParts {
+    /// The file of the run.
+    pub(crate) name: String,
+    /// By the keys of the report.
+    pub(crate) parts: serde_json::Map<String, serde_json::Value>,
 }
 
 /// Where a run took place. What is unknown, or not the same of all runs that were merged, is `None`.

@@ -6,9 +6,10 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use super::latency::HdrError;
-use super::{BenchReport, Environment, Latency, Outcome, StatementStats, Threshold, Timeline};
+use super::{BenchReport, Environment, Latency, Outcome, RunParts, StatementStats, Threshold, Timeline};
 
 /// The versions of the form that can be read.
 const SCHEMA_VERSION: u32 = 1;
@@ -57,7 +58,15 @@ struct Saved {
     #[serde(default)]
     connections_lost: u64,
     interrupted: bool,
+    #[serde(default)]
+    runs: Vec<Map<String, Value>>,
+    /// All other keys.
+    #[serde(flatten)]
+    rest: Map<String, Value>,
 }
+
+/// What is kept of a run as it was written.
+const PARTS: [&str; 4] = ["generator", "machine", "timeline", "server"];
 
 #[derive(Deserialize)]
 struct SavedEnvironment {
@@ -109,6 +118,7 @@ pub(crate) fn read(json: &str) -> Result<BenchReport, Error> {
     let stats = |saved: Vec<SavedStatement>| -> Result<Vec<StatementStats>, Error> {
         saved.into_iter().map(|statement| of_statement(statement, is_open_loop)).collect()
     };
+    let runs = if saved.runs.is_empty() { vec![saved.rest] } else { saved.runs };
     let mut report = BenchReport {
         invalid_reason: saved.invalid_reason,
         doubts: saved.doubts,
@@ -137,10 +147,18 @@ pub(crate) fn read(json: &str) -> Result<BenchReport, Error> {
         timeline: Timeline::default(),
         server: None,
         held: None,
+        runs: runs.into_iter().map(parts).filter(|run| !run.parts.is_empty()).collect(),
     };
     let thresholds = saved.thresholds.into_iter().map(|threshold| threshold.expression.parse());
     report.check(&thresholds.collect::<Result<Vec<_>, _>>().map_err(Error::Threshold)?);
     Ok(report)
+}
+
+/// Takes what is kept of a run; one that stands for itself has no name yet.
+fn parts(mut run: Map<String, Value>) -> RunParts {
+    let name = run.remove("file").and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default();
+    run.retain(|key, _| PARTS.contains(&key.as_str()));
+    RunParts { name, parts: run }
 }
 
 /// Returns the thresholds that a run was held against.
@@ -179,7 +197,7 @@ fn histogram(hdr: &str, statement: &str) -> Result<Latency, Error> {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     /// A run of two seconds with these latencies in milliseconds.
     pub(in crate::bench) fn report(statements: &[(&str, &[u64])]) -> BenchReport {
@@ -216,6 +234,7 @@ pub(super) mod tests {
             timeline: Timeline::default(),
             server: None,
             held: None,
+            runs: Vec::new(),
         }
     }
 

@@ -19,6 +19,9 @@ pub(crate) struct BenchConfig {
     pub(crate) duration: Option<Duration>,
     pub(crate) connections: Option<usize>,
     pub(crate) rate: Option<f64>,
+    /// How long each client waits after an answer.
+    #[serde(with = "crate::workload::duration::optional")]
+    pub(crate) think: Option<Duration>,
     pub(crate) stages: Vec<Stage>,
     pub(crate) thresholds: Vec<Threshold>,
 }

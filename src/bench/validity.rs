@@ -117,6 +117,11 @@ pub(crate) struct Blocks {
 }
 
 impl Blocks {
+    /// Returns what was counted since an earlier moment; counters that went back were reset.
+    pub(crate) fn since(self, before: Self) -> Self {
+        Self { hit: self.hit.saturating_sub(before.hit), read: self.read.saturating_sub(before.read) }
+    }
+
     /// Returns the share that was not found, if there are enough for one.
     pub(crate) fn read_share(self) -> Option<f64> {
         let all = self.hit + self.read;
@@ -253,10 +258,15 @@ fn lateness(observed: &Observed, flaws: &mut Flaws) {
     }
 }
 
+/// Whether so much was not in the cache that it was still filling, where another share is usual.
+pub(crate) fn is_cold(share: f64, usual: f64) -> bool {
+    share > COLD.value && share > WARMED.value * usual
+}
+
 /// Says of a run that its cache was still filling.
 fn cold_start([first, second]: [Blocks; 2]) -> Option<String> {
     let (first, second) = (first.read_share()?, second.read_share()?);
-    (first > COLD.value && first > WARMED.value * second).then(|| {
+    is_cold(first, second).then(|| {
         format!(
             "the cache was still filling: {} of the blocks were not in it in the first half, {} in the second; \
              use a longer `--warm-up`",

@@ -154,6 +154,8 @@ async fn show(context: &Context, args: &DemoArgs, server: &Server, start: Instan
         seed: SEED,
         start_at: None,
         connects_each: false,
+        think: Duration::ZERO,
+        max_tries: 10,
     };
     let before =
         bench::measure(context, &target, &mut connection, &server.catalog, &workload.statements, &plan)

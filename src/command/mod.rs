@@ -66,7 +66,7 @@ pub(crate) async fn run(context: &Context, command: &Command) -> Result<ExitStat
         Command::Index(IndexCommand::Undo(args)) => index::undo::run(context, args).await,
         Command::Counter(command) => Box::pin(counter::run(context, command)).await,
         Command::Seed(args) => seed::run(context, args).await,
-        Command::Bench(args) => bench::run(context, args).await,
+        Command::Bench(args) => Box::pin(bench::run(context, args)).await,
         Command::Capture(command) => capture::run(context, command).await,
         Command::Workload(command) => workload::run(context, command).await,
         Command::Budget(args) => Box::pin(budget::run(context, args)).await,

@@ -11,25 +11,21 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
 use std::time::{Duration, Instant};
 
-use bytes::BytesMut;
 use mio::event::Event;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 
 use super::Shared;
-use super::frame::SqlState;
+use super::client::{Client, Connection, Dialog};
 use super::pace::{self, Due, DueKind, Pace, Turn};
-use super::play::{Answer, Play, Step};
+use super::play::{Answer, Step};
 use super::reconnect::Lost;
 use super::recorder::Recorder;
-use super::request::Draw;
-use super::session::{Outcome, Run, Session};
-use super::startup::{self, CancelKey, Opened};
+use super::session::{Outcome, Run};
+use super::startup::{self, Opened};
 use super::timer::Timer;
 use crate::bench::StatementStats;
 use crate::bench::script::Stop;
-use crate::random;
-use crate::stream::Stream;
 
 /// Tokens above those of clients.
 pub(super) const WAKE: Token = Token(usize::MAX);
@@ -70,40 +66,12 @@ pub(super) struct EventLoop {
     deadline: Instant,
 }
 
-/// One session with its place among all of the run.
-struct Client {
-    number: u64,
-    /// How many statements it has drawn by itself.
-    n_drawn: u64,
-    idle_since: Instant,
-    dialog: Dialog,
-    /// `None` while the connection is lost, or with one for each transaction between them.
-    connection: Option<Connection>,
-    /// What begins once there is a connection.
-    waiting: Option<Run>,
-}
-
-/// What a client says and hears.
-enum Dialog {
-    Statements(Session),
-    Scripts(Box<Play>),
-}
-
 /// A client that goes on at a moment: with its script, or as an idle one.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Rest {
     until: Instant,
     client: usize,
     is_in_script: bool,
-}
-
-struct Connection {
-    stream: Stream,
-    key: Option<CancelKey>,
-    /// Bytes of the session's output that are sent.
-    n_written: usize,
-    /// Whether it is watched for room to send.
-    is_full: bool,
 }
 
 /// What a thread is given.
@@ -176,22 +144,7 @@ impl EventLoop {
         };
         let now = Instant::now();
         for (client, (number, opened)) in opened.into_iter().enumerate() {
-            let dialog = match &this.shared.playbook {
-                None => Dialog::Statements(Session::new(this.shared.requests.len())),
-                Some(playbook) => {
-                    let variables = playbook.scripts.variables(number);
-                    Dialog::Scripts(Box::new(Play::new(playbook.n_statements(), variables)))
-                }
-            };
-            let connection = None;
-            this.clients.push(Client {
-                number,
-                n_drawn: 0,
-                idle_since: now,
-                dialog,
-                connection,
-                waiting: None,
-            });
+            this.clients.push(Client::new(number, &this.shared, now));
             this.connect(client, opened)?;
         }
         Ok(this)
@@ -234,12 +187,12 @@ impl EventLoop {
         if let Some(Reverse(rest)) = self.resting.peek() {
             wake = wake.min(rest.until);
         }
-        // Without any connection nobody asks the schedule.
-        if self.n_running == 0 && self.idle.is_empty() && self.resting.is_empty() {
+        // Without any connection, or while all rest, nobody asks the schedule.
+        if self.n_running == 0 && self.idle.is_empty() {
             if now >= self.pace.end() {
                 return Ok(Wait::Over);
             }
-            wake = self.pace.end();
+            wake = wake.min(self.pace.end());
         }
         if now >= self.deadline {
             return Ok(Wait::Over);
@@ -424,6 +377,10 @@ impl EventLoop {
             self.poll.registry().deregister(&mut SourceFd(&raw_fd))?;
             connection.stream.close();
         }
+        if !self.shared.think.is_zero() && !self.is_stopping {
+            self.rest(client, now + self.shared.think, false);
+            return Ok(());
+        }
         if !self.is_stopping
             && self.idle.is_empty()
             && let Turn::Send(due) = self.pace.turn(now)
@@ -441,26 +398,8 @@ impl EventLoop {
 
     #[inline]
     fn start(&mut self, client: usize, due: Due, now: Instant) -> io::Result<()> {
-        let shared = &*self.shared;
         let this = &mut self.clients[client];
-        let (stream, counter) = match due.kind {
-            DueKind::Open { stage, n } => {
-                (random::at(random::substream(shared.seed, "schedule"), stage as u64), n)
-            }
-            kind => {
-                // What is measured does not depend on how much the warm-up drew.
-                let seed = if kind == DueKind::WarmUp { !shared.seed } else { shared.seed };
-                this.n_drawn += 1;
-                (random::at(seed, this.number), this.n_drawn)
-            }
-        };
-        let run = Run {
-            statement: shared.picker.pick(random::at(stream, counter)),
-            draw: Draw { bits: random::at(!stream, counter), now_us: shared.now_us(now) },
-            due,
-            sent: now,
-            n_tries: 1,
-        };
+        let run = this.draw(&self.shared, due, now);
         self.n_running += 1;
         self.recorder.sent(due, this.idle_since, now);
         if this.connection.is_none() {
@@ -498,36 +437,7 @@ impl EventLoop {
     /// Sends what waits to be sent, as far as the socket takes it.
     #[inline]
     fn flush(&mut self, client: usize) -> io::Result<()> {
-        let Client { dialog, connection: Some(connection), .. } = &mut self.clients[client] else {
-            return Ok(());
-        };
-        let out = dialog.out();
-        let is_full = loop {
-            let rest = &out[connection.n_written..];
-            let sent = if rest.is_empty() {
-                connection.stream.flush().map(|()| 0)
-            } else {
-                connection.stream.write(rest)
-            };
-            match sent {
-                Ok(0) => break !rest.is_empty(),
-                Ok(n) => connection.n_written += n,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break true,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        };
-        if connection.n_written == out.len() {
-            out.clear();
-            connection.n_written = 0;
-        }
-        if is_full != connection.is_full {
-            connection.is_full = is_full;
-            let interest = if is_full { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
-            let raw_fd = connection.stream.raw_fd();
-            self.poll.registry().reregister(&mut SourceFd(&raw_fd), Token(client), interest)?;
-        }
-        Ok(())
+        self.clients[client].flush(self.poll.registry(), Token(client))
     }
 
     /// Takes a fresh session.
@@ -537,10 +447,10 @@ impl EventLoop {
         self.poll.registry().register(&mut SourceFd(&raw_fd), Token(client), Interest::READABLE)?;
         let this = &mut self.clients[client];
         match &mut this.dialog {
-            Dialog::Statements(session) => *session = Session::new(self.shared.requests.len()),
+            Dialog::Statements(session) => *session = self.shared.session(),
             Dialog::Scripts(play) => play.renew(),
         }
-        this.connection = Some(Connection { stream, key, n_written: 0, is_full: false });
+        this.connection = Some(Connection::new(stream, key));
         let now = Instant::now();
         if let Some(run) = this.waiting.take() {
             return if self.begin(client, run, now).is_err() { self.lose(client) } else { Ok(()) };
@@ -621,30 +531,5 @@ impl EventLoop {
             }
         }
         Part { recorder: self.recorder.finish(), steps: self.steps, stops: self.stops, n_down }
-    }
-}
-
-impl Dialog {
-    /// What is to be sent.
-    #[inline]
-    fn out(&mut self) -> &mut BytesMut {
-        match self {
-            Self::Statements(session) => &mut session.out,
-            Self::Scripts(play) => &mut play.out,
-        }
-    }
-
-    fn is_idle(&self) -> bool {
-        match self {
-            Self::Statements(session) => session.is_idle(),
-            Self::Scripts(play) => play.is_idle(),
-        }
-    }
-
-    fn lose(&mut self) -> (Option<Run>, Option<SqlState>) {
-        match self {
-            Self::Statements(session) => session.lose(),
-            Self::Scripts(play) => play.lose(),
-        }
     }
 }

@@ -2,11 +2,12 @@
 //!
 //! It has a client of its own, because a driver's costs would be measured with the server's: `startup` opens sessions,
 //! `request` writes statements, `frame` finds the answers in the bytes that come back, `session` says what follows from them,
-//! `event_loop` does that for many sockets on one thread, `pace` and `timer` say when, `recorder` keeps what was measured,
+//! `event_loop` does that for many sockets on one thread (`client`), `pace` and `timer` say when, `recorder` keeps what was measured,
 //! `machine` looks at the generator itself, and `reconnect` replaces what was lost. Of scripts, `playbook` writes the statements,
-//! and `play` says what follows. `frame`, `session`, `play` and `pace` know neither sockets nor clocks.
+//! and `play` says what follows. `replay` sends a captured workload again. `frame`, `session`, `play` and `pace` know neither sockets nor clocks.
 
 mod channel_binding;
+mod client;
 mod error;
 mod event_loop;
 mod frame;
@@ -16,7 +17,9 @@ mod play;
 mod playbook;
 mod reconnect;
 mod recorder;
+mod replay;
 mod request;
+mod row_kept;
 mod session;
 mod startup;
 mod timer;
@@ -34,11 +37,13 @@ use tokio::sync::oneshot;
 pub(crate) use error::{Error, Failure};
 pub(crate) use machine::processor_model;
 pub(crate) use playbook::{Playbook, Unsuited};
+pub(crate) use replay::Replay;
 pub(crate) use request::{Protocol, Request};
 
 use self::event_loop::{Part, Start};
 use self::pace::Pace;
 use self::reconnect::Way;
+use self::session::Session;
 use self::startup::Opened;
 use crate::bench::script::Stop;
 use crate::bench::{Latency, MachineUse, Picker, Resources, Schedule, StatementStats, Timeline};
@@ -65,6 +70,10 @@ pub(crate) struct Load {
     pub(crate) warm_up: Duration,
     /// Whether each execution has a connection of its own.
     pub(crate) connects_each: bool,
+    /// How long a client waits after an answer; of no use with a rate.
+    pub(crate) think: Duration,
+    /// How often an execution is tried that others keep in the way.
+    pub(crate) max_tries: u32,
 }
 
 /// What came of it.
@@ -97,6 +106,9 @@ struct Shared {
     requests: Vec<Request>,
     playbook: Option<Arc<Playbook>>,
     connects_each: bool,
+    think: Duration,
+    max_tries: u32,
+    n_clients: u64,
     picker: Picker,
     seed: u64,
     is_open_loop: bool,
@@ -117,6 +129,11 @@ impl Shared {
     /// The names of the statements within scripts.
     fn step_names(&self) -> impl Iterator<Item = &str> {
         self.playbook.iter().flat_map(|playbook| playbook.statement_names())
+    }
+
+    /// A session that has not said anything.
+    fn session(&self) -> Session {
+        Session::new(self.requests.len(), self.max_tries)
     }
 
     /// Whether the user has interrupted.
@@ -175,6 +192,9 @@ pub(crate) async fn run(
         requests: load.requests,
         playbook: load.playbook,
         connects_each: load.connects_each,
+        think: load.think,
+        max_tries: load.max_tries,
+        n_clients: load.connections as u64,
         picker: load.picker,
         seed: load.seed,
         is_open_loop: schedule.is_open_loop(),

@@ -5,14 +5,15 @@ use std::collections::VecDeque;
 use std::io;
 use std::time::{Duration, Instant};
 
-use bytes::{Buf as _, BytesMut};
+use bytes::BytesMut;
 use postgres_protocol::message::frontend;
 
 use super::frame::{Detail, Event, Frames, SqlState, TransactionStatus};
 use super::playbook::{Playbook, PreparedState};
 use super::request::{self, Protocol};
-use super::session::{MAX_TRIES, Outcome, Run, is_in_the_way};
-use crate::bench::script::{Draws, EvaluationError, Next, Results, Stop, Value, Variables};
+use super::row_kept::RowKept;
+use super::session::{Outcome, Run, is_in_the_way};
+use crate::bench::script::{Draws, Next, Results, Stop, Variables};
 
 /// A script leaves its transaction open: `active_sql_transaction`.
 const OPEN_TRANSACTION: SqlState = SqlState::new(*b"25001");
@@ -31,6 +32,8 @@ pub(super) struct Play {
     sent: VecDeque<Sent>,
     result: RowKept,
     status: TransactionStatus,
+    /// How often a script is tried that others keep in the way.
+    max_tries: u32,
 }
 
 /// A run of a script that has not ended.
@@ -95,18 +98,8 @@ pub(super) struct Heard {
     pub(super) is_turn: bool,
 }
 
-/// The result of a statement whose row becomes variables.
-#[derive(Default)]
-struct RowKept {
-    /// For each column, the variable.
-    columns: Vec<Option<usize>>,
-    n_rows: u64,
-    /// The last row.
-    row: Vec<u8>,
-}
-
 impl Play {
-    pub(super) fn new(n_statements: usize, variables: Variables) -> Self {
+    pub(super) fn new(n_statements: usize, variables: Variables, max_tries: u32) -> Self {
         Self {
             frames: Frames::default(),
             out: BytesMut::with_capacity(512),
@@ -116,6 +109,7 @@ impl Play {
             sent: VecDeque::with_capacity(8),
             result: RowKept::default(),
             status: TransactionStatus::Idle,
+            max_tries,
         }
     }
 
@@ -215,7 +209,7 @@ impl Play {
 
     /// Ends a run, or begins it again with the same random numbers if others were in its way.
     fn conclude(&mut self, running: &mut Running, playbook: &Playbook, now: Instant) -> io::Result<Step> {
-        if running.error.is_some_and(is_in_the_way) && running.run.n_tries < MAX_TRIES {
+        if running.error.is_some_and(is_in_the_way) && running.run.n_tries < self.max_tries {
             *running = Running {
                 run: Run { n_tries: running.run.n_tries + 1, ..running.run },
                 place: 0,
@@ -308,7 +302,7 @@ impl Play {
                     Some(Heard { answer: Some(answer), is_turn: false })
                 }
                 (Event::Complete, Some(Sent::Statement { number, .. })) => {
-                    if matches!(playbook.results(number), Results::Rows(_)) && self.result.n_rows > 0 {
+                    if matches!(playbook.results(number), Results::Rows(_)) && self.result.has_rows() {
                         self.result.assign(&mut self.variables)?;
                     }
                     None
@@ -393,72 +387,7 @@ impl Running {
     }
 }
 
-impl RowKept {
-    fn clear(&mut self) {
-        self.columns.clear();
-        self.n_rows = 0;
-    }
-
-    /// Reads the names of columns (manual, "Message Formats": `RowDescription`).
-    fn columns(&mut self, mut body: &[u8], results: &Results) -> io::Result<()> {
-        /// What follows a name: the table, the column in it, the type with its length and modifier, the format.
-        const REST_BYTES: usize = 18;
-        let (Results::Row(assigned) | Results::Rows(assigned)) = results else { return Ok(()) };
-        self.clear();
-        for _ in 0..body.try_get_u16().map_err(io::Error::other)? {
-            let length =
-                body.iter().position(|byte| *byte == 0).ok_or_else(|| invalid("a name does not end"))?;
-            let name = &body[..length];
-            let variable = assigned.iter().find(|assigned| assigned.column.as_bytes() == name);
-            self.columns.push(variable.map(|assigned| assigned.variable));
-            body = body.get(length + 1 + REST_BYTES..).ok_or_else(|| invalid("a column is cut off"))?;
-        }
-        Ok(())
-    }
-
-    fn keep(&mut self, body: &[u8]) {
-        self.n_rows += 1;
-        self.row.clear();
-        self.row.extend_from_slice(body);
-    }
-
-    /// Gives the only row to variables, or says that it is not the only one.
-    fn take_row(&self, variables: &mut Variables) -> io::Result<Option<EvaluationError>> {
-        match self.n_rows {
-            0 => Ok(Some(EvaluationError::NoRow)),
-            1 => self.assign(variables).map(|()| None),
-            _ => Ok(Some(EvaluationError::SeveralRows)),
-        }
-    }
-
-    /// Gives the last row to variables (manual, "Message Formats": `DataRow`).
-    fn assign(&self, variables: &mut Variables) -> io::Result<()> {
-        let mut row = &self.row[..];
-        row.try_get_u16().map_err(io::Error::other)?;
-        for column in &self.columns {
-            let length = row.try_get_i32().map_err(io::Error::other)?;
-            let text = match usize::try_from(length) {
-                Err(_) => None,
-                Ok(length) => {
-                    let (text, rest) =
-                        row.split_at_checked(length).ok_or_else(|| invalid("a row is cut off"))?;
-                    row = rest;
-                    Some(text)
-                }
-            };
-            match (column, text) {
-                (None, _) => {}
-                (Some(variable), None) => variables.set(*variable, Value::Null),
-                (Some(variable), Some(text)) => {
-                    variables.set_text(*variable, std::str::from_utf8(text).map_err(io::Error::other)?);
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-fn invalid(what: &'static str) -> io::Error {
+pub(super) fn invalid(what: &'static str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, what)
 }
 
@@ -466,9 +395,11 @@ fn invalid(what: &'static str) -> io::Error {
 mod tests {
     use super::super::frame::tests::{error, message, ready};
     use super::super::pace::{Due, DueKind};
-    use super::super::request::Draw;
     use super::*;
     use crate::bench::script::{Scripts, Source};
+    use crate::workload::parameter::Draw;
+
+    const MAX_TRIES: u32 = 10;
 
     /// A client with a script.
     struct Test {
@@ -482,13 +413,14 @@ mod tests {
             let scripts = Scripts::new(&[source], &[]).unwrap();
             let variables = scripts.variables(0);
             let playbook = Playbook::new(scripts, protocol).unwrap();
-            Self { play: Play::new(playbook.n_statements(), variables), playbook }
+            Self { play: Play::new(playbook.n_statements(), variables, MAX_TRIES), playbook }
         }
 
         fn start(&mut self, bits: u64) -> Step {
             let now = Instant::now();
             let due = Due { at: now, kind: DueKind::Closed };
-            let run = Run { statement: 0, draw: Draw { bits, now_us: 0 }, due, sent: now, n_tries: 1 };
+            let run =
+                Run { statement: 0, draw: Draw { bits, ..Draw::default() }, due, sent: now, n_tries: 1 };
             self.play.start(run, &self.playbook, now).unwrap()
         }
 

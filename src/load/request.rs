@@ -9,8 +9,7 @@ use postgres_protocol::message::frontend::{self, BindError};
 
 use crate::query;
 use crate::query::quote::Literal;
-use crate::random;
-use crate::workload::parameter::Generator;
+use crate::workload::parameter::{Draw, Generator};
 
 /// How statements are sent (manual, "Message Flow").
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,14 +38,6 @@ pub(crate) struct Request {
     result_formats: &'static [i16],
     /// Where the text has a parameter, and which one, from 0.
     placeholders: Vec<(Range<usize>, usize)>,
-}
-
-/// The values of one execution: the same bits and the same moment give the same values.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Draw {
-    pub(super) bits: u64,
-    /// Microseconds since the Unix epoch.
-    pub(super) now_us: i64,
 }
 
 impl Request {
@@ -89,7 +80,7 @@ impl Request {
             [],
             self.generators.iter().zip(0..),
             |(generator, i), out| {
-                let is_there = generator.write(random::at(draw.bits, i), draw.now_us, out);
+                let is_there = generator.write(&draw, i, out);
                 Ok(if is_there { IsNull::No } else { IsNull::Yes })
             },
             self.result_formats.iter().copied(),
@@ -114,11 +105,10 @@ impl Request {
                 start = place.end;
                 let before = out.len();
                 out.put_u8(b'\'');
-                let bits = random::at(draw.bits, *number as u64);
                 let is_there = self
                     .generators
                     .get(*number)
-                    .is_some_and(|generator| generator.write(bits, draw.now_us, &mut Literal(&mut *out)));
+                    .is_some_and(|generator| generator.write(&draw, *number as u64, &mut Literal(&mut *out)));
                 if is_there {
                     out.put_u8(b'\'');
                 } else {

@@ -8,10 +8,8 @@ use postgres_protocol::message::frontend;
 
 use super::frame::{Event, Frames, SqlState, TransactionStatus};
 use super::pace::Due;
-use super::request::{self, Draw, Protocol, Request};
-
-/// How often a statement is tried that others keep in the way.
-pub(super) const MAX_TRIES: u32 = 10;
+use super::request::{self, Protocol, Request};
+use crate::workload::parameter::Draw;
 
 /// The client's side of one session.
 pub(super) struct Session {
@@ -23,6 +21,8 @@ pub(super) struct Session {
     state: State,
     /// The first error since the last answer was complete.
     error: Option<SqlState>,
+    /// How often a statement is tried that others keep in the way.
+    max_tries: u32,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -59,13 +59,14 @@ pub(super) fn is_in_the_way(code: SqlState) -> bool {
 }
 
 impl Session {
-    pub(super) fn new(n_statements: usize) -> Self {
+    pub(super) fn new(n_statements: usize, max_tries: u32) -> Self {
         Self {
             frames: Frames::default(),
             out: BytesMut::with_capacity(512),
             prepared: vec![false; n_statements],
             state: State::Idle,
             error: None,
+            max_tries,
         }
     }
 
@@ -149,7 +150,7 @@ impl Session {
             frontend::query("ROLLBACK", &mut self.out)?;
             return Ok(None);
         }
-        if is_in_the_way(code) && status == TransactionStatus::Idle && run.n_tries < MAX_TRIES {
+        if is_in_the_way(code) && status == TransactionStatus::Idle && run.n_tries < self.max_tries {
             self.start(Run { n_tries: run.n_tries + 1, ..run }, requests)?;
             return Ok(None);
         }
@@ -164,6 +165,8 @@ mod tests {
     use super::super::pace::DueKind;
     use super::*;
 
+    const MAX_TRIES: u32 = 10;
+
     /// A session of two statements.
     struct Test {
         session: Session,
@@ -173,7 +176,7 @@ mod tests {
     impl Test {
         fn new(protocol: Protocol) -> Self {
             let request = |i, name| Request::new(i, (name, "SELECT 1"), Vec::new(), protocol, true);
-            Self { session: Session::new(2), requests: vec![request(0, "a"), request(1, "b")] }
+            Self { session: Session::new(2, MAX_TRIES), requests: vec![request(0, "a"), request(1, "b")] }
         }
 
         fn start(&mut self, statement: usize) {

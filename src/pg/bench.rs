@@ -66,7 +66,7 @@ impl<'c> Watch<'c> {
         loop {
             ticks.tick().await;
             if self.samples.len().is_multiple_of(SAMPLES_PER_BLOCKS) {
-                self.blocks.push((start.elapsed(), self.database_blocks().await?));
+                self.blocks.push((start.elapsed(), database_blocks(self.connection).await?));
             }
             self.samples.push(self.sample().await?);
         }
@@ -117,11 +117,31 @@ impl<'c> Watch<'c> {
         }
         Ok(sample)
     }
+}
 
-    async fn database_blocks(&self) -> Result<Blocks> {
-        let row = self.connection.query_one(sql::BENCH_BLOCKS, &[]).await.map_err(Error::query(DOING))?;
-        Ok(Blocks { hit: count(&row, "blks_hit")?, read: count(&row, "blks_read")? })
+async fn database_blocks(connection: &Connection) -> Result<Blocks> {
+    let row = connection.query_one(sql::BENCH_BLOCKS, &[]).await.map_err(Error::query(DOING))?;
+    Ok(Blocks { hit: count(&row, "blks_hit")?, read: count(&row, "blks_read")? })
+}
+
+/// Returns the blocks of the database once sessions that have just ended have counted theirs; `None` of a server whose counters
+/// come too late for that (before 15, a process of their own collects them).
+pub(crate) async fn settled_blocks(connection: &Connection) -> Result<Option<Blocks>> {
+    const FIRST_WITH_SHARED_COUNTERS: u32 = 15;
+    const PAUSE: Duration = Duration::from_millis(30);
+    const MAX_LOOKS: usize = 10;
+    if connection.major() < FIRST_WITH_SHARED_COUNTERS {
+        return Ok(None);
     }
+    let mut blocks = None;
+    for _ in 0..MAX_LOOKS {
+        tokio::time::sleep(PAUSE).await;
+        let before = blocks.replace(database_blocks(connection).await?);
+        if before == blocks {
+            break;
+        }
+    }
+    Ok(blocks)
 }
 
 /// Returns what a statement needs for these values: it is run, and rolled back.

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use futures_util::SinkExt as _;
+use tokio_postgres::SimpleQueryMessage;
 use tokio_postgres::error::{DbError, SqlState};
 
 use super::catalog::{get, statistics};
@@ -10,6 +11,7 @@ use super::error::{Error, Result};
 use super::sql;
 use crate::array;
 use crate::catalog::{Catalog, Table, TableKind};
+use crate::query::quote::quote_identifier;
 use crate::statistics::{ExpressionStatistics, Sample};
 
 /// Enough values that a skewed draw has a long tail.
@@ -30,6 +32,66 @@ pub(crate) async fn column(connection: &Connection, table: &Table, column: &str)
     let doing = || Error::query(format!("sample column \"{column}\" of table \"{}\"", table.name));
     let rows = connection.query(&statement, &[]).await.map_err(doing())?;
     rows.iter().map(|row| row.try_get(0).map_err(doing())).collect()
+}
+
+/// Returns the first rows of a query in text form, with the names of its columns. The text is one SELECT.
+pub(crate) async fn query(
+    connection: &Connection,
+    sql: &str,
+    max_rows: usize,
+) -> Result<(Vec<String>, Vec<Vec<Option<String>>>)> {
+    let limited = format!("SELECT * FROM (\n{sql}\n) AS perfkit_rows LIMIT {max_rows}");
+    let doing = || Error::query("read the values of parameters");
+    let prepared = connection.prepare(&limited).await.map_err(doing())?;
+    let names = prepared.columns().iter().map(|column| column.name().to_owned()).collect();
+    // The simple protocol has every type in text form.
+    let messages = connection.simple_query(&limited).await.map_err(doing())?;
+    let rows = messages.iter().filter_map(|message| match message {
+        SimpleQueryMessage::Row(row) => Some((0..row.len()).map(|i| row.get(i).map(str::to_owned)).collect()),
+        _ => None,
+    });
+    Ok((names, rows.collect()))
+}
+
+/// Returns the first value that the server cannot read as the statement's `number`-th parameter, from 0, and what it says.
+pub(crate) async fn first_refused(
+    connection: &Connection,
+    statement: &str,
+    number: usize,
+    values: &[Option<&str>],
+) -> Result<Option<(usize, String)>> {
+    let doing = || Error::query("read the types of parameters");
+    let prepared = connection.prepare(statement).await.map_err(doing())?;
+    let Some(of) = prepared.params().get(number) else { return Ok(None) };
+    let type_name = format!("{}.{}", quote_identifier(of.schema()), quote_identifier(of.name()));
+    let cast =
+        format!("SELECT pg_catalog.count(value::{type_name}) FROM pg_catalog.unnest($1::text[]) AS value");
+    let cast = connection.prepare(&cast).await.map_err(doing())?;
+    // The part of the values that holds the first refused one is halved until it is alone.
+    let (mut start, mut end, mut reason) = (0, values.len(), None);
+    while start < end {
+        let middle = if reason.is_none() { end } else { start + (end - start).div_ceil(2) };
+        match connection.query_one(&cast, &[&&values[start..middle]]).await {
+            Ok(_) if reason.is_none() => return Ok(None),
+            Ok(_) => start = middle,
+            Err(error) => match error.as_db_error().filter(|error| is_refusal(error.code())) {
+                Some(refusal) => {
+                    reason = Some(refusal.message().to_owned());
+                    if middle - start == 1 {
+                        break;
+                    }
+                    end = middle;
+                }
+                None => return Err(doing()(error)),
+            },
+        }
+    }
+    Ok(reason.map(|reason| (start, reason)))
+}
+
+/// Whether a value is not of a type, or not allowed by its domain.
+fn is_refusal(code: &SqlState) -> bool {
+    is_data_exception(code) || *code == SqlState::CHECK_VIOLATION || *code == SqlState::NOT_NULL_VIOLATION
 }
 
 /// Reads the rows that ANALYZE would look at, as the values of these columns and expressions: one query for each table,

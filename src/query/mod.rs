@@ -21,6 +21,7 @@ pub(crate) mod quote;
 mod scope;
 mod shape;
 pub(crate) mod words;
+mod writes;
 
 use std::fmt;
 use std::ops::Range;
@@ -44,6 +45,7 @@ pub(crate) use shape::{
     Bound, Condition, Notation, Operand, Order, ParameterUse, SortItem, StatementShape, TableUse, Test,
     Write, same_expression,
 };
+pub(crate) use writes::may_write;
 
 /// SQL text that is not one statement of PostgreSQL.
 #[derive(Debug, thiserror::Error)]

@@ -1,5 +1,6 @@
 //! The one workload model: every source of statements fills it, every command reads it.
 
+pub(crate) mod captured;
 mod column_values;
 mod documents;
 pub(crate) mod duration;

@@ -66,6 +66,14 @@ pub(crate) enum StatementKind {
     Utility,
 }
 
+impl Statement {
+    /// Whether it is one that somebody sent, rather than one that somebody describes.
+    pub(crate) fn is_observed(&self) -> bool {
+        // Somebody has seen how long it took.
+        self.mean_ms.is_some()
+    }
+}
+
 impl StatementKind {
     /// Whether the statement may change data.
     pub(crate) fn writes(self) -> bool {

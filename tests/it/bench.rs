@@ -27,6 +27,7 @@ pub(crate) struct Report {
     timeline: Vec<Stretch>,
     server: Value,
     baseline: Value,
+    runs: Vec<Value>,
     pub(crate) interrupted: bool,
 }
 
@@ -126,7 +127,7 @@ fn tells_the_timeline_and_the_cost_of_the_load() {
         assert!((0.9..1.1).contains(&shares.iter().sum::<f64>()), "{}", report.machine);
     }
     assert!(report.limits.iter().all(|limit| limit["source"].is_string()));
-    assert!(report.server.is_object() && report.baseline.is_null());
+    assert!(report.server.is_object() && report.baseline.is_null() && report.runs.is_empty());
     assert!(report.doubts.iter().all(|doubt| run.stderr.contains(doubt.as_str())));
 }
 

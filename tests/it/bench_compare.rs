@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::support::cli::{Perfkit, perfkit};
+use crate::support::cli::{Perfkit, end, perfkit};
 use crate::support::pg::Database;
 
 #[derive(Deserialize)]
@@ -149,6 +149,102 @@ fn two_reports_give_differences_without_a_verdict() {
         run.stdout
     );
     assert!(run.stdout.contains("\none ") && run.stderr.contains("no verdict"), "{}", run.stdout);
+}
+
+#[test]
+fn scripts_are_compared_too() {
+    let database = Database::create();
+    let args = [
+        "--json",
+        "--max-pairs",
+        "2",
+        "-f",
+        "nap.sql",
+        "--set-a",
+        "perfkit.nap=0.001",
+        "--set-b",
+        "perfkit.nap=0.01",
+    ];
+    let run =
+        compare(&args, "{}").file("nap.sql", "SELECT pg_sleep(current_setting('perfkit.nap')::float8);\n");
+    let report: Report = run.on(&database).succeeds().json_as();
+    let rate = report.findings.iter().find(|finding| finding.figure == "rate").unwrap();
+    assert!(report.n_pairs == 2 && rate.b < rate.a, "{} {}", rate.a, rate.b);
+}
+
+const BY_KIND: &str = "workload: {statements: [{name: by-kind, sql: SELECT count(*) FROM t WHERE kind = $1, params: [{uniform: {min: 1, max: 1000}}]}]}\n";
+
+fn kinds() -> Database {
+    let database = Database::create();
+    database.execute(
+        "CREATE TABLE t AS SELECT i AS id, i % 1000 AS kind FROM generate_series(1, 50000) AS i; ANALYZE t",
+    );
+    database
+}
+
+const N_INDEXES: &str = "SELECT count(*) FROM pg_index WHERE indrelid = 't'::regclass";
+
+#[test]
+fn an_index_is_tried_and_dropped_again() {
+    let database = kinds();
+    let index = ["--with-index", "CREATE INDEX t_kind ON t (kind)"];
+    let args = |more: &[&'static str]| [&index, more].concat();
+    compare(&args(&["--json"]), BY_KIND).on(&database).fails(2, &["--yes"]);
+    let run = compare(&args(&["--json", "--max-pairs", "3", "--yes"]), BY_KIND).on(&database).succeeds();
+    let report: Report = run.json_as();
+    let rate = report.findings.iter().find(|finding| finding.figure == "rate").unwrap();
+    assert!(report.n_pairs == 3 && rate.b > 1.5 * rate.a, "{} {}", rate.a, rate.b);
+    assert!(
+        report.b.contains("with CREATE INDEX t_kind") && run.stderr.contains("CREATE INDEX"),
+        "{}",
+        run.stderr
+    );
+    assert_eq!(database.value(N_INDEXES), "0");
+    database.execute("CREATE INDEX t_kind ON t (kind)");
+    compare(&args(&["--yes"]), BY_KIND).on(&database).fails(2, &["is there already"]);
+    compare(&["--yes", "--with-index", "DROP INDEX t_kind"], BY_KIND)
+        .on(&database)
+        .fails(2, &["CREATE INDEX"]);
+}
+
+/// Ctrl-C drops the index; after a kill the journal knows it.
+#[test]
+fn an_index_that_was_tried_does_not_stay() {
+    let database = kinds();
+    let start = || {
+        let index = "CREATE INDEX t_kind ON t (kind)";
+        let args = [
+            "bench",
+            "compare",
+            "-c",
+            "2",
+            "--block",
+            "900ms",
+            "--max-pairs",
+            "2",
+            "--yes",
+            "--with-index",
+            index,
+        ];
+        let spawned = perfkit(&args).file("perfkit.yaml", BY_KIND).on(&database).spawn();
+        database.await_true(
+            "SELECT count(*) = 1 FROM pg_index WHERE indrelid = 't'::regclass AND indisvalid AND indisready",
+        );
+        spawned
+    };
+    let pid = |child: &std::process::Child| nix::unistd::Pid::from_raw(i32::try_from(child.id()).unwrap());
+    let (child, _folder) = start();
+    nix::sys::signal::kill(pid(&child), nix::sys::signal::Signal::SIGINT).unwrap();
+    let finished = end(child);
+    assert_eq!(finished.status, 130, "{}", finished.stderr);
+    assert_eq!(database.value(N_INDEXES), "0", "{}", finished.stderr);
+
+    let (child, _folder) = start();
+    nix::sys::signal::kill(pid(&child), nix::sys::signal::Signal::SIGKILL).unwrap();
+    end(child);
+    assert_eq!(database.value(N_INDEXES), "1");
+    perfkit(&["index", "undo", "--yes"]).on(&database).succeeds();
+    assert_eq!(database.value(N_INDEXES), "0");
 }
 
 #[test]

@@ -74,6 +74,14 @@ fn merged_generators_are_one() {
     assert_eq!(of_json["environment"]["generators"], 2);
     assert_eq!(of_json["environment"]["connections"], 4);
     assert_eq!(of_json["thresholds"][0]["expression"], "p50 < 1h");
+    let files: Vec<&str> =
+        of_json["runs"].as_array().unwrap().iter().filter_map(|run| run["file"].as_str()).collect();
+    assert_eq!(files, ["1.json", "2.json"]);
+    assert_eq!(of_json["runs"][1]["timeline"], reports[1]["timeline"], "kept run by run");
+    for part in ["generator", "machine", "server"] {
+        assert_eq!(of_json["runs"][0][part], reports[0][part], "{part}");
+    }
+    assert!(of_logs["runs"].as_array().unwrap().is_empty());
     assert_eq!(of_logs["statements"], of_json["statements"], "bucket by bucket");
     let of_sum = merge(folder, &["--json", "sum.hlog"], 0).json();
     assert_eq!(of_sum["statements"][0]["hdr"], of_json["statements"][0]["hdr"]);

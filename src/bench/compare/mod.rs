@@ -4,6 +4,7 @@
 //! for each figure; drift that is slower than a pair cancels out. A verdict needs an interval that lies on one side of the
 //! smallest difference that matters, so that noise gives INCONCLUSIVE and never an alarm.
 
+mod cold;
 mod noise;
 mod statistics;
 
@@ -12,6 +13,7 @@ use std::time::Duration;
 pub(crate) use noise::{Floor, floors};
 
 use super::StatementStats;
+use super::validity::Blocks;
 use crate::random;
 
 /// After so many pairs the verdict is looked at; what is not clear by then goes on.
@@ -100,6 +102,8 @@ pub(crate) struct Block {
     rows: Vec<(String, [Figure; METRICS.len()])>,
     /// Why the pair of this block does not count.
     flaw: Option<String>,
+    /// The share of the server's blocks that were not in its cache, where it is known.
+    read_share: Option<f64>,
 }
 
 impl Block {
@@ -123,7 +127,14 @@ impl Block {
         Self {
             rows: rows.map(|(stats, is_total)| (stats.name.clone(), figures(stats, is_total))).collect(),
             flaw,
+            read_share: None,
         }
+    }
+
+    /// Notes what the server read meanwhile.
+    #[must_use]
+    pub(crate) fn with_blocks(self, blocks: Option<Blocks>) -> Self {
+        Self { read_share: blocks.and_then(Blocks::read_share), ..self }
     }
 }
 
@@ -200,12 +211,15 @@ pub(crate) fn starts_with_b(pair: usize, seed: u64) -> bool {
 
 /// Returns the verdicts on pairs.
 pub(crate) fn compare(pairs: &[Pair], rules: &Rules) -> Comparison {
-    let (flawed, sound): (Vec<&Pair>, Vec<&Pair>) =
-        pairs.iter().partition(|pair| pair.a.flaw.is_some() || pair.b.flaw.is_some());
-    let dropped = flawed.iter().filter_map(|pair| {
+    let (mut sound, mut dropped) = (Vec::new(), Vec::new());
+    for (pair, cold) in pairs.iter().zip(cold::reasons(pairs)) {
         let of_a = pair.a.flaw.as_ref().map(|flaw| format!("A: {flaw}"));
-        of_a.or_else(|| pair.b.flaw.as_ref().map(|flaw| format!("B: {flaw}")))
-    });
+        let flaw = of_a.or_else(|| pair.b.flaw.as_ref().map(|flaw| format!("B: {flaw}")));
+        match flaw.or(cold) {
+            Some(reason) => dropped.push(reason),
+            None => sound.push(pair),
+        }
+    }
     let (mut findings, mut chances, mut lacking) = (Vec::new(), Vec::new(), Vec::new());
     for (row, (statement, _)) in sound.first().into_iter().flat_map(|first| first.a.rows.iter().enumerate()) {
         for (column, metric) in METRICS.into_iter().enumerate() {
@@ -241,7 +255,7 @@ pub(crate) fn compare(pairs: &[Pair], rules: &Rules) -> Comparison {
     } else {
         Verdict::Pass
     };
-    Comparison { verdict, n_pairs: sound.len(), dropped: dropped.collect(), lacking, findings }
+    Comparison { verdict, n_pairs: sound.len(), dropped, lacking, findings }
 }
 
 fn both(pair: &[Figure; 2]) -> Option<(f64, f64)> {

@@ -23,7 +23,7 @@ fn block(seed: u64, pair: u64, arm: u64, slower: f64) -> Block {
     ];
     let mut rate = [Figure::Pointless; METRICS.len()];
     rate[4] = Figure::Is(5000.0 / level);
-    Block { rows: vec![("one".to_owned(), figures), (ALL.to_owned(), rate)], flaw: None }
+    Block { rows: vec![("one".to_owned(), figures), (ALL.to_owned(), rate)], flaw: None, read_share: None }
 }
 
 /// Runs the whole procedure; `slower` is how much slower B is. Returns the verdict and how many pairs it took.

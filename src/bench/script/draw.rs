@@ -32,7 +32,7 @@ impl Draws {
     }
 
     /// Each step to the right is less likely by the same factor, over the whole range by `exp(-parameter)`.
-    pub(super) fn exponential(&mut self, min: i64, max: i64, parameter: f64) -> i64 {
+    pub(crate) fn exponential(&mut self, min: i64, max: i64, parameter: f64) -> i64 {
         let cut = (-parameter).exp();
         // In (cut, 1], so that what follows is in [0, 1).
         let inner = cut + (1.0 - cut) * (1.0 - self.unit());
@@ -40,7 +40,7 @@ impl Draws {
     }
 
     /// A normal distribution, cut `parameter` standard deviations left and right of the middle of the range.
-    pub(super) fn gaussian(&mut self, min: i64, max: i64, parameter: f64) -> i64 {
+    pub(crate) fn gaussian(&mut self, min: i64, max: i64, parameter: f64) -> i64 {
         let deviation = loop {
             // Box and Muller: "A note on the generation of random normal deviates", 1958.
             let radius = (-2.0 * (1.0 - self.unit()).ln()).sqrt();

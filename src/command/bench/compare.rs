@@ -5,14 +5,16 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use super::{Checked, Plan, processors};
+use super::checked::Checked;
+use super::load_args::{self, LoadArgs};
+use super::{Plan, with_index};
 use crate::bench::compare::{self, Block, Floor, LOOKS, Pair, Rules, Verdict};
-use crate::bench::{Arrivals, Stage, StatementStats};
-use crate::cli::{ConnectArgs, WorkloadArgs, parse_duration};
+use crate::bench::{Stage, StatementStats};
+use crate::cli::parse_duration;
 use crate::context::Context;
 use crate::error::{Error, ExitStatus, Result};
-use crate::load::{self, Protocol};
-use crate::pg::{self, Access, Target};
+use crate::load;
+use crate::pg::{self, Connection, Target};
 use crate::random;
 use crate::report::bench::compare::{Compared, document};
 use crate::sources;
@@ -21,6 +23,8 @@ use crate::ui::Unit;
 
 /// Connections are there and statements prepared; the server turns to the other load.
 const LONGEST_WARM_UP: Duration = Duration::from_millis(200);
+/// Pairs at the most.
+const DEFAULT_PAIRS: u16 = 30;
 /// How often each pair of differences is drawn anew for its interval.
 const N_RESAMPLES: u32 = 10_000;
 /// From this share of failed executions on, latencies are those of errors too.
@@ -28,13 +32,13 @@ const MAX_ERROR_SHARE: f64 = 0.01;
 
 /// Say whether B is slower than A, by short runs of both in turns
 ///
-/// A is the database, B another one (`--b`), the same with other settings (`--set-b`), or other versions of the statements
-/// (`--workload-b`). Both get the same parameters in the same order. The verdict is PASS, REGRESSION or INCONCLUSIVE: a
+/// A is the database, B another one (`--b`), the same with other settings (`--set-b`) or with an index more (`--with-index`), or
+/// other versions of the statements (`--workload-b`). Both get the same parameters in the same order. The verdict is PASS, REGRESSION or INCONCLUSIVE: a
 /// regression is larger than what noise explains and than `--min-effect`, and is found twice; then the exit status is 1.
 #[derive(Args, Debug)]
 pub(super) struct CompareArgs {
     /// Show how two reports of `perfkit bench --json` differ; one run each gives no verdict
-    #[arg(value_name = "REPORT", num_args = 2, conflicts_with_all = ["b", "set_a", "set_b", "workload_b", "calibrate"])]
+    #[arg(value_name = "REPORT", num_args = 2, conflicts_with_all = ["b", "set_a", "set_b", "workload_b", "with_index", "calibrate"])]
     reports: Vec<PathBuf>,
     /// B is this database (URL or keyword/value string)
     #[arg(long, value_name = "URL")]
@@ -46,8 +50,14 @@ pub(super) struct CompareArgs {
     #[arg(long, value_name = "NAME=VALUE", value_parser = parse_setting)]
     set_b: Vec<(String, String)>,
     /// Take the statements of B from here (can be repeated); those of A are named by `--workload`
-    #[arg(long, value_name = "SOURCE")]
+    #[arg(long, value_name = "SOURCE", conflicts_with_all = ["files", "builtins"])]
     workload_b: Vec<String>,
+    /// B is A with this index, which is built for the measurement and dropped after it (can be repeated)
+    #[arg(long, value_name = "CREATE INDEX", conflicts_with_all = ["b", "set_b", "workload_b", "calibrate"])]
+    pub(super) with_index: Vec<String>,
+    /// Build the index without asking
+    #[arg(short, long, requires = "with_index")]
+    pub(super) yes: bool,
     /// Compare A with itself, to see what this machine can tell
     #[arg(long, conflicts_with_all = ["b", "set_b", "workload_b"])]
     calibrate: bool,
@@ -56,35 +66,24 @@ pub(super) struct CompareArgs {
     noise: Option<PathBuf>,
     /// Measure each block this long
     #[arg(long, value_name = "TIME", default_value = "3s", value_parser = parse_duration)]
-    block: Duration,
-    /// Use this many connections
-    #[arg(short, long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=10_000))]
-    connections: u16,
+    pub(super) block: Duration,
     /// Send this many statements per second, over all connections
     #[arg(long, value_name = "N")]
     rate: Option<f64>,
     /// The smallest slowdown that matters, in percent; twice that for p99
     #[arg(long, value_name = "PERCENT", default_value_t = 5.0, value_parser = parse_percent)]
     min_effect: f64,
-    /// Measure so many pairs of blocks at the most: after 10 and 20 there is a verdict if it is clear
-    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=30))]
-    max_pairs: u16,
+    /// Measure so many pairs of blocks at the most: after 10 and 20 there is a verdict if it is clear [default: 30; 10 with an index]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=30))]
+    pub(super) max_pairs: Option<u16>,
     /// What an INCONCLUSIVE verdict does to the exit status
     #[arg(long, value_name = "WHAT", value_enum, default_value_t = OnInconclusive::Pass)]
     on_inconclusive: OnInconclusive,
     /// Leave out pairs that other programs or machines may have slowed down
     #[arg(long)]
     strict: bool,
-    /// Run statements that change data too
-    #[arg(long)]
-    allow_writes: bool,
-    /// Draw other parameters and another order
-    #[arg(long, value_name = "N", default_value_t = 42)]
-    seed: u64,
     #[command(flatten)]
-    connect: ConnectArgs,
-    #[command(flatten)]
-    workload: WorkloadArgs,
+    pub(super) load: LoadArgs,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -99,20 +98,29 @@ pub(super) async fn run(context: &Context, args: &CompareArgs) -> Result<ExitSta
     if let [a, b] = &args.reports[..] {
         return of_reports(context, args, a, b);
     }
-    if !args.calibrate && args.b.is_none() && args.set_a == args.set_b && args.workload_b.is_empty() {
-        return Err(Error::usage("A and B are the same")
-            .hint("Say what B is with `--b URL`, `--set-b NAME=VALUE` or `--workload-b SOURCE`, or add `--calibrate`."));
+    let is_other = args.b.is_some()
+        || args.set_a != args.set_b
+        || !args.workload_b.is_empty()
+        || !args.with_index.is_empty();
+    if !args.calibrate && !is_other {
+        return Err(Error::usage("A and B are the same").hint(
+            "Say what B is with `--b URL`, `--set-b NAME=VALUE`, `--with-index DDL` or `--workload-b SOURCE`, or add `--calibrate`.",
+        ));
     }
     let floors = args.noise.as_deref().map_or(Ok(Vec::new()), noise)?;
     let rules = &rules(args, &floors);
-    let plan = plan(args)?;
+    let plan = plan(context, args)?;
+    if !args.with_index.is_empty() {
+        let compared = with_index::compared(context, args, &plan, rules).await?;
+        return compared.map_or(Ok(ExitStatus::Success), |compared| conclude(context, args, &compared));
+    }
     let arms = arms(context, args, &plan).await?;
 
-    let first = measure(context, args, &plan, &arms, (args.seed, rules)).await?;
+    let first = measure(context, args, &plan, &arms, (args.load.seed, rules)).await?;
     let comparison = compare::compare(&first, rules);
     let second = if comparison.verdict == Verdict::Regression && !context.interrupt.is_raised() {
         context.ui.status("a regression; measuring once more from the beginning");
-        let pairs = measure(context, args, &plan, &arms, (random::mix(args.seed), rules)).await?;
+        let pairs = measure(context, args, &plan, &arms, (random::mix(args.load.seed), rules)).await?;
         Some(compare::compare(&pairs, rules).verdict)
     } else {
         None
@@ -166,7 +174,7 @@ fn of_reports(context: &Context, args: &CompareArgs, a: &Path, b: &Path) -> Resu
 }
 
 fn rules<'a>(args: &CompareArgs, floors: &'a [Floor]) -> Rules<'a> {
-    Rules { min_effect: args.min_effect / 100.0, n_resamples: N_RESAMPLES, seed: args.seed, floors }
+    Rules { min_effect: args.min_effect / 100.0, n_resamples: N_RESAMPLES, seed: args.load.seed, floors }
 }
 
 /// Reads what A against itself has shown.
@@ -179,90 +187,97 @@ fn noise(path: &Path) -> Result<Vec<Floor>> {
     compare::floors(&json).map_err(|error| fail().cause(error))
 }
 
-fn plan(args: &CompareArgs) -> Result<Plan> {
+fn plan(context: &Context, args: &CompareArgs) -> Result<Plan> {
     let stages = vec![Stage { duration: args.block, rate: args.rate, ramp_to: None }];
-    super::check_stages(&stages)?;
-    Ok(Plan {
-        warm_up: LONGEST_WARM_UP.min(args.block / 10),
-        arrivals: Arrivals::default(),
-        protocol: Protocol::Prepared,
-        stages,
-        threads: processors(),
-        connections: usize::from(args.connections),
-        thresholds: Vec::new(),
-        is_strict: args.strict,
-        allow_writes: args.allow_writes,
-        seed: args.seed,
-        start_at: None,
-        connects_each: false,
-    })
+    let warm_up = LONGEST_WARM_UP.min(args.block / 10);
+    let plan = args.load.plan(&load_args::config(context), stages, warm_up)?;
+    Ok(Plan { is_strict: args.strict, ..plan })
 }
 
 /// One of the two that are compared.
-struct Arm {
-    label: String,
+pub(super) struct Arm {
+    pub(super) label: String,
     checked: Checked,
+    /// For looks at the server between blocks.
+    connection: Connection,
+}
+
+impl Arm {
+    /// Prepares what A is sent, under its settings.
+    pub(super) async fn new(
+        context: &Context,
+        args: &CompareArgs,
+        target: &Target,
+        plan: &Plan,
+    ) -> Result<Self> {
+        let target = target.clone().with_settings(&args.set_a);
+        let (connection, checked) = args.load.checked(context, &target, plan).await?;
+        Ok(Self { label: label(&target, &args.set_a, &args.load.workload.workload), checked, connection })
+    }
+}
+
+/// Says what one of the two is.
+fn label(target: &Target, settings: &[(String, String)], workload: &[String]) -> String {
+    let settings = settings.iter().map(|(name, value)| format!("{name}={value}"));
+    let parts: Vec<String> =
+        [target.label().to_owned()].into_iter().chain(settings).chain(workload.iter().cloned()).collect();
+    parts.join(", ")
 }
 
 /// Connects to both and prepares what they are sent. Parameters of B are drawn from the values of A where the statements agree.
 async fn arms(context: &Context, args: &CompareArgs, plan: &Plan) -> Result<[Arm; 2]> {
-    let target_a = context.target(&args.connect)?;
+    let connect = &args.load.connect;
+    let target_a = context.target(connect)?;
     let target_b = match &args.b {
-        Some(url) => context.target_of_option(&args.connect, "--b", url)?,
-        None => context.target(&args.connect)?,
+        Some(url) => context.target_of_option(connect, "--b", url)?,
+        None => context.target(connect)?,
     };
-    let label = |target: &Target, settings: &[(String, String)], workload: &[String]| {
-        let settings = settings.iter().map(|(name, value)| format!("{name}={value}"));
-        let parts: Vec<String> =
-            [target.label().to_owned()].into_iter().chain(settings).chain(workload.iter().cloned()).collect();
-        parts.join(", ")
-    };
+    let a = Arm::new(context, args, &target_a, plan).await?;
     // A against itself has the settings of A twice.
     let set_b = if args.calibrate { &args.set_a } else { &args.set_b };
-    let workload_b = if args.workload_b.is_empty() { &args.workload.workload } else { &args.workload_b };
-    let labels =
-        [label(&target_a, &args.set_a, &args.workload.workload), label(&target_b, set_b, workload_b)];
-    let a =
-        of_target(context, &target_a.with_settings(&args.set_a), &args.workload.workload, plan, None).await?;
-    let b = of_target(context, &target_b.with_settings(set_b), workload_b, plan, Some(&a)).await?;
-    let [label_a, label_b] = labels;
-    Ok([Arm { label: label_a, checked: a }, Arm { label: label_b, checked: b }])
+    let workload_a = &args.load.workload.workload;
+    let workload_b = if args.workload_b.is_empty() { workload_a } else { &args.workload_b };
+    let target_b = target_b.with_settings(set_b);
+    let label = label(&target_b, set_b, workload_b);
+    let (connection, checked) = if args.load.scripts.are_given() {
+        args.load.checked(context, &target_b, plan).await?
+    } else {
+        like(context, &target_b, workload_b, plan, &a.checked).await?
+    };
+    Ok([a, Arm { label, checked, connection }])
 }
 
-async fn of_target(
+/// Prepares the statements of B, which have the names of A's, and its parameters where they are described alike.
+async fn like(
     context: &Context,
     target: &Target,
     workload: &[String],
     plan: &Plan,
-    other: Option<&Checked>,
-) -> Result<Checked> {
-    let mut connection = target.connect(Access::ReadOnly, &context.interrupt).await?;
-    if plan.allow_writes {
-        connection.require_primary()?;
-    }
+    other: &Checked,
+) -> Result<(Connection, Checked)> {
+    let mut connection = load_args::connect(context, target, plan.allow_writes).await?;
     let catalog = pg::catalog::load(&mut connection).await?;
     let statements = super::workload(context, workload, &connection, &catalog, plan.allow_writes).await?;
-    if let Some(other) = other {
-        let names = |statements: &[crate::workload::Statement]| -> Vec<String> {
-            statements.iter().map(|statement| statement.name.clone()).collect()
-        };
-        if names(&other.statements) != names(&statements) {
-            return Err(Error::usage("A and B do not have the same statements")
-                .cause(format!(
-                    "A has {}; B has {}",
-                    names(&other.statements).join(", "),
-                    names(&statements).join(", ")
-                ))
-                .hint("Give statements that belong together the same name, in the same order."));
-        }
+    let names = |statements: &[crate::workload::Statement]| -> Vec<String> {
+        statements.iter().map(|statement| statement.name.clone()).collect()
+    };
+    if names(&other.statements) != names(&statements) {
+        return Err(Error::usage("A and B do not have the same statements")
+            .cause(format!(
+                "A has {}; B has {}",
+                names(&other.statements).join(", "),
+                names(&statements).join(", ")
+            ))
+            .hint("Give statements that belong together the same name, in the same order."));
     }
     let mut generators = sources::generators(context, &connection, &catalog, &statements, plan.seed).await?;
     for (i, statement) in statements.iter().enumerate() {
-        if let Some(other) = other.filter(|other| other.statements[i].parameters == statement.parameters) {
+        if other.statements[i].parameters == statement.parameters {
             generators[i].clone_from(&other.generators[i]);
         }
     }
-    Checked::new(target, &mut connection, statements, generators, plan).await
+    let checked = Checked::new(context, target, &mut connection, statements, generators, plan).await?;
+    Ok((connection, checked))
 }
 
 /// Measures pairs until their verdict is clear at one of the planned looks, or there are enough.
@@ -273,8 +288,8 @@ async fn measure(
     arms: &[Arm; 2],
     (seed, rules): (u64, &Rules<'_>),
 ) -> Result<Vec<Pair>> {
-    let max_pairs = usize::from(args.max_pairs);
-    let progress = context.ui.progress("compare", 2 * u64::from(args.max_pairs) + 2, Unit::Steps);
+    let max_pairs = usize::from(args.max_pairs.unwrap_or(DEFAULT_PAIRS));
+    let progress = context.ui.progress("compare", 2 * max_pairs as u64 + 2, Unit::Steps);
     // The first pair warms both up and does not count.
     if pair(context, plan, arms, seed, 0, &progress).await?.is_none() {
         return Ok(Vec::new());
@@ -310,10 +325,16 @@ async fn pair(
 }
 
 /// Measures one block; `None` once the user interrupts.
-async fn block(context: &Context, plan: &Plan, arm: &Arm, progress: &Progress) -> Result<Option<Block>> {
+pub(super) async fn block(
+    context: &Context,
+    plan: &Plan,
+    arm: &Arm,
+    progress: &Progress,
+) -> Result<Option<Block>> {
     if context.interrupt.is_raised() {
         return Ok(None);
     }
+    let before = pg::bench::settled_blocks(&arm.connection).await?;
     let ready = arm.checked.open(context, plan).await?;
     let is_open_loop = ready.schedule().is_open_loop();
     let measured = load::run(ready, &context.interrupt, |_| ()).await?;
@@ -326,8 +347,11 @@ async fn block(context: &Context, plan: &Plan, arm: &Arm, progress: &Progress) -
             .cause(format!("it happened {} times, with {} connections", measured.n_lost, plan.connections))
             .hint("Look into the server's log for the reason, and compare once more."));
     }
+    let after = pg::bench::settled_blocks(&arm.connection).await?;
+    let blocks = before.zip(after).map(|(before, after)| after.since(before));
     let flaw = flaw(&measured, is_open_loop, plan.is_strict);
-    Ok(Some(Block::new(&measured.statements, measured.elapsed, is_open_loop, flaw)))
+    let block = Block::new(&measured.statements, measured.elapsed, is_open_loop, flaw);
+    Ok(Some(block.with_blocks(blocks)))
 }
 
 /// Says why a block does not show how fast the server is.

@@ -4,18 +4,18 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::{ArrivalsArg, Checked, Plan, ProtocolArg, processors};
+use super::Plan;
+use super::checked::Checked;
+use super::load_args::{self, LoadArgs};
 use crate::bench::find_max::{self, Next, Probe};
 use crate::bench::validity::Flaws;
-use crate::bench::{Stage, StatementStats, Threshold};
-use crate::cli::{ConnectArgs, WorkloadArgs, parse_duration};
+use crate::bench::{BenchConfig, Stage, StatementStats, Threshold};
+use crate::cli::parse_duration;
 use crate::context::Context;
 use crate::error::{Error, ExitStatus, Result};
 use crate::load;
-use crate::pg::{self, Access};
 use crate::random;
 use crate::report::bench::find_max::{Found, Search, Window, document};
-use crate::sources;
 use crate::ui::Progress;
 use crate::ui::Unit;
 
@@ -49,31 +49,11 @@ pub(super) struct FindMaxArgs {
     /// Measure so many windows at the most, for each number of connections
     #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u16).range(2..=1000))]
     max_windows: u16,
-    /// Use this many connections
-    #[arg(short, long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=10_000))]
-    connections: u16,
     /// Search for each of these numbers of connections, as in connections=1,2,4,8
     #[arg(long, value_name = "WHAT", value_parser = parse_sweep, conflicts_with = "connections")]
     sweep: Option<Sweep>,
-    /// Let the statements of a rate come like this
-    #[arg(long, value_name = "HOW", value_enum, default_value_t)]
-    arrivals: ArrivalsArg,
-    /// Send statements like this
-    #[arg(long, value_name = "HOW", value_enum, default_value_t)]
-    protocol: ProtocolArg,
-    /// Drive the connections by this many threads [default: one for each processor]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    threads: Option<u16>,
-    /// Run statements that change data too
-    #[arg(long)]
-    allow_writes: bool,
-    /// Draw other parameters and another order
-    #[arg(long, value_name = "N", default_value_t = 42)]
-    seed: u64,
     #[command(flatten)]
-    connect: ConnectArgs,
-    #[command(flatten)]
-    workload: WorkloadArgs,
+    load: LoadArgs,
 }
 
 /// Numbers of connections to search with.
@@ -91,17 +71,9 @@ fn parse_sweep(text: &str) -> Result<Sweep, String> {
 }
 
 pub(super) async fn run(context: &Context, args: &FindMaxArgs) -> Result<ExitStatus> {
-    let plan = plan(args)?;
-    let target = context.target(&args.connect)?;
-    let mut connection = target.connect(Access::ReadOnly, &context.interrupt).await?;
-    if args.allow_writes {
-        connection.require_primary()?;
-    }
-    let catalog = pg::catalog::load(&mut connection).await?;
-    let statements =
-        super::workload(context, &args.workload.workload, &connection, &catalog, args.allow_writes).await?;
-    let generators = sources::generators(context, &connection, &catalog, &statements, plan.seed).await?;
-    let checked = Checked::new(&target, &mut connection, statements, generators, &plan).await?;
+    let plan = plan(context, args)?;
+    let target = context.target(&args.load.connect)?;
+    let (_, checked) = args.load.checked(context, &target, &plan).await?;
 
     let sweep = args.sweep.as_ref().map_or_else(|| vec![plan.connections], |Sweep(numbers)| numbers.clone());
     let mut searches = Vec::with_capacity(sweep.len());
@@ -126,23 +98,18 @@ pub(super) async fn run(context: &Context, args: &FindMaxArgs) -> Result<ExitSta
     })
 }
 
-fn plan(args: &FindMaxArgs) -> Result<Plan> {
+fn plan(context: &Context, args: &FindMaxArgs) -> Result<Plan> {
     let stages = vec![Stage { duration: args.window, rate: args.rate, ramp_to: None }];
-    super::check_stages(&stages)?;
-    Ok(Plan {
-        warm_up: LONGEST_WARM_UP.min(args.window / 8),
-        arrivals: args.arrivals.into(),
-        protocol: args.protocol.into(),
-        stages,
-        threads: args.threads.map_or_else(processors, usize::from),
-        connections: usize::from(args.connections),
-        thresholds: args.until.clone(),
-        is_strict: false,
-        allow_writes: args.allow_writes,
-        seed: args.seed,
-        start_at: None,
-        connects_each: false,
-    })
+    // A rate is what is looked for.
+    let config = BenchConfig { think: None, ..load_args::config(context) };
+    let warm_up = LONGEST_WARM_UP.min(args.window / 8);
+    let plan = args.load.plan(&config, stages, warm_up)?;
+    if !plan.think.is_zero() {
+        return Err(
+            Error::usage("with a rate, no connection waits of its own accord").hint("Leave out `--think`.")
+        );
+    }
+    Ok(Plan { thresholds: args.until.clone(), ..plan })
 }
 
 /// Searches with one number of connections.

@@ -12,7 +12,8 @@ use crate::error::{Error, ExitStatus, Result};
 /// Add up what several generators have measured, exactly
 ///
 /// Takes reports of `perfkit bench --json` and interval logs of HdrHistogram (`--hlog`). Histograms are added bucket by bucket,
-/// so that percentiles are those of one run with all the load. Exits with status 1 if a threshold is missed, and with 4 if a run
+/// so that percentiles are those of one run with all the load. What each generator, its machine and the server did, and the
+/// figures of each second, cannot be added up: `--json` has them run by run, under `runs`. Exits with status 1 if a threshold is missed, and with 4 if a run
 /// is invalid or the runs were not at the same time.
 #[derive(Args, Debug)]
 pub(super) struct MergeArgs {
@@ -39,6 +40,14 @@ pub(super) fn run(context: &Context, args: &MergeArgs) -> Result<ExitStatus> {
         runs.push((name, read(path)?));
     }
 
+    let bare: Vec<&str> =
+        runs.iter().filter(|(_, run)| run.runs.is_empty()).map(|(name, _)| name.as_str()).collect();
+    if !bare.is_empty() {
+        context.ui.status(format_args!(
+            "not in {}: what the generators, their machines and the server did, and when",
+            bare.join(", ")
+        ));
+    }
     let mut report = bench::merged(&runs);
     let thresholds = if args.thresholds.is_empty() { thresholds(&runs) } else { args.thresholds.clone() };
     report.check(&thresholds);

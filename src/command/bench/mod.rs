@@ -1,41 +1,41 @@
 //! `perfkit bench`: runs the workload under load and measures latencies.
 
 mod baseline;
+mod checked;
 mod compare;
 mod find_max;
 mod hlog;
+mod load_args;
 mod merge;
+mod replay;
 mod script;
 mod start;
+mod with_index;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 
 use crate::bench::baseline as bench_baseline;
-use crate::bench::server::{self, PlanShape};
 use crate::bench::validity::{self, Blocks, Flaws, Observed};
-use crate::bench::{
-    Arrivals, BenchConfig, BenchReport, Environment, Held, Picker, Schedule, ServerWork, Stage,
-    StatementStats, Threshold,
-};
+use crate::bench::{Arrivals, BenchConfig, BenchReport, Environment, Held, Stage, StatementStats, Threshold};
 use crate::catalog::Catalog;
-use crate::cli::{ConnectArgs, WorkloadArgs, parse_duration};
+use crate::cli::parse_duration;
 use crate::context::Context;
 use crate::error::{Error, ExitStatus, Result};
-use crate::load::{self, Load, Playbook, Protocol, Request};
+use crate::load::{self, Protocol};
 use crate::pg::bench::Watch;
-use crate::pg::{self, Access, Connection, Endpoint, Target};
+use crate::pg::{Connection, Target};
 use crate::report;
 use crate::sources;
 use crate::ui::Unit;
 use crate::workload::Statement;
-use crate::workload::parameter::Generator;
+
+use self::checked::Checked;
+use self::load_args::LoadArgs;
 
 const DEFAULT_DURATION: Duration = Duration::from_secs(10);
-const DEFAULT_CONNECTIONS: usize = 8;
 
 /// Measure the workload's latencies under load
 ///
@@ -52,39 +52,18 @@ pub(crate) struct BenchArgs {
     /// Before that, send statements for this long without measuring, so that caches fill
     #[arg(long, value_name = "TIME", value_parser = parse_warm_up, default_value = "1s")]
     warm_up: Duration,
-    /// Use this many connections [default: 8]
-    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=10_000))]
-    connections: Option<u16>,
     /// Send this many statements per second, over all connections
     #[arg(long, value_name = "N")]
     rate: Option<f64>,
     /// Measure in stages, each with a time and a rate, or with the rates of a ramp: 30s:100,1m:100..500
     #[arg(long, value_name = "STAGES", value_parser = parse_stages, conflicts_with_all = ["duration", "rate"])]
     stages: Option<Stages>,
-    /// Let the statements of a rate come like this
-    #[arg(long, value_name = "HOW", value_enum, default_value_t)]
-    arrivals: ArrivalsArg,
-    /// Send statements like this
-    #[arg(long, value_name = "HOW", value_enum, default_value_t)]
-    protocol: ProtocolArg,
-    /// Drive the connections by this many threads [default: one for each processor]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    threads: Option<u16>,
     /// Require this, as in "p95 < 50ms" (can be repeated; replaces those of perfkit.yaml)
     #[arg(long = "threshold", value_name = "CONDITION")]
     thresholds: Vec<Threshold>,
     /// Take a run for invalid as well if other programs or machines may have slowed it down
     #[arg(long)]
     strict: bool,
-    /// Open a connection for each execution, and count that time
-    #[arg(short = 'C', long = "connect")]
-    connects_each: bool,
-    /// Run statements that change data too
-    #[arg(long)]
-    allow_writes: bool,
-    /// Draw other parameters and another order
-    #[arg(long, value_name = "N", default_value_t = 42)]
-    seed: u64,
     /// Measure from this moment on, as in 2030-01-31T12:00:00Z, so that several machines are one load
     #[arg(long, value_name = "TIME", value_parser = start::parse)]
     start_at: Option<SystemTime>,
@@ -98,11 +77,9 @@ pub(crate) struct BenchArgs {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["files", "builtins"])]
     write_baseline: Option<PathBuf>,
     #[command(flatten)]
-    scripts: script::ScriptArgs,
+    replay: replay::ReplayArgs,
     #[command(flatten)]
-    connect: ConnectArgs,
-    #[command(flatten)]
-    workload: WorkloadArgs,
+    load: LoadArgs,
 }
 
 #[derive(Subcommand, Debug)]
@@ -128,45 +105,6 @@ fn parse_warm_up(text: &str) -> Result<Duration, String> {
     }
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-enum ArrivalsArg {
-    /// All the same time apart
-    #[default]
-    Constant,
-    /// At random, independent of each other (a Poisson process)
-    Poisson,
-}
-
-impl From<ArrivalsArg> for Arrivals {
-    fn from(arg: ArrivalsArg) -> Self {
-        match arg {
-            ArrivalsArg::Constant => Self::Constant,
-            ArrivalsArg::Poisson => Self::Poisson,
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-enum ProtocolArg {
-    /// As one text with the values inside
-    Simple,
-    /// With the values apart, parsed every time
-    Extended,
-    /// Prepared once for each connection
-    #[default]
-    Prepared,
-}
-
-impl From<ProtocolArg> for Protocol {
-    fn from(arg: ProtocolArg) -> Self {
-        match arg {
-            ProtocolArg::Simple => Self::Simple,
-            ProtocolArg::Extended => Self::Extended,
-            ProtocolArg::Prepared => Self::Prepared,
-        }
-    }
-}
-
 /// How to measure.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
@@ -186,6 +124,10 @@ pub(crate) struct Plan {
     pub(crate) start_at: Option<SystemTime>,
     /// Whether each execution has a connection of its own.
     pub(crate) connects_each: bool,
+    /// How long a connection waits after an answer.
+    pub(crate) think: Duration,
+    /// How often an execution is tried that others are in the way of.
+    pub(crate) max_tries: u32,
 }
 
 pub(crate) async fn run(context: &Context, args: &BenchArgs) -> Result<ExitStatus> {
@@ -196,23 +138,13 @@ pub(crate) async fn run(context: &Context, args: &BenchArgs) -> Result<ExitStatu
         None => {}
     }
     hlog::check(args.hlog.as_deref())?;
-    if args.scripts.are_given() {
-        return script::run(context, args).await;
+    if let Some(trace) = &args.replay.replay {
+        return replay::run(context, args, trace).await;
     }
-    let target = context.target(&args.connect)?;
-    let mut connection = target.connect(Access::ReadOnly, &context.interrupt).await?;
-    if args.allow_writes {
-        connection.require_primary()?;
-    }
-    let catalog = pg::catalog::load(&mut connection).await?;
-    let statements =
-        workload(context, &args.workload.workload, &connection, &catalog, args.allow_writes).await?;
-    let config = context.config.as_ref().map(|file| file.config.bench.clone()).unwrap_or_default();
-    let plan = plan(args, &config)?;
-
+    let plan = plan(args, &load_args::config(context))?;
     let before = args.baseline.as_deref().map(baseline::read).transpose()?;
-    let generators = sources::generators(context, &connection, &catalog, &statements, plan.seed).await?;
-    let checked = Checked::new(&target, &mut connection, statements, generators, &plan).await?;
+    let target = context.target(&args.load.connect)?;
+    let (mut connection, checked) = args.load.checked(context, &target, &plan).await?;
     // Before the load, which changes what is there.
     let is_counted = before.is_some() || args.write_baseline.is_some();
     let work = if is_counted { baseline::work(&mut connection, &checked, &plan).await? } else { Vec::new() };
@@ -291,21 +223,12 @@ fn plan(args: &BenchArgs, config: &BenchConfig) -> Result<Plan> {
         let duration = args.duration.or(config.duration).unwrap_or(DEFAULT_DURATION);
         vec![Stage { duration, rate: args.rate.or(config.rate), ramp_to: None }]
     };
-    check_stages(&stages)?;
     let thresholds = if args.thresholds.is_empty() { &config.thresholds } else { &args.thresholds };
     Ok(Plan {
-        stages,
-        warm_up: args.warm_up,
-        arrivals: args.arrivals.into(),
-        protocol: args.protocol.into(),
-        threads: args.threads.map_or_else(processors, usize::from),
-        connections: args.connections.map(usize::from).or(config.connections).unwrap_or(DEFAULT_CONNECTIONS),
         thresholds: thresholds.clone(),
         is_strict: args.strict,
-        allow_writes: args.allow_writes,
-        seed: args.seed,
         start_at: args.start_at,
-        connects_each: args.connects_each,
+        ..args.load.plan(config, stages, args.warm_up)?
     })
 }
 
@@ -320,98 +243,6 @@ pub(crate) fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// Statements that are known to run, and the way to their server.
-struct Checked {
-    statements: Vec<Statement>,
-    generators: Vec<Vec<Generator>>,
-    /// The identity of each statement's plan.
-    shapes: Vec<String>,
-    requests: Vec<Request>,
-    /// Scripts in the place of statements.
-    playbook: Option<Arc<Playbook>>,
-    endpoint: Arc<Endpoint>,
-}
-
-impl Checked {
-    async fn new(
-        target: &Target,
-        connection: &mut Connection,
-        statements: Vec<Statement>,
-        generators: Vec<Vec<Generator>>,
-        plan: &Plan,
-    ) -> Result<Self> {
-        let mut shapes = Vec::with_capacity(statements.len());
-        for (statement, generators) in statements.iter().zip(&generators) {
-            // A statement that cannot even be planned would only count errors for the whole run.
-            let values = sources::draw(generators, plan.seed);
-            let shape = pg::bench::plan_shape(connection, &statement.sql, &values).await;
-            shapes.push(shape.map_err(|error| {
-                Error::from(error).context(format!("statement \"{}\" cannot be run", statement.name))
-            })?);
-        }
-        let access = if plan.allow_writes { Access::ReadWrite } else { Access::ReadOnly };
-        Ok(Self {
-            requests: requests(connection, &statements, &generators, plan.protocol).await?,
-            playbook: None,
-            endpoint: Arc::new(target.endpoint(connection, access)?),
-            statements,
-            generators,
-            shapes,
-        })
-    }
-
-    /// Returns what the server did during a load, with the blocks of its halves, and whether plans are others now.
-    async fn server_work(
-        &self,
-        connection: &Connection,
-        watch: Watch<'_>,
-        seed: u64,
-    ) -> (ServerWork, Option<[Blocks; 2]>) {
-        let texts: Vec<(&str, &str)> = self
-            .statements
-            .iter()
-            .map(|statement| (statement.name.as_str(), statement.sql.as_str()))
-            .collect();
-        let (mut work, blocks) = watch.finish(&texts).await;
-        for ((statement, generators), shape) in self.statements.iter().zip(&self.generators).zip(&self.shapes)
-        {
-            let values = sources::draw(generators, seed);
-            let then = pg::bench::plan_shape(connection, &statement.sql, &values).await;
-            let then = match then {
-                Ok(then) => (then != *shape).then_some(then),
-                Err(error) => {
-                    work.notes.push(format!("plans were not looked at after the load: {error}"));
-                    break;
-                }
-            };
-            work.plans.push(PlanShape { statement: statement.name.clone(), shape: shape.clone(), then });
-        }
-        (work, server::halves(&blocks))
-    }
-
-    fn weights(&self) -> impl Iterator<Item = f64> {
-        let scripts = self.playbook.iter().flat_map(|playbook| &playbook.scripts.scripts);
-        let statements = self.statements.iter().map(|statement| statement.weight);
-        statements.chain(scripts.map(|script| script.weight))
-    }
-
-    /// Opens the connections of a load.
-    async fn open(&self, context: &Context, plan: &Plan) -> Result<load::Ready> {
-        let load = Load {
-            requests: self.requests.clone(),
-            playbook: self.playbook.clone(),
-            connects_each: plan.connects_each,
-            picker: Picker::new(self.weights()),
-            schedule: Schedule::new(plan.stages.clone(), plan.arrivals, plan.seed),
-            connections: plan.connections,
-            threads: plan.threads,
-            seed: plan.seed,
-            warm_up: plan.warm_up,
-        };
-        Ok(load::open(load, self.endpoint.clone(), &context.interrupt).await?)
-    }
-}
-
 /// Checks that every statement runs, then runs the load.
 pub(crate) async fn measure(
     context: &Context,
@@ -422,7 +253,7 @@ pub(crate) async fn measure(
     plan: &Plan,
 ) -> Result<BenchReport> {
     let generators = sources::generators(context, connection, catalog, statements, plan.seed).await?;
-    let checked = Checked::new(target, connection, statements.to_vec(), generators, plan).await?;
+    let checked = Checked::new(context, target, connection, statements.to_vec(), generators, plan).await?;
     run_load(context, connection, &checked, plan).await
 }
 
@@ -435,10 +266,32 @@ async fn run_load(
 ) -> Result<BenchReport> {
     let ready = checked.open(context, plan).await?;
     let schedule = ready.schedule();
-    let (is_open_loop, duration) = (schedule.is_open_loop(), schedule.duration());
+    let course = Course { is_open_loop: schedule.is_open_loop(), duration: schedule.duration() };
     if let Some(start_at) = plan.start_at {
         start::wait(context, start_at, plan.warm_up).await?;
     }
+    observe(context, connection, checked, plan, course, |progress| {
+        load::run(ready, &context.interrupt, progress)
+    })
+    .await
+}
+
+/// What a run is going to be.
+#[derive(Clone, Copy)]
+struct Course {
+    is_open_loop: bool,
+    duration: Duration,
+}
+
+/// Looks at the server while something is sent to it, and judges what was measured.
+async fn observe<F: Future<Output = Result<load::Measured, load::Error>>>(
+    context: &Context,
+    connection: &Connection,
+    checked: &Checked,
+    plan: &Plan,
+    Course { is_open_loop, duration }: Course,
+    send: impl FnOnce(Box<dyn Fn(Duration)>) -> F,
+) -> Result<BenchReport> {
     let started_at = start::since_1970(SystemTime::now() + plan.warm_up);
     let progress = context.ui.progress(
         "bench",
@@ -446,14 +299,13 @@ async fn run_load(
         Unit::Milliseconds,
     );
     let mut watch = Watch::new(connection).await?;
-    let running = load::run(ready, &context.interrupt, |elapsed| {
+    let running = send(Box::new(move |elapsed: Duration| {
         progress.set(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX));
-    });
+    }));
     let measured = tokio::select! {
         measured = running => measured?,
         () = watch.run(plan.warm_up) => unreachable!("it looks for as long as it may"),
     };
-    drop(progress);
     let (server, halves) = checked.server_work(connection, watch, plan.seed).await;
 
     for (script, stop) in &measured.stops {
@@ -497,26 +349,10 @@ async fn run_load(
         timeline: measured.timeline,
         server: Some(server),
         held: None,
+        runs: Vec::new(),
     };
     report.check(&plan.thresholds);
     Ok(report)
-}
-
-/// Makes the statements ready to be sent.
-async fn requests(
-    connection: &Connection,
-    statements: &[Statement],
-    generators: &[Vec<Generator>],
-    protocol: Protocol,
-) -> Result<Vec<Request>> {
-    let texts: Vec<&str> = statements.iter().map(|statement| statement.sql.as_str()).collect();
-    let are_binary = pg::explain::binary_results(connection, &texts).await?;
-    let requests = statements.iter().zip(generators).zip(are_binary).enumerate();
-    Ok(requests
-        .map(|(i, ((statement, generators), is_binary))| {
-            Request::new(i, (&statement.name, &statement.sql), generators.clone(), protocol, is_binary)
-        })
-        .collect())
 }
 
 /// Holds what was measured against the limits of a valid run.

@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use super::{BenchArgs, Checked};
+use super::Plan;
+use super::checked::Checked;
+use super::load_args::LoadArgs;
 use crate::bench::script::{Scripts, Source, builtin};
 use crate::catalog::Catalog;
-use crate::context::Context;
-use crate::error::{Error, ExitStatus, Result};
+use crate::error::{Error, Result};
 use crate::load::{Playbook, Protocol, Unsuited};
 use crate::pg::{self, Access, Connection};
 use crate::query::{self, TableName};
@@ -70,17 +71,15 @@ fn parse_definition(text: &str) -> Result<(String, String), String> {
     }
 }
 
-/// Runs the scripts as a load.
-pub(super) async fn run(context: &Context, args: &BenchArgs) -> Result<ExitStatus> {
-    let config = context.config.as_ref().map(|file| file.config.bench.clone()).unwrap_or_default();
-    let plan = super::plan(args, &config)?;
+/// Makes the scripts ready to be sent.
+pub(super) async fn checked(
+    args: &LoadArgs,
+    target: &pg::Target,
+    connection: &mut Connection,
+    plan: &Plan,
+) -> Result<Checked> {
     let sources = sources(&args.scripts)?;
-    let target = context.target(&args.connect)?;
-    let mut connection = target.connect(Access::ReadOnly, &context.interrupt).await?;
-    if args.allow_writes {
-        connection.require_primary()?;
-    }
-    let definitions = definitions(args, &mut connection).await?;
+    let definitions = definitions(args, connection).await?;
     let scripts = Scripts::new(&sources, &definitions).map_err(|error| {
         let usage = Error::usage(error.to_string());
         match error.hint {
@@ -100,12 +99,8 @@ pub(super) async fn run(context: &Context, args: &BenchArgs) -> Result<ExitStatu
         };
         Error::usage(error.to_string()).hint(hint)
     })?;
-    check_statements(&connection, &playbook, plan.protocol).await?;
-    let checked = Checked::of_scripts(&target, &connection, playbook, &plan)?;
-
-    let report = super::run_load(context, &connection, &checked, &plan).await?;
-
-    super::publish(context, &report, args.hlog.as_deref())
+    check_statements(connection, &playbook, plan.protocol).await?;
+    Checked::of_scripts(target, connection, playbook, plan)
 }
 
 /// Reads the scripts.
@@ -149,7 +144,7 @@ fn find(name: &str) -> Result<(String, String)> {
 }
 
 /// Returns what variables hold at first; what the user says comes last, and counts.
-async fn definitions(args: &BenchArgs, connection: &mut Connection) -> Result<Vec<(String, String)>> {
+async fn definitions(args: &LoadArgs, connection: &mut Connection) -> Result<Vec<(String, String)>> {
     let given = &args.scripts.definitions;
     let has_scale = given.iter().any(|(name, _)| name == "scale");
     let scale = if has_scale || args.scripts.builtins.is_empty() { 1 } else { scale(connection).await? };
@@ -177,7 +172,7 @@ async fn scale(connection: &mut Connection) -> Result<i64> {
 /// Refuses scripts that change data, unless that is allowed.
 fn refuse_writes(scripts: &Scripts) -> Result<()> {
     for script in &scripts.scripts {
-        if let Some(writing) = script.statements.iter().find(|statement| writes(&statement.sql)) {
+        if let Some(writing) = script.statements.iter().find(|statement| query::may_write(&statement.sql)) {
             return Err(Error::usage(format!(
                 "{}:{}: the script changes data: {}",
                 script.name,
@@ -188,18 +183,6 @@ fn refuse_writes(scripts: &Scripts) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// Whether a statement may change data, by its first word; the server refuses what is overlooked.
-fn writes(sql: &str) -> bool {
-    const READING: &str = "ABORT BEGIN CLOSE COMMIT DEALLOCATE DECLARE DISCARD END EXECUTE EXPLAIN FETCH LISTEN MOVE PREPARE \
-        RELEASE RESET ROLLBACK SAVEPOINT SELECT SET SHOW START TABLE UNLISTEN VALUES";
-    let first: String = sql.chars().take_while(char::is_ascii_alphabetic).collect();
-    if first.eq_ignore_ascii_case("with") {
-        return query::parse(sql).is_ok_and(|parsed| parsed.kind.writes());
-    }
-    // An opening parenthesis begins a query.
-    !first.is_empty() && !READING.split(' ').any(|reading| first.eq_ignore_ascii_case(reading))
 }
 
 /// Lets the server parse each statement, unless the scripts make what others of them need. One that cannot be parsed would only
@@ -236,7 +219,7 @@ impl Checked {
         target: &pg::Target,
         connection: &Connection,
         playbook: Playbook,
-        plan: &super::Plan,
+        plan: &Plan,
     ) -> Result<Self> {
         let access = if plan.allow_writes { Access::ReadWrite } else { Access::ReadOnly };
         Ok(Self {
@@ -267,15 +250,5 @@ mod tests {
     fn definitions_are_names_and_values() {
         assert_eq!(parse_definition("a=b=c"), Ok(("a".to_owned(), "b=c".to_owned())));
         assert!(parse_definition("1a=b").is_err() && parse_definition("a").is_err());
-    }
-
-    #[test]
-    fn statements_that_write_are_told_by_their_first_word() {
-        for sql in ["SELECT 1", "begin", "(SELECT 1)", "WITH a AS (SELECT 1) SELECT * FROM a", "SET a = 1"] {
-            assert!(!writes(sql), "{sql}");
-        }
-        for sql in ["UPDATE t SET a = 1", "WITH a AS (SELECT 1) INSERT INTO t SELECT * FROM a", "VACUUM"] {
-            assert!(writes(sql), "{sql}");
-        }
     }
 }

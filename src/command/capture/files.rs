@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::Duration;
 
+use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::log::{self, Counts, LogFile, Prefix, Sessions};
 use crate::pg::Interrupt;
@@ -57,8 +58,50 @@ impl Inputs {
 
     /// Whether a file could not be read to its end.
     pub(crate) fn has_failed(&self) -> bool {
-        self.logs.iter().any(|file| file.failure.is_some())
+        self.failure().is_some()
     }
+
+    /// Why a file could not be read to its end.
+    pub(crate) fn failure(&self) -> Option<&str> {
+        self.logs.iter().find_map(|file| file.failure.as_deref())
+    }
+}
+
+/// Whether a file is to be read as a trace or a server log, by its name or by how it begins.
+pub(crate) fn is_capture(path: &Path) -> bool {
+    const ENDINGS: [&str; 6] = ["trace", "log", "csv", "json", "gz", "zst"];
+    let is_named = path.extension().is_some_and(|ending| ENDINGS.iter().any(|known| ending == *known));
+    let starts_as_trace = || {
+        let mut start = Vec::new();
+        let read = File::open(path).map(|file| file.take(TRACE_START.len() as u64).read_to_end(&mut start));
+        read.is_ok() && start == TRACE_START
+    };
+    path == Path::new(STDIN) || !path.is_dir() && (is_named || starts_as_trace())
+}
+
+/// Reads traces and logs into something that takes their events, and warns of what they lack.
+pub(crate) async fn read_into<T: Send + 'static>(
+    context: &Context,
+    paths: Vec<PathBuf>,
+    prefix: Option<String>,
+    mut taker: T,
+    take: fn(&mut T, Event),
+) -> Result<(T, Inputs)> {
+    let interrupt = context.interrupt.clone();
+    let options = Options { prefix, is_redacted: false };
+    let reading = tokio::task::spawn_blocking(move || {
+        let inputs = read(&paths, &options, &interrupt, &mut |event| {
+            take(&mut taker, event);
+            Ok(())
+        })?;
+        Ok::<_, Error>((taker, inputs))
+    });
+    let (taker, inputs) =
+        reading.await.map_err(|error| Error::usage("could not read the workload").cause(error))??;
+    for warning in inputs.warnings() {
+        context.ui.warn(warning);
+    }
+    Ok((taker, inputs))
 }
 
 /// Gives the events of logs and traces to `sink`, which may refuse them. Logs are of one server, in the order of time.

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::trial;
 use crate::cli::ConnectArgs;
-use crate::command::capture;
+use crate::command::capture::{self, files};
 use crate::context::Context;
 use crate::error::{Error, ExitStatus, Result};
 use crate::pg::{self, Access, Connection};
@@ -49,7 +49,7 @@ pub(super) async fn run(context: &Context, args: &NPlusOneArgs) -> Result<ExitSt
     } else {
         let (paths, prefix) = (args.files.clone(), args.log_line_prefix.clone());
         let (detector, inputs) =
-            super::read(context, paths, prefix, Detector::default(), Detector::take).await?;
+            files::read_into(context, paths, prefix, Detector::default(), Detector::take).await?;
         (detector, connection(context, args).await?, inputs.has_failed())
     };
     let has_counters = detector.has_counters();

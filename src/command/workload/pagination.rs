@@ -6,6 +6,7 @@ use clap::Args;
 
 use crate::catalog::Catalog;
 use crate::cli::ConnectArgs;
+use crate::command::capture::files;
 use crate::config;
 use crate::context::Context;
 use crate::error::{Error, ExitStatus, Result};
@@ -44,7 +45,7 @@ pub(crate) struct PaginationArgs {
 
 pub(super) async fn run(context: &Context, args: &PaginationArgs) -> Result<ExitStatus> {
     let (paths, prefix) = (args.files.clone(), args.log_line_prefix.clone());
-    let (pages, inputs) = super::read(context, paths, prefix, Pages::default(), Pages::take).await?;
+    let (pages, inputs) = files::read_into(context, paths, prefix, Pages::default(), Pages::take).await?;
     let report = pages.finish(Limits { max_page_size: args.max_page_size });
     if report.n_executions == 0 {
         return Err(Error::usage("there is no execution in what was read")

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::cli::{ConnectArgs, parse_duration};
-use crate::command::capture;
+use crate::command::capture::{self, files};
 use crate::context::Context;
 use crate::error::{Error, ExitStatus, Result};
 use crate::pg::{self, Access};
@@ -49,7 +49,7 @@ pub(super) async fn run(context: &Context, args: &TopArgs) -> Result<ExitStatus>
     } else {
         let (paths, prefix) = (args.files.clone(), args.log_line_prefix.clone());
         let take = |top: &mut Top, event: Event| top.take(&event);
-        let (top, inputs) = super::read(context, paths, prefix, Top::new(slow), take).await?;
+        let (top, inputs) = files::read_into(context, paths, prefix, Top::new(slow), take).await?;
         (top, inputs.has_failed())
     };
 

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{baseline, resources, server, timeline};
 use crate::bench::validity::{Limit, limits};
-use crate::bench::{BenchReport, Latency, StatementStats, Summary};
+use crate::bench::{BenchReport, Latency, RunParts, StatementStats, Summary};
 use crate::report::SCHEMA_VERSION;
 use crate::unit;
 
@@ -48,8 +48,16 @@ pub(super) fn report(report: &BenchReport) -> Value {
         "timeline": timeline::json(report),
         "server": server::json(report.server.as_ref()),
         "baseline": baseline::json(report.held.as_ref()),
+        "runs": report.runs.iter().map(run).collect::<Vec<Value>>(),
         "interrupted": report.interrupted,
     })
+}
+
+/// Returns what is kept of a run that was merged.
+fn run(run: &RunParts) -> Value {
+    let mut json = run.parts.clone();
+    json.insert("file".to_owned(), run.name.clone().into());
+    json.into()
 }
 
 fn statement_json(report: &BenchReport, stats: &StatementStats) -> Value {

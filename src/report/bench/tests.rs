@@ -40,6 +40,7 @@ fn report() -> BenchReport {
         timeline: Timeline::default(),
         server: None,
         held: None,
+        runs: Vec::new(),
     };
     let thresholds = ["p50 < 2s", "errors < 0.1%"].map(|text| text.parse::<Threshold>().unwrap());
     report.check(&thresholds);

@@ -100,6 +100,16 @@ pub(super) async fn of_file(path: &Path, connection: &Connection) -> Result<Inpu
     Ok(input)
 }
 
+/// Reads statements from the command line.
+pub(super) async fn of_statements(sql: &str, connection: &Connection) -> Result<Input> {
+    let wishes = read(sql).map_err(|reason| {
+        Error::usage(format!("{sql:?} creates no index"))
+            .cause(reason)
+            .hint("Write it as CREATE INDEX … ON … (…).")
+    })?;
+    resolve(wishes, connection).await
+}
+
 pub(super) async fn of_advice(advice: &Advice, connection: &Connection) -> Result<Input> {
     let suggestions = advice.suggestions.iter().map(|it| SavedSuggestion {
         definition: it.definition.clone(),

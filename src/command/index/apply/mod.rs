@@ -4,6 +4,7 @@ mod execute;
 mod failing;
 mod input;
 mod prove;
+mod temporary;
 mod wait;
 
 use std::path::PathBuf;
@@ -33,6 +34,7 @@ use prove::{ProveArgs, Prover};
 // Undoing is changing too, and so is making counters.
 pub(crate) use execute::{POLL, control, pause, require_writes};
 pub(super) use execute::{await_orphans, histories};
+pub(crate) use temporary::Temporary;
 pub(crate) use wait::{Watcher, describe};
 
 /// The waits between so many tries are ten minutes in all, then a lock is better looked at by a person.

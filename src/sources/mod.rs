@@ -1,11 +1,15 @@
 //! Where workloads come from, and how their parameters get values.
 
+mod captured;
+mod read;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::catalog::{Catalog, ColumnStatistics};
+use crate::command::capture::files;
 use crate::config::ConfigFile;
 use crate::context::Context;
 use crate::error::{Error, Result};
@@ -14,7 +18,7 @@ use crate::query::{self, ParameterUse, TableName};
 use crate::random;
 use crate::scenario::{SCENARIOS, Scenario};
 use crate::statistics::{self, ExpressionStatistics};
-use crate::workload::parameter::{ColumnName, Generator, Parameter, Samples};
+use crate::workload::parameter::{ColumnName, Draw, Generator, Parameter, Samples};
 use crate::workload::{
     self, Known, N_CLASSES, ParameterType, Source, Statement, ValueSet, Wanting, Workload,
 };
@@ -78,9 +82,9 @@ async fn of_names(
             .hint("Write a starter perfkit.yaml with `perfkit init`, or name a workload with `--workload`.")
         }),
         [first, rest @ ..] => {
-            let mut workload = open(first, connection).await?;
+            let mut workload = open(context, first, connection).await?;
             for name in rest {
-                let other = open(name, connection).await?;
+                let other = open(context, name, connection).await?;
                 workload.source = Source::File(named.join(", "));
                 workload.statements.extend(other.statements);
                 workload.skipped.extend(other.skipped);
@@ -146,7 +150,7 @@ async fn find(
     Ok(Some(of_config(&file, Source::Scenario(scenario.name.to_owned()))))
 }
 
-async fn open(name: &str, connection: Option<&Connection>) -> Result<Workload> {
+async fn open(context: &Context, name: &str, connection: Option<&Connection>) -> Result<Workload> {
     if name == "pg_stat_statements" {
         let connection = connection.ok_or_else(|| {
             Error::usage("pg_stat_statements needs a database")
@@ -161,6 +165,9 @@ async fn open(name: &str, connection: Option<&Connection>) -> Result<Workload> {
     if matches!(path.extension().and_then(|ending| ending.to_str()), Some("yaml" | "yml")) {
         let file = ConfigFile::load(Some(path))?.expect("a named file is there or an error");
         return Ok(of_config(&file, Source::File(name.to_owned())));
+    }
+    if files::is_capture(path) {
+        return captured::workload(context, path).await;
     }
     of_sql(path)
 }
@@ -184,7 +191,7 @@ fn of_sql(path: &Path) -> Result<Workload> {
     let fail = |error: std::io::Error| {
         Error::usage(format!("could not read workload {:?}", path.display()))
             .cause(error)
-            .hint("A workload is a perfkit.yaml, a .sql file, a folder of .sql files, or pg_stat_statements.")
+            .hint("A workload is a perfkit.yaml, a .sql file, a folder of .sql files, a trace, a server log, or pg_stat_statements.")
     };
     let files: Vec<PathBuf> = if path.is_dir() {
         let mut files: Vec<PathBuf> = fs::read_dir(path)
@@ -405,6 +412,7 @@ async fn samples(
         }
         samples.insert(name.clone(), values);
     }
+    read::insert_all(context, connection, statements, &mut samples).await?;
     Ok(samples)
 }
 
@@ -432,12 +440,8 @@ fn unknown_column(context: &Context, catalog: &Catalog, name: &ColumnName, table
 
 /// Draws one set of values.
 pub(crate) fn draw(generators: &[Generator], bits: u64) -> Vec<TextValue> {
-    let now_us = now_us();
-    generators
-        .iter()
-        .zip(0..)
-        .map(|(generator, i)| TextValue(generator.draw(random::at(bits, i), now_us)))
-        .collect()
+    let draw = Draw { bits, now_us: now_us(), turn: 0 };
+    generators.iter().zip(0..).map(|(generator, i)| TextValue(generator.draw(&draw, i))).collect()
 }
 
 /// Now, in UTC, as `YYYYMMDDHHMMSS`.

@@ -1,0 +1,488 @@
+//! Sends a captured workload again: a thread for each session that is open.
+//!
+//! Sessions are as many as they were when they were captured, and most of their time they wait, so threads that block are
+//! enough. Who sends as much as the server takes has the event loop.
+
+use std::collections::{HashMap, HashSet};
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::BytesMut;
+use postgres_protocol::IsNull;
+use postgres_protocol::message::frontend::{self, BindError};
+
+use super::error::{Error, Failure};
+use super::frame::{Event, Frames, SqlState};
+use super::pace::{Due, DueKind};
+use super::recorder::Recorder;
+use super::request::{self, Protocol};
+use super::session::Run;
+use super::startup::{self, CancelKey};
+use super::{Measured, PROGRESS_INTERVAL, join, machine, spawn};
+use crate::bench::replay::{Bound, Message, Recording, Session, Speed, Text, Turn};
+use crate::bench::{MachineUse, Resources, StatementStats};
+use crate::pg::{Endpoint, Interrupt};
+use crate::stream::Stream;
+use crate::workload::parameter::Draw;
+
+/// Sessions begin after that, so that the first is not late.
+const LEAD: Duration = Duration::from_millis(50);
+/// What a session's thread needs is on the heap.
+const STACK_BYTES: usize = 256 * 1024;
+const READ_BYTES: usize = 16 * 1024;
+/// How often a session that waits for its answer looks whether the user has interrupted.
+const LOOK: Duration = Duration::from_millis(100);
+/// How long an answer is waited for after an interrupt: what runs was cancelled.
+const STOP_TIME: Duration = Duration::from_millis(600);
+/// The binary format of a value.
+const BINARY: i16 = 1;
+const TEXT: i16 = 0;
+
+/// A recording on its way to a server.
+pub(crate) struct Replay {
+    shared: Arc<Shared>,
+}
+
+/// What all threads see.
+struct Shared {
+    recording: Recording,
+    speed: Speed,
+    endpoint: Arc<Endpoint>,
+    start: Instant,
+    results: Mutex<Results>,
+    /// Of the sessions that are open.
+    keys: Mutex<HashMap<usize, CancelKey>>,
+    state: Mutex<State>,
+    /// The user has interrupted, or a session has ended.
+    stopped: Condvar,
+    ended: Condvar,
+    is_stopped: AtomicBool,
+}
+
+#[derive(Default)]
+struct State {
+    n_ended: usize,
+}
+
+/// What was measured so far.
+struct Results {
+    recorder: Recorder,
+    cpu: Duration,
+    n_unsent: u64,
+    n_down: usize,
+    /// Why the first session that could not be opened could not.
+    failure: Option<Failure>,
+}
+
+impl Replay {
+    /// Makes a recording ready; its time begins now.
+    pub(crate) fn new(recording: Recording, speed: Speed, endpoint: Arc<Endpoint>) -> Self {
+        let start = Instant::now() + LEAD;
+        let names = recording.statements.iter().map(|statement| statement.name.as_str());
+        let recorder = Recorder::new(names, speed != Speed::Max, start);
+        let results = Results { recorder, cpu: Duration::ZERO, n_unsent: 0, n_down: 0, failure: None };
+        let shared = Shared {
+            recording,
+            speed,
+            endpoint,
+            start,
+            results: Mutex::new(results),
+            keys: Mutex::default(),
+            state: Mutex::default(),
+            stopped: Condvar::new(),
+            ended: Condvar::new(),
+            is_stopped: AtomicBool::new(false),
+        };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// Sends it to its end, or until it is interrupted. What is returned beside says why sessions could not be opened.
+    pub(crate) async fn run(
+        self,
+        interrupt: &Interrupt,
+        progress: impl Fn(Duration),
+    ) -> Result<(Measured, Option<Failure>), Error> {
+        let shared = self.shared;
+        let is_server_here = shared.endpoint.address.is_here();
+        let before = machine::counters(is_server_here);
+        let directing = {
+            let shared = shared.clone();
+            join(spawn("replay", move || direct(&shared))?)
+        };
+        futures_util::pin_mut!(directing);
+        let mut ticks = tokio::time::interval(PROGRESS_INTERVAL);
+        let mut stopped_at = None;
+        loop {
+            tokio::select! {
+                directed = &mut directing => {
+                    directed?;
+                    break;
+                }
+                () = interrupt.raised(), if stopped_at.is_none() => {
+                    stopped_at = Some(Instant::now());
+                    shared.stop();
+                    let shared = shared.clone();
+                    // Nobody waits for it: the sessions end all the same.
+                    drop(spawn("cancel", move || shared.cancel())?);
+                }
+                _ = ticks.tick() => progress(shared.start.elapsed()),
+            }
+        }
+        let end = stopped_at.unwrap_or_else(Instant::now);
+        let after = machine::counters(is_server_here);
+        let machine = before.zip(after).and_then(|(before, after)| MachineUse::between(&before, &after));
+        let (mut measured, failure) = shared.measured(end.saturating_duration_since(shared.start));
+        measured.interrupted = stopped_at.is_some();
+        measured.resources.machine = machine;
+        Ok((measured, failure))
+    }
+}
+
+impl Shared {
+    /// When something of the recording is due; `None` if as soon as possible.
+    fn due(&self, at: Duration) -> Option<Instant> {
+        match self.speed {
+            Speed::Factor(factor) => Some(self.start + at.div_f64(factor)),
+            Speed::Max => None,
+        }
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.is_stopped.load(Ordering::Relaxed)
+    }
+
+    fn stop(&self) {
+        // Under the lock, so that nobody misses it between a look and a wait.
+        let state = lock(&self.state);
+        self.is_stopped.store(true, Ordering::Relaxed);
+        drop(state);
+        self.stopped.notify_all();
+        self.ended.notify_all();
+    }
+
+    /// Asks the server to cancel what runs.
+    fn cancel(&self) {
+        let keys: Vec<CancelKey> = lock(&self.keys).values().copied().collect();
+        for key in keys {
+            // What cannot be cancelled ends with its connection, or by its time-out.
+            drop(startup::cancel(&self.endpoint, key));
+        }
+    }
+
+    /// Waits until a moment; false if the user has interrupted.
+    fn wait(&self, until: Instant) -> bool {
+        let mut state = lock(&self.state);
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            if self.is_stopped() || left.is_zero() {
+                return !self.is_stopped();
+            }
+            state = self.stopped.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Waits until so many sessions have ended; false if the user has interrupted.
+    fn wait_for_ended(&self, n: usize) -> bool {
+        let mut state = lock(&self.state);
+        while state.n_ended < n && !self.is_stopped() {
+            state = self.ended.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        !self.is_stopped()
+    }
+
+    /// Returns what was measured; nobody measures any more.
+    fn measured(&self, elapsed: Duration) -> (Measured, Option<Failure>) {
+        let mut results = lock(&self.results);
+        let empty = Recorder::new(std::iter::empty(), false, self.start);
+        let recorder = std::mem::replace(&mut results.recorder, empty).finish();
+        let measured = Measured {
+            statements: recorder.statements,
+            steps: Vec::<StatementStats>::new(),
+            stops: Vec::new(),
+            lag: recorder.lag,
+            elapsed,
+            interrupted: false,
+            n_lost: recorder.n_lost,
+            n_down: results.n_down,
+            n_unsent: results.n_unsent,
+            resources: Resources {
+                cpu: results.cpu,
+                peak_rss_bytes: machine::peak_rss_bytes(),
+                ..Resources::default()
+            },
+            timeline: recorder.timeline,
+        };
+        (measured, results.failure.take())
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Begins each session at its time, and waits for the end of all.
+fn direct(shared: &Shared) -> io::Result<()> {
+    let n_ended_before = shared.recording.n_ended_before();
+    std::thread::scope(|scope| {
+        for (number, session) in shared.recording.sessions.iter().enumerate() {
+            let goes_on = match shared.due(session.opens_at) {
+                Some(due) => shared.wait(due),
+                None => shared.wait_for_ended(n_ended_before[number]),
+            };
+            if !goes_on {
+                break;
+            }
+            let builder = std::thread::Builder::new().name("session".to_owned()).stack_size(STACK_BYTES);
+            let spawned = builder.spawn_scoped(scope, move || {
+                play(shared, number, session);
+                let mut results = lock(&shared.results);
+                results.cpu += machine::thread_cpu().unwrap_or_default();
+                drop(results);
+                lock(&shared.state).n_ended += 1;
+                shared.ended.notify_all();
+            });
+            if let Err(error) = spawned {
+                shared.stop();
+                return Err(error);
+            }
+        }
+        Ok(())
+    })
+}
+
+/// Sends one session.
+fn play(shared: &Shared, number: usize, session: &Session) {
+    let opened = startup::open(&shared.endpoint).and_then(|opened| {
+        opened.stream.set_blocking()?;
+        opened.stream.set_read_timeout(LOOK)?;
+        Ok(opened)
+    });
+    let opened = match opened {
+        Ok(opened) => opened,
+        Err(failure) => {
+            let mut results = lock(&shared.results);
+            results.recorder.lost(None, None);
+            results.n_down += 1;
+            results.n_unsent += session.turns.len() as u64;
+            results.failure.get_or_insert(failure);
+            return;
+        }
+    };
+    if let Some(key) = opened.key {
+        lock(&shared.keys).insert(number, key);
+    }
+    let mut client = Client {
+        stream: opened.stream,
+        frames: Frames::default(),
+        out: BytesMut::with_capacity(512),
+        buffer: vec![0; READ_BYTES],
+        prepared: HashSet::new(),
+        last_words: None,
+    };
+    let is_there = send_all(shared, &mut client, session);
+    if is_there && let Some(closes) = session.closes_at.and_then(|at| shared.due(at)) {
+        shared.wait(closes);
+    }
+    lock(&shared.keys).remove(&number);
+    client.stream.say_goodbye();
+    client.stream.close();
+}
+
+/// Sends the executions of a session; false if its connection was lost.
+fn send_all(shared: &Shared, client: &mut Client, session: &Session) -> bool {
+    let mut idle_since = Instant::now();
+    for (n, turn) in session.turns.iter().enumerate() {
+        let due = shared.due(turn.at);
+        if !due.map_or(!shared.is_stopped(), |due| shared.wait(due)) {
+            return true;
+        }
+        let sent = Instant::now();
+        let text = &shared.recording.texts[turn.text];
+        let kind = if due.is_some() { DueKind::Open { stage: 0, n: n as u64 } } else { DueKind::Closed };
+        let due = Due { at: due.unwrap_or(sent), kind };
+        let run = Run { statement: text.statement, draw: Draw::default(), due, sent, n_tries: 1 };
+        let answer = client.execute(shared, turn, text);
+        let now = Instant::now();
+        let mut results = lock(&shared.results);
+        match answer {
+            Ok(error) => {
+                results.recorder.sent(due, idle_since, sent);
+                // After an interrupt, what fails was cancelled.
+                if error.is_none() || !shared.is_stopped() {
+                    results.recorder.ended(&run, error, now);
+                }
+            }
+            Err(_) if shared.is_stopped() => return false,
+            Err(_) => {
+                results.recorder.lost(Some(&run), client.last_words.take());
+                results.n_down += 1;
+                results.n_unsent += (session.turns.len() - n - 1) as u64;
+                return false;
+            }
+        }
+        idle_since = now;
+    }
+    true
+}
+
+/// One session's connection.
+struct Client {
+    stream: Stream,
+    frames: Frames,
+    out: BytesMut,
+    buffer: Vec<u8>,
+    /// The texts that the server has prepared.
+    prepared: HashSet<usize>,
+    /// The error of an answer that did not come to its end.
+    last_words: Option<SqlState>,
+}
+
+impl Client {
+    /// Sends an execution and reads its answer: the server's error, if there is one. Any other error means that the connection
+    /// is of no more use.
+    fn execute(&mut self, shared: &Shared, turn: &Turn, text: &Text) -> io::Result<Option<SqlState>> {
+        let is_prepared = self.prepared.contains(&turn.text);
+        self.out.clear();
+        write(turn, text, is_prepared, &mut self.out)?;
+        self.stream.write_all(&self.out)?;
+        self.last_words = None;
+        let mut stopped_since = None;
+        loop {
+            let n = match self.stream.read(&mut self.buffer) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(n) => n,
+                Err(error) if is_time_out(&error) => {
+                    if shared.is_stopped() {
+                        let since = *stopped_since.get_or_insert_with(Instant::now);
+                        if since.elapsed() > STOP_TIME {
+                            return Err(error);
+                        }
+                    }
+                    continue;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            };
+            let mut input = &self.buffer[..n];
+            while let Some(event) = self.frames.next(&mut input)? {
+                match event {
+                    Event::Error(code) => {
+                        self.last_words.get_or_insert(code);
+                    }
+                    Event::CopyIn => {
+                        self.out.clear();
+                        let is_simple = matches!(turn.message, Message::Simple(_));
+                        let protocol = if is_simple { Protocol::Simple } else { Protocol::Extended };
+                        request::refuse_copy(protocol, &mut self.out)?;
+                        self.stream.write_all(&self.out)?;
+                    }
+                    Event::Ready(_) => {
+                        let error = self.last_words.take();
+                        self.learn(turn, text, error);
+                        return Ok(error);
+                    }
+                    Event::ParseComplete | Event::Complete | Event::Columns | Event::Row => {}
+                }
+            }
+        }
+    }
+
+    /// Notes what the server has prepared now.
+    fn learn(&mut self, turn: &Turn, text: &Text, error: Option<SqlState>) {
+        let first = text.sql.split_whitespace().next().unwrap_or_default();
+        if first.eq_ignore_ascii_case("discard") || first.eq_ignore_ascii_case("deallocate") {
+            self.prepared.clear();
+        }
+        match (&turn.message, error) {
+            (Message::Bound { sql: None, is_prepared: true, .. }, None) => {
+                self.prepared.insert(turn.text);
+            }
+            (_, Some(SqlState::UNDEFINED_STATEMENT)) => {
+                self.prepared.remove(&turn.text);
+            }
+            _ => {}
+        }
+    }
+}
+
+fn is_time_out(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
+}
+
+/// Appends all that runs an execution once.
+fn write(turn: &Turn, text: &Text, is_known: bool, out: &mut BytesMut) -> io::Result<()> {
+    let (sql, values, is_prepared) = match &turn.message {
+        Message::Simple(sql) => return frontend::query(sql, out),
+        Message::Bound { sql, values, is_prepared } => (sql, values, *is_prepared && sql.is_none()),
+    };
+    let handle = if is_prepared { format!("perfkit_{}", turn.text) } else { String::new() };
+    if !(is_prepared && is_known) {
+        if is_prepared {
+            // A failed transaction may have left it; it is no error to close what is not there.
+            frontend::close(b'S', &handle, out)?;
+        }
+        let n_types = text.types.len().min(values.len());
+        let types = text.types[..n_types].iter().copied();
+        frontend::parse(&handle, sql.as_deref().unwrap_or(&text.sql), types, out)?;
+    }
+    let formats = values.iter().map(|value| if matches!(value, Bound::Binary(_)) { BINARY } else { TEXT });
+    let bound = frontend::bind(
+        "",
+        &handle,
+        formats,
+        values,
+        |value, out| {
+            match value {
+                Bound::Null => return Ok(IsNull::Yes),
+                Bound::Text(text) => out.extend_from_slice(text.as_bytes()),
+                Bound::Binary(bytes) => out.extend_from_slice(bytes),
+            }
+            Ok(IsNull::No)
+        },
+        [],
+        out,
+    );
+    match bound {
+        Ok(()) => {}
+        Err(BindError::Serialization(error)) => return Err(error),
+        Err(BindError::Conversion(error)) => return Err(io::Error::other(error)),
+    }
+    frontend::execute("", 0, out)?;
+    frontend::sync(out);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tags(message: Message, is_known: bool) -> String {
+        let turn = Turn { at: Duration::ZERO, text: 3, message };
+        let text = Text::new(0, "SELECT $1, $2", vec![23, 25]);
+        let mut out = BytesMut::new();
+        write(&turn, &text, is_known, &mut out).unwrap();
+        let (mut tags, mut rest) = (String::new(), &out[..]);
+        while let Some((tag, body)) = rest.split_first() {
+            tags.push(char::from(*tag));
+            let length = u32::from_be_bytes(body[..4].try_into().unwrap());
+            rest = &body[usize::try_from(length).unwrap()..];
+        }
+        tags
+    }
+
+    #[test]
+    fn executions_are_sent_as_they_were() {
+        let bound = |sql: Option<&str>, is_prepared| Message::Bound {
+            sql: sql.map(str::to_owned),
+            values: vec![Bound::Text("1".to_owned()), Bound::Null],
+            is_prepared,
+        };
+        assert_eq!(tags(Message::Simple("SELECT 1".to_owned()), false), "Q");
+        assert_eq!(tags(bound(None, false), false), "PBES");
+        assert_eq!(tags(bound(None, true), false), "CPBES");
+        assert_eq!(tags(bound(None, true), true), "BES");
+        assert_eq!(tags(bound(Some("SELECT $1, $2, 3"), true), true), "PBES");
+    }
+}
