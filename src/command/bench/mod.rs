@@ -132,7 +132,7 @@ pub(crate) struct Plan {
 
 pub(crate) async fn run(context: &Context, args: &BenchArgs) -> Result<ExitStatus> {
     match &args.command {
-        Some(BenchCommand::Compare(args)) => return compare::run(context, args).await,
+        Some(BenchCommand::Compare(args)) => return Box::pin(compare::run(context, args)).await,
         Some(BenchCommand::FindMax(args)) => return find_max::run(context, args).await,
         Some(BenchCommand::Merge(args)) => return merge::run(context, args),
         None => {}

@@ -10,14 +10,17 @@ use crate::error::{Error, Result};
 use crate::index::change::IndexName;
 use crate::index::change::plan::{Goal, note_definitions, plan};
 use crate::index::change::progress::Progress;
-use crate::pg::{Connection, Target, ddl};
+use crate::pg::{Access, Connection, Target, ddl};
 use crate::report;
 use crate::report::index::UndoOutcome;
+use crate::run_id::RunId;
 use crate::sources;
 
 /// Indexes that are not there yet.
 pub(crate) struct Temporary {
     input: Input,
+    /// The runs that the journal had before.
+    known_runs: Vec<RunId>,
     /// What is done for them, for people.
     pub(crate) plan_lines: Vec<String>,
 }
@@ -55,10 +58,11 @@ impl Temporary {
         if !space.is_enough() {
             return Err(Error::server("there is not enough free space for the index"));
         }
-        Ok(Self { input, plan_lines: report::index::plan_lines(&plan, space) })
+        let known_runs = histories.into_iter().map(|history| history.run.id).collect();
+        Ok(Self { input, known_runs, plan_lines: report::index::plan_lines(&plan, space) })
     }
 
-    /// Builds them.
+    /// Builds them; if that fails or is interrupted, what there is of them is dropped.
     pub(crate) async fn build(
         self,
         context: &Context,
@@ -71,7 +75,21 @@ impl Temporary {
             statement_timeout,
             ..Options::default()
         };
-        let Outcome { run, done, plan, .. } = execute::execute(context, target, self.input, &options).await?;
+        let Self { input, known_runs, .. } = self;
+        let goals = input.goals.clone();
+        let executed = execute::execute(context, target, input, &options).await;
+        let Outcome { run, done, plan, .. } = match executed {
+            Ok(outcome) => outcome,
+            Err(error) => {
+                let Some(begun) = begun(context, target, &goals, &known_runs).await? else {
+                    return Err(error);
+                };
+                begun.give_back(context, target, statement_timeout).await?;
+                // The hints of `error` are about what was left, and nothing is.
+                let failed = Error::new(error.status(), error.message());
+                return Err(error.causes().iter().fold(failed, Error::cause));
+            }
+        };
         let indexes = done.into_iter().map(|done| done.step.index).collect();
         let borrowed = Borrowed { run: run.unwrap_or_default(), indexes };
         if let Some((index, reason)) = plan.held.first() {
@@ -80,6 +98,30 @@ impl Temporary {
         }
         Ok(borrowed)
     }
+}
+
+/// Returns what a build has begun that did not come to its end. Of these indexes there is no other new run: they were not
+/// there, and one perfkit at a time changes indexes.
+async fn begun(
+    context: &Context,
+    target: &Target,
+    goals: &[Goal],
+    known_runs: &[RunId],
+) -> Result<Option<Borrowed>> {
+    let connection = target.connect(Access::ReadOnly, &context.uninterrupted().interrupt).await?;
+    let histories = execute::histories(&connection, None).await?;
+    let is_wanted = |index: &IndexName| {
+        goals.iter().any(|goal| matches!(goal, Goal::Create(wanted) if wanted.index == *index))
+    };
+    let own = histories.into_iter().rev().find(|history| {
+        history.can_be_undone()
+            && !known_runs.contains(&history.run.id)
+            && history.steps.iter().any(|step| is_wanted(&step.index))
+    });
+    Ok(own.map(|own| Borrowed {
+        run: own.run.id.to_string(),
+        indexes: own.steps.into_iter().map(|step| step.index).collect(),
+    }))
 }
 
 impl Borrowed {
