@@ -85,9 +85,9 @@ fn lines(it: &Found, style: &Style) -> Vec<String> {
 }
 
 fn rewritten(rewrite: &Rewrite, style: &Style) -> Vec<String> {
-    let mut lines = labelled("first page", &rewrite.first, style);
-    lines.extend(labelled("next page", &rewrite.next, style));
-    lines.extend(labelled("backward", &rewrite.previous, style));
+    let mut lines = labelled("first", &rewrite.first, style);
+    lines.extend(labelled("next", &rewrite.next, style));
+    lines.extend(labelled("previous", &rewrite.previous, style));
     let index = match &rewrite.index {
         Some(NeededIndex::Exists(name)) => format!("{name} serves it"),
         Some(NeededIndex::Missing(definition)) => definition.ddl_concurrently(),

@@ -125,12 +125,16 @@ pub(crate) fn n_plus_one(report: &Report, style: &Style) -> Document<'static> {
         "findings": report.findings.iter().map(|it| finding(it, report.span)).collect::<Vec<_>>(),
         "executions": report.n_executions,
         "scopes": report.n_scopes,
+        "small": report.n_small,
         "harmless": report.n_harmless,
         "span_ms": unit::json_ms(unit::ns_to_ms(report.span)),
     });
     let mut document = Document::new(json);
     if report.findings.is_empty() {
-        document = document.text("no loops found");
+        document = document.text(match report.n_small {
+            0 => "no loops found".to_owned(),
+            n => format!("no loop wastes 5 ms or more; `--strict` shows {n} that waste less"),
+        });
     }
     for it in &report.findings {
         let place = match it.scope {

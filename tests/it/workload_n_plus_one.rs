@@ -14,11 +14,19 @@ use crate::support::pg::{Database, Server};
 
 /// A list and a look-up for each of its rows, through the simple protocol.
 fn log() -> String {
+    log_of(3, "2.000")
+}
+
+/// The same with so many milliseconds from one end to the next.
+fn log_of(step_ms: u64, duration_ms: &str) -> String {
     let line = |ms: u64, sql: &str| {
-        format!("2026-11-22 11:48:11.{ms:03} UTC [7] LOG:  duration: 2.000 ms  statement: {sql}\n")
+        format!("2026-11-22 11:48:11.{ms:03} UTC [7] LOG:  duration: {duration_ms} ms  statement: {sql}\n")
     };
     let lookups: String = (0..6)
-        .map(|id| line(103 + 3 * id, &format!("SELECT name FROM authors WHERE id = {id} /*route='/posts'*/")))
+        .map(|id| {
+            let sql = format!("SELECT name FROM authors WHERE id = {id} /*route='/posts'*/");
+            line(100 + (id + 1) * step_ms, &sql)
+        })
         .collect();
     line(100, "SELECT id, author_id FROM posts LIMIT 6 /*route='/posts'*/") + &lookups
 }
@@ -48,6 +56,14 @@ fn accepted_statements_do_not_fail() {
     let accepted =
         perfkit(&["workload", "n-plus-one", "--ignore", &fingerprint[..8], "a.log"]).file("a.log", &log());
     assert!(accepted.succeeds().stdout.contains("no loops found"));
+}
+
+#[test]
+fn loops_that_cost_hardly_anything_are_counted() {
+    let quick = log_of(0, "0.002");
+    let args = ["workload", "n-plus-one", "--offline", "a.log"];
+    let finished = perfkit(&args).file("a.log", &quick).succeeds();
+    assert_eq!(finished.stdout, "no loop wastes 5 ms or more; `--strict` shows 1 that waste less\n");
 }
 
 #[test]

@@ -76,9 +76,10 @@ pub(super) async fn run(context: &Context, args: &NPlusOneArgs) -> Result<ExitSt
 
     context.ui.publish(&report::workload::n_plus_one(&report, context.ui.style()))?;
     context.ui.status(format_args!(
-        "{} findings in {} executions; {n_left_out} doubtful or ignored, {} pages, batches, retries, queues and polls left out",
+        "{} findings in {} executions; {n_left_out} doubtful or ignored, {} small, {} pages, batches, retries, queues and polls left out",
         report.findings.len(),
         report.n_executions,
+        report.n_small,
         report.n_harmless
     ));
     if has_failed {

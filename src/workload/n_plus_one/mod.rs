@@ -150,6 +150,8 @@ pub(crate) enum Harmless {
 pub(crate) struct Report {
     /// Those that waste most first.
     pub(crate) findings: Vec<Finding>,
+    /// Loops that are left out because they waste hardly any time.
+    pub(crate) n_small: usize,
     pub(crate) n_executions: u64,
     pub(crate) n_scopes: u64,
     /// Repetitions that are no loop.
@@ -343,8 +345,9 @@ impl Detector {
     pub(crate) fn finish(mut self, strict: bool, catalog: Option<&Catalog>) -> Report {
         self.end_scopes();
         self.add_likely(catalog);
-        let mut findings: Vec<Finding> =
-            self.found.into_values().filter(|finding| strict || finding.wasted >= MIN_WASTED).collect();
+        let (mut findings, small): (Vec<Finding>, Vec<Finding>) =
+            self.found.into_values().partition(|finding| strict || finding.wasted >= MIN_WASTED);
+        let n_small = small.iter().filter(|finding| finding.confidence > Confidence::Low).count();
         findings.sort_by(|a, b| {
             b.wasted.cmp(&a.wasted).then(a.fingerprint.cmp(&b.fingerprint)).then(a.kind.cmp(&b.kind))
         });
@@ -352,7 +355,7 @@ impl Detector {
             (Some(first), Some(last)) => last.0 - first.0,
             _ => 0,
         };
-        Report { findings, span, ..self.report }
+        Report { findings, n_small, span, ..self.report }
     }
 }
 
