@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use postgres_protocol::IsNull;
-use postgres_protocol::message::frontend::{self, BindError};
+use postgres_protocol::message::frontend;
 
 use super::error::{Error, Failure};
 use super::frame::{Event, Frames, SqlState};
@@ -444,14 +444,7 @@ fn write(turn: &Turn, text: &Text, is_known: bool, out: &mut BytesMut) -> io::Re
         [],
         out,
     );
-    match bound {
-        Ok(()) => {}
-        Err(BindError::Serialization(error)) => return Err(error),
-        Err(BindError::Conversion(error)) => return Err(io::Error::other(error)),
-    }
-    frontend::execute("", 0, out)?;
-    frontend::sync(out);
-    Ok(())
+    request::execute(bound, out)
 }
 
 #[cfg(test)]

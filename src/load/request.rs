@@ -86,14 +86,7 @@ impl Request {
             self.result_formats.iter().copied(),
             out,
         );
-        match bound {
-            Ok(()) => {}
-            Err(BindError::Serialization(error)) => return Err(error),
-            Err(BindError::Conversion(error)) => return Err(io::Error::other(error)),
-        }
-        frontend::execute("", 0, out)?;
-        frontend::sync(out);
-        Ok(())
+        execute(bound, out)
     }
 
     /// Appends the statement as one text, its values written in.
@@ -134,6 +127,17 @@ pub(super) fn framed(out: &mut BytesMut, write: impl FnOnce(&mut BytesMut)) -> i
     out.put_u8(0);
     let length = i32::try_from(out.len() - base - TAG_BYTES).map_err(io::Error::other)?;
     out[base + TAG_BYTES..base + HEADER_BYTES].copy_from_slice(&length.to_be_bytes());
+    Ok(())
+}
+
+/// Appends what runs a statement whose values were bound, and the end of its messages.
+pub(super) fn execute(bound: Result<(), BindError>, out: &mut BytesMut) -> io::Result<()> {
+    bound.map_err(|error| match error {
+        BindError::Serialization(error) => error,
+        BindError::Conversion(error) => io::Error::other(error),
+    })?;
+    frontend::execute("", 0, out)?;
+    frontend::sync(out);
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
+use super::explain::one_line;
 use super::{Align, Document, SCHEMA_VERSION, Style, Table};
 use crate::trace::Nanos;
 use crate::unit;
@@ -211,8 +212,4 @@ fn time(it: &PageTime) -> Json {
         "by_offset_ms": unit::json_ms(unit::ns_to_ms(it.by_offset)),
         "by_key_ms": unit::json_ms(unit::ns_to_ms(it.by_key)),
     })
-}
-
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

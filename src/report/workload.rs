@@ -2,6 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
+use super::explain::one_line;
 use super::{Align, Document, SCHEMA_VERSION, Style, Table};
 use crate::trace::{Nanos, Value};
 use crate::unit;
@@ -331,10 +332,6 @@ fn value(value: &Value) -> Option<String> {
         Value::Binary(bytes) => Some(format!("{} bytes", bytes.len())),
         Value::Null | Value::Missing => None,
     }
-}
-
-pub(super) fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 pub(super) fn shortened(text: &str, width: usize) -> String {

@@ -218,14 +218,7 @@ impl Variant {
 /// Returns for each parameter of a statement, which one of another text for the same statement it is.
 fn places(sql: &str, other: &str) -> Option<Vec<usize>> {
     let mark = |number: usize| format!("perfkit parameter {number}");
-    let mut marked = String::new();
-    let mut start = 0;
-    for (place, number) in query::placeholders(other) {
-        marked.push_str(&other[start..place.start]);
-        marked.push_str(&quote_literal(&mark(number)));
-        start = place.end;
-    }
-    marked.push_str(&other[start..]);
+    let marked = query::with_placeholders(other, |number| quote_literal(&mark(number)));
     let values = query::literals_for(sql, &query::plannable(&marked))?;
     let n = query::placeholder_count(other);
     values.into_iter().map(|value| (0..n).find(|number| value.as_deref() == Some(&mark(*number)))).collect()

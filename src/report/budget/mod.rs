@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::workload::{one_line, shortened};
+use super::explain::one_line;
+use super::workload::shortened;
 use super::{Align, Document, Format, Style, Table, junit};
 use crate::budget::baseline::{Baseline, Change, Comparison};
 use crate::budget::judge::{Check, Verdict};
