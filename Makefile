@@ -58,7 +58,7 @@ matrix: ## Run the integration tests on every supported PostgreSQL
 
 prove-apply: ## Kill index apply fifty times while others write, and see that one more run puts all right
 	@scripts/ensure-postgres >/dev/null
-	cargo test --quiet --test it index_apply::fifty_kills -- --ignored
+	cargo test --quiet --test it index_apply_faults::fifty_kills -- --ignored
 
 prove-counters: ## Kill counter add at random points in RUNS random runs (default 100) while others write, and see that no counter is wrong
 	@scripts/ensure-postgres >/dev/null
