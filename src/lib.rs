@@ -51,9 +51,11 @@
 //! `Values` say what stands for it), `seed::wire` sends them. `seed::chunk` cuts a plan into transactions, `seed::manifest` says
 //! what is left of a run, `seed::effect` which rows triggers have made for it; `pg::seed::load` and `clean` do it. `plan::knots` finds
 //! cells that would be made of themselves before a row is made. For `--size`, `pg::seed::measure` loads small plans into temporary
-//! clones, and `seed::size::calibrate` finds the scale; `seed::size::work` says what there is to do, and `seed::size::eta` when it
+//! clones, and `seed::size::calibrate` finds the scale; `seed::size::loose` tells which indexes streams have left half empty, which
+//! `pg::seed::loose` builds anew; `seed::size::work` says what there is to do, and `seed::size::eta` when it
 //! will be done. `seed::stats` makes columns as the statistics of another database say (`axis`: rows of each value; `slots`: which
-//! rows; `stand_in`: other values of the same order; `beside`: keys) and compares afterwards (`delta`). For the plans of a workload
+//! rows; `stand_in`: other values of the same order; `beside`: keys; `combined`: values that come together; `elements`: those of
+//! arrays) and compares afterwards (`delta`). For the plans of a workload
 //! (`plan::outline`), `counterpart` puts values of the copy in the place of the source's.
 //!
 //! # Counters

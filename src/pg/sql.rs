@@ -114,6 +114,7 @@ statements! {
     SEED_TRIGGERS = "seed_triggers",
     SEED_TYPES = "seed_types",
     SEED_BASE_TYPES = "seed_base_types",
+    SEED_BTREES = "seed_btrees",
     SEED_BURDENS = "seed_burdens",
     SEED_BUILD_MEMORY = "seed_build_memory",
     SEED_CHUNK_DELETE = "seed_chunk_delete",

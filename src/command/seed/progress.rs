@@ -71,6 +71,7 @@ impl<'u> Watch<'u> {
                     Phase::Rows => {}
                     Phase::Indexes => state.bar = steps("indexes"),
                     Phase::Vacuum => state.bar = steps("vacuum and analyze"),
+                    Phase::Loose => state.bar = steps("half-empty indexes"),
                     Phase::ForeignKeys => {
                         self.ui.status(format_args!("triggers were off: checking {n} foreign keys"));
                         state.bar = steps("foreign keys");

@@ -59,9 +59,9 @@ impl Sizing<'_> {
         let mut uneven = BTreeSet::new();
         let (mut found, mut plan) = self.measured(guess.scale, &[coarse], &mut uneven).await?;
         for _ in 0..MAX_ROUNDS {
-            let large = measure::large(&plan);
+            let large = measure::large(&plan, self.options.n_streams);
             (found, plan) = self.measured(found.scale, &[coarse, halvings], &mut uneven).await?;
-            if measure::large(&plan) == large {
+            if measure::large(&plan, self.options.n_streams) == large {
                 break;
             }
         }
@@ -82,12 +82,13 @@ impl Sizing<'_> {
         let small =
             halvings.iter().map(|n| (self.build)(scale, 0.5_f64.powi(*n))).collect::<Result<Vec<_>>>()?;
         let existing = measure::sizes(self.connection, &whole).await?;
+        let n_streams = self.options.n_streams;
         let built_after = if self.options.keep_indexes {
             BTreeSet::new()
         } else {
-            measure::built_after(self.connection, &whole).await?
+            measure::built_after(self.connection, &whole, n_streams).await?
         };
-        let manner = Manner { built_after, n_streams: self.options.n_streams };
+        let manner = Manner { built_after, n_streams };
         let mut models = Vec::new();
         for (id, (table, existing)) in (0..).zip(whole.tables.iter().zip(&existing)) {
             let mut points: Vec<Point> = Vec::new();

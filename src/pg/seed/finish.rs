@@ -41,15 +41,7 @@ pub(super) async fn vacuum(
         while let Some((id, table)) = next() {
             let start = Instant::now();
             if let Err(error) = vacuum_table(&connection, interrupt, &table, on).await {
-                if interrupt.is_raised() {
-                    return Err(Error::Interrupted);
-                }
-                if stream::is_gone(error.failure()) {
-                    // What has ended the session may have taken rows of unlogged tables.
-                    return Err(error);
-                }
-                let error = crate::error::Error::from(error);
-                on(Event::Warning(format!("{error}; run: {}", statement(&table))));
+                warn(interrupt, error, &statement(&table), on)?;
             }
             on(Event::Step { task: Task::Vacuum(id), took: start.elapsed() });
         }
@@ -57,6 +49,25 @@ pub(super) async fn vacuum(
     };
     let sessions = (0..n_sessions).map(|_| session());
     futures_util::future::try_join_all(sessions).await.map(drop)
+}
+
+/// Makes a warning of what the server has against a statement, which can be run later; an error where nothing more can be run.
+pub(super) fn warn(
+    interrupt: &Interrupt,
+    error: Error,
+    statement: &str,
+    on: &dyn Fn(Event<'_>),
+) -> Result<()> {
+    if interrupt.is_raised() {
+        return Err(Error::Interrupted);
+    }
+    if stream::is_gone(error.failure()) {
+        // What has ended the session may have taken rows of unlogged tables.
+        return Err(error);
+    }
+    let error = crate::error::Error::from(error);
+    on(Event::Warning(format!("{error}; run: {statement}")));
+    Ok(())
 }
 
 async fn vacuum_table(

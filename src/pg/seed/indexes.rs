@@ -213,7 +213,7 @@ pub(super) async fn rebuild(place: Place<'_>, run: &RunId, n_sessions: usize) ->
 }
 
 /// Connects a session that builds indexes.
-async fn connect(place: Place<'_>) -> Result<Worker> {
+pub(super) async fn connect(place: Place<'_>) -> Result<Worker> {
     let worker =
         Worker::connect(place.target, Some(place.target.timeouts().statement), place.interrupt).await?;
     // Definitions name their tablespace where it is not the database's own.
@@ -269,13 +269,20 @@ async fn restore(
 async fn run(place: Place<'_>, worker: &Worker, index: &IndexName, statement: &Statement) -> Result<()> {
     let text = plain(&statement.sql);
     let is_concurrent = !statement.may_run_in_transaction && text == statement.sql;
-    let patience =
-        if is_concurrent { Patience::Endless } else { Patience::EachLock(place.target.timeouts().lock) };
     let doing = format!("build index \"{}\" on table \"{}\"", index.name, index.table);
+    if is_concurrent {
+        return worker.run(&doing, &text, Patience::Endless).await;
+    }
+    run_patiently(place, worker, &doing, &text).await
+}
+
+/// Runs a statement, again and again while others hold its locks.
+pub(super) async fn run_patiently(place: Place<'_>, worker: &Worker, doing: &str, text: &str) -> Result<()> {
+    let patience = Patience::EachLock(place.target.timeouts().lock);
     let mut tries = 0;
     loop {
         tries += 1;
-        match worker.run(&doing, &text, patience).await {
+        match worker.run(doing, text, patience).await {
             Err(error) if error.failure() == Failure::Busy && tries < MAX_TRIES => {
                 pause(place, tries).await?;
             }

@@ -8,7 +8,7 @@ use super::coordinator::Coordinator;
 use super::indexes::Place;
 use super::queue::Queue;
 use super::stream::{self, Shared, Stream};
-use super::{Event, effects, finish, foreign_keys, indexes, manifest, sequences, works};
+use super::{Event, effects, finish, foreign_keys, indexes, loose, manifest, sequences, works};
 use crate::error::{Error, Result};
 use crate::pg;
 use crate::pg::connect::{Connection, Target};
@@ -23,7 +23,7 @@ use crate::seed::size::work::Phase;
 pub(crate) struct Options {
     /// Sessions that load at the same time, at least 1.
     pub(crate) n_streams: usize,
-    /// Leave indexes in place that would be built after the rows of large tables.
+    /// Leave indexes in place that would be built after the rows of large tables, and those that the rows have left half empty.
     pub(crate) keep_indexes: bool,
     /// Rest after each chunk for as long as it took, and while replicas are behind. Plans for this have small chunks.
     pub(crate) throttle: bool,
@@ -189,7 +189,12 @@ async fn finish_run(
 
     let watched = {
         let connection = coordinator.connection().await?;
-        on(Event::Works(works::read(&connection, &plan, &rows_left, run.index_run.as_ref()).await?));
+        let loose = if options.keep_indexes {
+            Vec::new()
+        } else {
+            loose::expected(&connection, &plan, n_streams).await?
+        };
+        on(Event::Works(works::read(&connection, &plan, &rows_left, run.index_run.as_ref(), &loose).await?));
         effects::watched(&connection, &plan).await?
     };
     on(Event::Phase { phase: Phase::Rows, n: queue.n_chunks_left() });
@@ -222,6 +227,9 @@ async fn finish_run(
         None => 0,
     };
     finish::vacuum(target, interrupt, &plan, n_streams, on).await?;
+    if !options.keep_indexes {
+        loose::rebuild(place, coordinator, &plan, n_streams).await?;
+    }
     if plan.are_triggers_off {
         foreign_keys::check(&stream::connect(target, interrupt).await?, &plan, on).await?;
     }

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use futures_util::SinkExt as _;
 use tokio_postgres::Row;
 
-use super::{indexes, stage};
+use super::{indexes, loose, stage};
 use crate::pg::catalog::get;
 use crate::pg::connect::Connection;
 use crate::pg::error::{Error, Result};
@@ -22,6 +22,7 @@ use crate::seed::make::world::World;
 use crate::seed::plan::{Plan, TablePlan};
 use crate::seed::schema::TableId;
 use crate::seed::size::calibrate::Point;
+use crate::seed::size::loose::is_shared;
 use crate::seed::wire::rows::{HEADER, RowWriter, TRAILER};
 
 /// Who waits for longer is in the way of somebody. A statement loads one table of a small plan, or builds one of its indexes.
@@ -36,8 +37,7 @@ const ROWS_IN_TURN: u64 = 64;
 pub(crate) struct Manner {
     /// Indexes, by schema and name, that are built after the rows.
     pub(crate) built_after: BTreeSet<(String, String)>,
-    /// Streams insert chunks of rows at the same time. All but the last of these chunks are to the left in an index of serial
-    /// numbers, where pages are split in halves (`_bt_findsplitloc` in nbtsplitloc.c).
+    /// Streams insert chunks of rows at the same time.
     pub(crate) n_streams: usize,
 }
 
@@ -63,17 +63,25 @@ pub(crate) async fn sizes(connection: &Connection, plan: &Plan) -> Result<Vec<Si
         .collect()
 }
 
-/// Returns the tables whose indexes a load of this plan may build after the rows.
-pub(crate) fn large(plan: &Plan) -> Vec<TableId> {
-    let ids = (0..).zip(&plan.tables);
-    ids.filter(|(_, table)| indexes::is_large(table)).map(|(id, _)| id).collect()
+/// Returns the tables whose indexes a load of this plan by so many streams may build after the rows, and those that streams share.
+pub(crate) fn large(plan: &Plan, n_streams: usize) -> (Vec<TableId>, Vec<TableId>) {
+    let chosen = |is_it: &dyn Fn(&TablePlan) -> bool| {
+        (0..).zip(&plan.tables).filter(|(_, table)| is_it(table)).map(|(id, _)| id).collect()
+    };
+    (chosen(&indexes::is_large), chosen(&|table| is_shared(table, n_streams)))
 }
 
-/// Returns the indexes, by schema and name, that a load of this plan builds after the rows.
-pub(crate) async fn built_after(connection: &Connection, plan: &Plan) -> Result<BTreeSet<(String, String)>> {
+/// Returns the indexes, by schema and name, that are built from all rows when a load of this plan by so many streams has ended.
+pub(crate) async fn built_after(
+    connection: &Connection,
+    plan: &Plan,
+    n_streams: usize,
+) -> Result<BTreeSet<(String, String)>> {
     let large: Vec<&TablePlan> = plan.tables.iter().filter(|table| indexes::is_large(table)).collect();
     let droppable = indexes::droppable(connection, &large).await?;
-    Ok(droppable.into_iter().map(|(index, _)| (index.schema, index.name)).collect())
+    let mut built = loose::built_anew(connection, plan, n_streams).await?;
+    built.extend(droppable.into_iter().map(|(index, _)| (index.schema, index.name)));
+    Ok(built)
 }
 
 /// What a table took.

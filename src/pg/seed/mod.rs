@@ -15,6 +15,7 @@ mod foreign_keys;
 mod indexes;
 pub(crate) mod judge;
 pub(crate) mod load;
+mod loose;
 pub(crate) mod manifest;
 pub(crate) mod measure;
 mod partition;

@@ -7,15 +7,17 @@ use crate::pg::error::{Error, Result};
 use crate::pg::sql;
 use crate::run_id::RunId;
 use crate::seed::plan::Plan;
+use crate::seed::schema::TableId;
 use crate::seed::size::work::{Burden, Work, works};
 
 /// Returns what is left of a run of which so many rows of each table are, once the indexes are away that are built after them: by
-/// this run of the journal.
+/// this run of the journal. `loose` are how many of each table will be half empty.
 pub(super) async fn read(
     connection: &Connection,
     plan: &Plan,
     rows_left: &[u64],
     index_run: Option<&RunId>,
+    loose: &[(TableId, u32)],
 ) -> Result<Vec<Work>> {
     let schemas: Vec<&str> = plan.tables.iter().map(|table| table.schema.as_str()).collect();
     let names: Vec<&str> = plan.tables.iter().map(|table| table.name.as_str()).collect();
@@ -48,5 +50,5 @@ pub(super) async fn read(
         Some(run) => indexes::dropped(connection, run).await?,
         None => Vec::new(),
     };
-    Ok(works(plan, rows_left, &burdens, &dropped))
+    Ok(works(plan, rows_left, &burdens, &dropped, loose))
 }

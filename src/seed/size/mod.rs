@@ -2,4 +2,5 @@
 
 pub(crate) mod calibrate;
 pub(crate) mod eta;
+pub(crate) mod loose;
 pub(crate) mod work;

@@ -29,12 +29,15 @@ pub(crate) enum Phase {
     Indexes,
     /// VACUUM and ANALYZE.
     Vacuum,
+    /// Indexes that streams have left half empty are built anew.
+    Loose,
     /// Foreign keys are checked that were silent while rows came.
     ForeignKeys,
 }
 
 impl Phase {
-    pub(crate) const ALL: [Self; 4] = [Self::Rows, Self::Indexes, Self::Vacuum, Self::ForeignKeys];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Rows, Self::Indexes, Self::Vacuum, Self::Loose, Self::ForeignKeys];
 }
 
 /// A part of a run.
@@ -46,6 +49,8 @@ pub(crate) enum Task {
     Index(u32),
     /// To vacuum and analyze a table.
     Vacuum(TableId),
+    /// To build indexes of a table anew.
+    Loose(TableId),
     /// To check the foreign keys of a table.
     ForeignKeys(TableId),
 }
@@ -56,6 +61,7 @@ impl Task {
             Self::Rows(_) => Phase::Rows,
             Self::Index(_) => Phase::Indexes,
             Self::Vacuum(_) => Phase::Vacuum,
+            Self::Loose(_) => Phase::Loose,
             Self::ForeignKeys(_) => Phase::ForeignKeys,
         }
     }
@@ -65,7 +71,7 @@ impl Task {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Work {
     pub(crate) task: Task,
-    /// Rows or foreign keys that are left; 1 of all else.
+    /// Rows, indexes of a table or foreign keys that are left; 1 of all else.
     pub(crate) n_units: u64,
     /// So many of them are done at once.
     pub(crate) n_at_once: u64,
@@ -285,12 +291,14 @@ impl RowEffort {
 }
 
 /// Returns the parts of a run of which so many rows of each table are left, with what the catalog says of each table, and the
-/// indexes that are built after the rows: the number of the journal's step for each, in the order of their builds.
+/// indexes that are built after the rows: the number of the journal's step for each, in the order of their builds. `loose` are how
+/// many of each table streams leave half empty.
 pub(crate) fn works(
     plan: &Plan,
     rows_left: &[u64],
     burdens: &[Burden],
     dropped: &[(u32, Record)],
+    loose: &[(TableId, u32)],
 ) -> Vec<Work> {
     let widths: Vec<Width> = (0..).zip(&plan.tables).map(|(id, _)| width(plan, id)).collect();
     let tables = || (0..).zip(&plan.tables);
@@ -328,6 +336,11 @@ pub(crate) fn works(
         let effort = Effort::Table { n_rows, row_bytes, n_columns: number(table.columns.len()) };
         works.push(once(Task::Vacuum(id), effort));
     }
+    for (id, n) in loose {
+        let n_rows = plan.tables[usize::from(*id)].n_rows;
+        let effort = Effort::Btree { n_rows, first: Order::Rising, n_columns: 1 };
+        works.push(Work { n_units: u64::from(*n), ..once(Task::Loose(*id), effort) });
+    }
     for ((id, table), burden) in tables().zip(burdens) {
         if plan.are_triggers_off && table.n_rows > 0 && !burden.parents.is_empty() {
             let effort = Effort::ForeignKey { n_rows: table.n_rows };
@@ -356,6 +369,11 @@ fn row_effort(plan: &Plan, table: &TablePlan, width: &Width, burden: &Burden) ->
         n_other_indexes: burden.n_other_indexes,
         is_staged: table.is_staged,
     }
+}
+
+/// Whether the values of a key come in their own order: a column's, as SQL, or those of an expression.
+pub(crate) fn is_rising(table: &TablePlan, key: &str) -> bool {
+    order(table, key) == Order::Rising
 }
 
 /// Returns the order of a key's values: a column's, as SQL, or those of an expression.
@@ -471,17 +489,23 @@ mod tests {
         };
         let burdens = vec![burden.clone(), burden, Burden::default()];
         let tasks = |plan: &Plan| {
-            let works = works(plan, &[4_000, 0, 0], &burdens, &[]);
+            let works = works(plan, &[4_000, 0, 0], &burdens, &[], &[(0, 2)]);
             works.iter().map(|work| (work.task, work.n_units)).collect::<Vec<_>>()
         };
-        assert_eq!(tasks(&plan), [(Task::Rows(0), 4_000), (Task::Vacuum(0), 1), (Task::Vacuum(2), 1)]);
-        let Effort::Row(row) = &works(&plan, &[4_000, 0, 0], &burdens, &[])[0].effort else { panic!("rows") };
+        let expected =
+            [(Task::Rows(0), 4_000), (Task::Vacuum(0), 1), (Task::Vacuum(2), 1), (Task::Loose(0), 2)];
+        assert_eq!(tasks(&plan), expected);
+        let Effort::Row(row) = &works(&plan, &[4_000, 0, 0], &burdens, &[], &[])[0].effort else {
+            panic!("rows")
+        };
         assert_eq!((row.n_rising, row.n_scattered_texts, row.parents.len(), row.n_triggers), (1, 2, 2, 1));
         // A field count, two lengths, a key and 50 bytes.
         assert!((row.bytes - 68.0).abs() < 8.0, "{row:?}");
         plan.are_triggers_off = true;
-        assert_eq!(tasks(&plan)[3..], [(Task::ForeignKeys(0), 2)]);
-        let Effort::Row(row) = &works(&plan, &[4_000, 0, 0], &burdens, &[])[0].effort else { panic!("rows") };
+        assert_eq!(tasks(&plan)[4..], [(Task::ForeignKeys(0), 2)]);
+        let Effort::Row(row) = &works(&plan, &[4_000, 0, 0], &burdens, &[], &[])[0].effort else {
+            panic!("rows")
+        };
         assert_eq!((row.parents.len(), row.n_triggers, row.n_checks), (0, 0, 1));
     }
 
