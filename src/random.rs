@@ -20,7 +20,17 @@ pub(crate) fn substream(seed: u64, name: &str) -> u64 {
 
 /// Returns the bits at `counter` of the stream `seed`.
 pub(crate) const fn at(seed: u64, counter: u64) -> u64 {
-    mix(seed ^ mix(counter))
+    of(seed, spread(counter))
+}
+
+/// Returns what [`of`] takes of a counter that many streams are asked for.
+pub(crate) const fn spread(counter: u64) -> u64 {
+    mix(counter)
+}
+
+/// Returns the bits of the stream `seed` at a counter, of which [`spread`] has done the part that is the same for all streams.
+pub(crate) const fn of(seed: u64, spread: u64) -> u64 {
+    mix(seed ^ spread)
 }
 
 /// Maps random bits to `0..n` (Lemire's multiplication; `n` is not 0).

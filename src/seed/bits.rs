@@ -10,6 +10,11 @@ pub(crate) const fn of_row(key: u64, serial: u64, attempt: u32) -> u64 {
     random::at(key ^ of_attempt(attempt), serial)
 }
 
+/// Returns the bits of a row that nobody has refused, by [`random::spread`] of its serial.
+pub(crate) const fn of_spread(key: u64, spread: u64) -> u64 {
+    random::of(key, spread)
+}
+
 /// Returns the stream that decides which cells of the stream `key` are NULL.
 pub(crate) const fn null_stream(key: u64) -> u64 {
     key ^ random::mix(NULL_STREAM)

@@ -17,7 +17,13 @@ pub(crate) struct Word {
     pub(crate) text: &'static str,
     /// The first bytes: a copy of so many, whatever the word's length, is foreseen by the processor. One of any length is not.
     pub(crate) head: [u8; HEAD_BYTES],
+    /// The same with what comes before it among other words, [`AFTER_WORD`] and [`AFTER_SENTENCE`], then with a capital.
+    pub(crate) after: [[u8; HEAD_BYTES]; 2],
 }
+
+/// What comes before a word that follows another one, in its sentence or not.
+pub(crate) const AFTER_WORD: &[u8] = b" ";
+pub(crate) const AFTER_SENTENCE: &[u8] = b". ";
 
 /// Nearly all words are shorter.
 pub(crate) const HEAD_BYTES: usize = 16;
@@ -31,9 +37,20 @@ pub(crate) fn words(name: &str) -> &'static [Word] {
 }
 
 fn word(text: &&'static str) -> Word {
-    let mut head = [0; HEAD_BYTES];
-    head.iter_mut().zip(text.bytes()).for_each(|(to, from)| *to = from);
-    Word { text, head }
+    let mut capital = text.as_bytes().to_vec();
+    if let Some(first) = capital.first_mut() {
+        first.make_ascii_uppercase();
+    }
+    let head = |before: &[u8], text: &[u8]| {
+        let mut head = [0; HEAD_BYTES];
+        head.iter_mut().zip(before.iter().chain(text)).for_each(|(to, from)| *to = *from);
+        head
+    };
+    Word {
+        text,
+        head: head(b"", text.as_bytes()),
+        after: [head(AFTER_WORD, text.as_bytes()), head(AFTER_SENTENCE, &capital)],
+    }
 }
 
 /// Returns the list of that name, which is empty for a name that is not in [`LISTS`].

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::lane::Lane;
+use crate::random;
 use crate::seed::bits;
 use crate::seed::plan::Plan;
 use crate::seed::schema::TableId;
@@ -95,6 +96,8 @@ pub(crate) struct Block {
     pub(super) table: TableId,
     pub(super) rows: Vec<u64>,
     pub(super) serials: Vec<u64>,
+    /// What all streams of the table take of each serial.
+    spread: Vec<u64>,
     /// The places of patched rows, with their attempts.
     pub(super) attempts: Vec<(usize, u32)>,
     /// The serials that rows have without attempts end here.
@@ -131,6 +134,7 @@ impl Block {
             table,
             rows: Vec::new(),
             serials: Vec::new(),
+            spread: Vec::new(),
             attempts: Vec::new(),
             n_used: 0,
             lanes: of.columns.iter().map(|_| Known::default()).collect(),
@@ -145,6 +149,7 @@ impl Block {
         self.rows.extend(rows);
         self.serials.clear();
         self.serials.extend(self.rows.iter().map(|row| of.base + row));
+        self.spread.clear();
         self.n_used = of.base + of.n_rows;
         self.attempts.clear();
         if patches.concern(self.table) {
@@ -174,9 +179,12 @@ impl Block {
     }
 
     /// Appends the rows' bits of a stream.
-    pub(super) fn bits(&self, key: u64, bits: &mut Vec<u64>) {
+    pub(super) fn bits(&mut self, key: u64, bits: &mut Vec<u64>) {
         let start = bits.len();
-        bits.extend(self.serials.iter().map(|&serial| bits::of_row(key, serial, 0)));
+        if self.spread.len() < self.serials.len() {
+            self.spread.extend(self.serials.iter().map(|&serial| random::spread(serial)));
+        }
+        bits.extend(self.spread.iter().map(|&spread| bits::of_spread(key, spread)));
         for &(place, attempt) in &self.attempts {
             bits[start + place] = bits::of_row(key, self.serials[place], attempt);
         }

@@ -30,7 +30,7 @@ impl Draw {
     }
 
     /// Appends the ordinals of a block's rows, for values of which there are `n`.
-    pub(super) fn ordinals(&self, block: &Block, bits: &[u64], n: u64, ordinals: &mut Vec<u64>) {
+    pub(super) fn ordinals(&self, block: &mut Block, bits: &[u64], n: u64, ordinals: &mut Vec<u64>) {
         match self {
             Self::Row => ordinals.extend_from_slice(&block.rows),
             Self::Serial => ordinals.extend_from_slice(&block.serials),

@@ -6,7 +6,7 @@ use super::text::{append_word, word};
 use super::values::{Ordinals, appended, length};
 use super::{Values, WordStyle};
 use crate::random;
-use crate::seed::guess::words;
+use crate::seed::guess::words::{self, Word};
 use crate::seed::wire::Wire;
 use crate::seed::wire::nested::{Fields, append_array_header};
 
@@ -109,9 +109,13 @@ pub(super) fn composites(
 /// The list that `tsvector` lexemes are from: lower case, and no word twice.
 const LEXEMES: &str = "word";
 
+/// Returns what [`append_lexemes`] takes lexemes from.
+pub(super) fn lexemes() -> &'static [Word] {
+    words::words(LEXEMES)
+}
+
 /// Appends a `tsvector` (`tsvectorsend` in `tsvector.c`) of different words, each at one position.
-pub(super) fn append_lexemes(n_lexemes: usize, bits: u64, bytes: &mut Vec<u8>) {
-    let list = words::words(LEXEMES);
+pub(super) fn append_lexemes(list: &[Word], n_lexemes: usize, bits: u64, bytes: &mut Vec<u8>) {
     let n_lexemes = n_lexemes.min(list.len());
     bytes.extend(i32::try_from(n_lexemes).expect("no more than the list has").to_be_bytes());
     for number in 0..n_lexemes {

@@ -370,7 +370,13 @@ fn member(pick: &Pick, parent: u64, bits: u64) -> Option<u64> {
 }
 
 /// Draws for each row one before it in its chunk, or in the first chunk.
-fn tree(world: &World, edge: &Edge, (roots, not_self): (u32, bool), block: &Block, parents: &mut Vec<u64>) {
+fn tree(
+    world: &World,
+    edge: &Edge,
+    (roots, not_self): (u32, bool),
+    block: &mut Block,
+    parents: &mut Vec<u64>,
+) {
     block.bits(edge.key, parents);
     let n_existing = world.n_existing(block.table);
     let n_first = chunk_rows(world, block.table).min(world.table(block.table).n_rows);

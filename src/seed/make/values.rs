@@ -152,11 +152,15 @@ impl Values {
             }
             Self::Composite(attributes) => super::nested::composites(attributes, of, scratch, lane),
             Self::Document(document) => {
+                let document = document.compiled();
                 appended(lane, of.bits, |&bits, bytes| document.append(bits, of.as_of_us, bytes));
             }
-            Self::Lexemes { min, max } => appended(lane, of.bits, |&bits, bytes| {
-                super::nested::append_lexemes(length(*min, *max, bits), bits, bytes);
-            }),
+            Self::Lexemes { min, max } => {
+                let list = super::nested::lexemes();
+                appended(lane, of.bits, |&bits, bytes| {
+                    super::nested::append_lexemes(list, length(*min, *max, bits), bits, bytes);
+                });
+            }
         }
     }
 }

@@ -32,11 +32,12 @@ pub(super) fn append(cell: i128, scale: u16, bytes: &mut Vec<u8>) {
     let kept = &digits[digits.iter().take_while(|digit| **digit == 0).count()..];
     let weight =
         if kept.is_empty() { 0 } else { to_u16(n_digits as u64).wrapping_sub(scale.div_ceil(4) + 1) };
-    bytes.extend(to_u16(kept.len() as u64).to_be_bytes());
-    bytes.extend(weight.to_be_bytes());
-    bytes.extend((if cell < 0 { NUMERIC_NEG } else { 0 }).to_be_bytes());
-    bytes.extend(scale.to_be_bytes());
-    bytes.extend(kept.iter().rev().flat_map(|digit| digit.to_be_bytes()));
+    let sign = if cell < 0 { NUMERIC_NEG } else { 0 };
+    let words =
+        [to_u16(kept.len() as u64), weight, sign, scale].into_iter().chain(kept.iter().rev().copied());
+    let mut image = [[0; 2]; 4 + MAX_DIGITS];
+    image.iter_mut().zip(words).for_each(|(bytes, word)| *bytes = word.to_be_bytes());
+    bytes.extend_from_slice(image[..4 + kept.len()].as_flattened());
 }
 
 /// Appends the images of all cells, and where each ends.
