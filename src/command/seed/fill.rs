@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, NaiveDate, Utc};
 
 use super::Triggers;
+use super::from_stats;
 use super::plans;
 use super::progress::Watch;
 use super::sizing::Sizing;
@@ -143,8 +144,8 @@ pub(super) async fn compare(
         return Ok(());
     }
     let mut connection = target.connect(Access::ReadOnly, &context.interrupt).await?;
-    let measured = pg::catalog::load(&mut connection).await?;
-    let deltas = delta::deltas(plan, &measured);
+    let (measured, combinations) = from_stats::found(&mut connection).await?;
+    let deltas = delta::deltas(plan, &measured, &combinations);
     let n_inside = deltas.iter().filter(|delta| delta.misses().is_empty()).count();
     context
         .ui

@@ -4,12 +4,16 @@ use std::path::Path;
 
 use super::SeedArgs;
 use super::plans::{Planned, Planner};
+use crate::catalog::Catalog;
 use crate::command::index::suggest::shadow;
 use crate::context::Context;
 use crate::error::{Error, Result};
+use crate::pg::catalog::ExtendedStatistics;
 use crate::pg::conninfo::Conninfo;
 use crate::pg::snapshot::Snapshot;
-use crate::pg::{self, Access};
+use crate::pg::{self, Access, Connection};
+use crate::seed::stats::combined::Combinations;
+use crate::seed::stats::delta::Found;
 use crate::seed::stats::joint;
 use crate::seed::stats::source::Source;
 use crate::seed::time::POSTGRES_EPOCH_US;
@@ -20,6 +24,25 @@ pub(super) struct Origin {
     pub(super) statistics: Source,
     /// With `--workload`.
     pub(super) planned: Option<Planned>,
+}
+
+/// Returns the most common combinations of columns; `None` where there are none, or some of expressions.
+fn combinations(object: &ExtendedStatistics) -> Option<Combinations> {
+    let is_readable = object.expressions.is_empty() && !object.most_common.is_empty();
+    is_readable.then(|| Combinations {
+        columns: object.columns.iter().map(|(_, name)| name.clone()).collect(),
+        items: object.most_common.iter().map(|item| (item.values.clone(), item.frequency)).collect(),
+    })
+}
+
+/// Returns the most common combinations that ANALYZE has found in a database, by schema and table.
+pub(super) async fn found(connection: &mut Connection) -> Result<(Catalog, Found)> {
+    let (catalog, surroundings) = pg::catalog::load_with_surroundings(connection).await?;
+    let objects = surroundings.extended_statistics.iter().filter(|object| !object.inherited);
+    let found = objects.filter_map(|object| {
+        Some((object.table_schema.clone(), object.table.clone(), combinations(object)?))
+    });
+    Ok((catalog, found.collect()))
 }
 
 /// Reads the statistics of a database by its URL, or of a snapshot file. Of a database nothing else is read. A workload is planned
@@ -53,7 +76,8 @@ pub(super) async fn read(context: &Context, args: &SeedArgs, from: &str) -> Resu
         let dependencies = dependencies.and_then(|hex| joint::dependencies(hex, &object.columns));
         let groups = groups.and_then(|hex| joint::groups(hex, &object.columns));
         let table = (object.table_schema.as_str(), object.table.as_str());
-        statistics.add(table, dependencies.unwrap_or_default(), groups.unwrap_or_default());
+        let (dependencies, groups) = (dependencies.unwrap_or_default(), groups.unwrap_or_default());
+        statistics.add(table, dependencies, groups, combinations(object));
     }
     if args.workload.is_empty() {
         return Ok(Origin { statistics, planned: None });

@@ -16,6 +16,7 @@ pub(super) fn statistics(deltas: &[Delta]) -> serde_json::Value {
             "most_common_freqs": it.shares,
             "correlation": it.correlation,
             "avg_width": it.avg_width,
+            "most_common_elem_freqs": it.elements,
         })
     };
     let column = |delta: &Delta| {
@@ -65,7 +66,7 @@ fn shown(miss: Miss, value: f64) -> String {
     match miss {
         Miss::NDistinct => unit::estimate(value),
         Miss::Correlation => format!("{value:.2}"),
-        Miss::NullFrac | Miss::Common => format!("{:.1} %", value * 100.0),
+        Miss::NullFrac | Miss::Common | Miss::Elements => format!("{:.1} %", value * 100.0),
     }
 }
 

@@ -77,6 +77,15 @@ impl Values {
         }
     }
 
+    /// Returns the cells of ordinals in a stream, for a plan that holds them.
+    pub(crate) fn cells(&self, ordinals: &[u64], wire: &Wire, key: u64) -> Lane {
+        let bits: Vec<u64> = ordinals.iter().map(|&ordinal| random::at(key, ordinal)).collect();
+        let mut lane = Lane::default();
+        let of = Ordinals { key, as_of_us: 0, ordinals, bits: &bits };
+        self.fill(&of, wire, &mut Scratch::default(), &mut lane);
+        lane
+    }
+
     /// Fills a lane for a wire.
     pub(super) fn fill(&self, of: &Ordinals, wire: &Wire, scratch: &mut Scratch, lane: &mut Lane) {
         match self {

@@ -94,6 +94,12 @@ impl Axis {
         Self { pieces, known }
     }
 
+    /// Returns the rank of a common value.
+    pub(crate) fn rank(&self, value: i128) -> Option<u64> {
+        let at = self.pieces.iter().position(|piece| piece.is_common && piece.low == value)?;
+        Some(self.pieces[..at].iter().map(|piece| piece.n_values).sum())
+    }
+
     pub(crate) fn curve(&self) -> Curve {
         Curve::of_parts(self.pieces.iter().map(|piece| (piece.n_values, piece.n_rows)))
     }

@@ -1,14 +1,19 @@
 //! A column as its statistics say: how many rows each value has, which rows these are, and what the values are.
 
+use std::collections::BTreeSet;
+
 use super::axis::{Axis, Marginal, Piece};
+use super::elements::{self, Elements};
 use super::slots::Slots;
 use super::source;
 use super::stand_in::{self, Limits};
 use crate::array;
 use crate::catalog::ColumnStatistics;
 use crate::query::check::Literal;
+use crate::random;
 use crate::seed::condition::domain::Domain;
 use crate::seed::exact::{count, rounded};
+use crate::seed::guess;
 use crate::seed::keys::curve::Curve;
 use crate::seed::make::lane::Cells;
 use crate::seed::make::{Codes, Stretch, Values};
@@ -16,9 +21,12 @@ use crate::seed::plan::suit;
 use crate::seed::schema::types::{TextKind, Type};
 use crate::seed::time::DAY_US;
 use crate::seed::wire::Wire;
+use crate::seed::wire::nested::{Fields, append_array_header};
 
 /// Texts, of which the order alone is known, are so far from each other: there is always room between two.
 const TEXT_STEP: i128 = 1 << 64;
+/// Elements of arrays are a column of so many rows: shares are exact enough.
+const N_ELEMENTS: u64 = 1 << 20;
 /// Digits that a `double precision` holds for sure (`DBL_DIG`).
 const MAX_DIGITS: u32 = 15;
 
@@ -31,6 +39,8 @@ pub(crate) struct Stated {
     pub(crate) values: Option<Values>,
     /// What is not as the source has it.
     pub(crate) conflict: Option<String>,
+    /// The source's most common values, each with the rank of what stands for it.
+    pub(crate) common: Vec<(String, u64)>,
 }
 
 /// A column of the copy.
@@ -97,15 +107,29 @@ impl Place<'_> {
             }
             Type::Text(text) if text.kind == TextKind::Char => self.by_ordinal(),
             Type::Text(_) | Type::Bytea => self.texts(),
+            Type::Array { of, element_oid } => match self.arrays(of, *element_oid) {
+                Some(arrays) => Ok(arrays),
+                None => self.by_ordinal(),
+            },
             _ if self.limits().is_some() => self.numbers(),
             _ => self.by_ordinal(),
         }
     }
 
-    fn finish(&self, axis: &Axis, values: Option<Values>, conflict: Option<String>) -> Stated {
+    /// `number` says where a value is on the axis.
+    fn finish(
+        &self,
+        axis: &Axis,
+        values: Option<Values>,
+        conflict: Option<String>,
+        number: &dyn Fn(&str) -> Option<i128>,
+    ) -> Stated {
         let curve = axis.curve();
         let slots = slots(self.statistics, self.n_rows, &curve, self.key);
-        Stated { slots, curve, values, conflict }
+        let common = list(self.statistics.most_common_vals.as_deref());
+        let ranked = |text: String| Some((axis.rank(number(&text)?)?, text));
+        let common = common.into_iter().filter_map(ranked).map(|(rank, text)| (text, rank)).collect();
+        Stated { slots, curve, values, conflict, common }
     }
 
     /// Values that the schema names: they are no secret, and no others are allowed.
@@ -141,7 +165,7 @@ impl Place<'_> {
             .filter_map(|place| u64::try_from(place).ok())
             .collect();
         let values = Values::List(chosen(&cells, &places));
-        Ok(self.finish(&axis, Some(values), conflict))
+        Ok(self.finish(&axis, Some(values), conflict, &find))
     }
 
     /// Values that the type's own makers make, in their order as far as they have one.
@@ -157,7 +181,70 @@ impl Place<'_> {
         let axis = Axis::new(&marginal);
         let conflict = (marginal.n_distinct < wanted)
             .then(|| format!("only {} values of it are made", marginal.n_distinct));
-        Ok(self.finish(&axis, None, conflict))
+        Ok(self.finish(&axis, None, conflict, &|text| known.number(text)))
+    }
+
+    /// Arrays with elements as frequent as in the source; `None` where nothing is known of these, or there are too many arrays.
+    fn arrays(&self, of: &Type, element_oid: u32) -> Option<Stated> {
+        let elements = Elements::new(self.statistics)?;
+        let known = Ranked::new(self.statistics);
+        let number = |text: &str| known.number(text);
+        let marginal = self.marginal(&number);
+        if self.is_unique || *self.domain != Domain::Any || marginal.n_distinct > elements::MOST_ARRAYS {
+            return None;
+        }
+        let axis = Axis::new(&marginal);
+        let images = self.element_images(&elements, of)?;
+        let curve = axis.curve();
+        let mut asked: Vec<elements::Asked> = (0..curve.n_ranks())
+            .map(|rank| elements::Asked { n_rows: curve.degree(rank), elements: None })
+            .collect();
+        for text in list(self.statistics.most_common_vals.as_deref()) {
+            let rank = number(&text).and_then(|number| axis.rank(number));
+            if let Some(asked) = rank.and_then(|rank| asked.get_mut(usize::try_from(rank).ok()?)) {
+                asked.elements = elements.read(&text);
+            }
+        }
+        let made = elements.arrays(&asked, self.key);
+        let arrays: Vec<Vec<u8>> = made
+            .iter()
+            .map(|places| {
+                let mut bytes = Vec::new();
+                append_array_header(element_oid, places.len(), &mut bytes);
+                places.iter().for_each(|place| bytes.extend_from_slice(images.slice(*place..place + 1)));
+                bytes
+            })
+            .collect();
+        let values = Values::List(Cells::of_bytes(arrays.iter().map(Vec::as_slice)));
+        Some(self.finish(&axis, Some(values), None, &number))
+    }
+
+    /// Returns what stands for the elements of arrays, common ones first, then rare ones.
+    fn element_images(&self, elements: &Elements, of: &Type) -> Option<Fields> {
+        let wire = guess::wire(of)?;
+        let statistics = elements.as_column(self.statistics);
+        let place = Place {
+            statistics: &statistics,
+            ty: of,
+            wire: &wire,
+            domain: &Domain::Any,
+            n_rows: N_ELEMENTS,
+            may_be_null: false,
+            least_distinct: 1,
+            key: random::mix(self.key),
+            ..*self
+        };
+        let stated = place.stated().ok()?;
+        let rank = |(text, _): &(String, f64)| {
+            stated.common.iter().find(|(other, _)| other == text).map(|(_, rank)| *rank)
+        };
+        let mut ordinals: Vec<u64> = elements.common.iter().map(rank).collect::<Option<_>>()?;
+        let is_common: BTreeSet<u64> = ordinals.iter().copied().collect();
+        let rare = (0..stated.curve.n_ranks()).filter(|rank| !is_common.contains(rank));
+        ordinals.extend(rare.take(usize::try_from(elements.n_rare).ok()?));
+        let is_whole = ordinals.len() as u64 == elements.common.len() as u64 + elements.n_rare;
+        is_whole.then_some(())?;
+        Some(Fields::new(&wire, &stated.values?.cells(&ordinals, &wire, place.key)))
     }
 
     fn texts(&self) -> Result<Stated, String> {
@@ -181,7 +268,7 @@ impl Place<'_> {
         let made = stand_in::texts(n, n_chars, most, &known.texts, self.key);
         let codes = made.ok_or_else(|| format!("{} characters hold no {n} texts", most.unwrap_or(0)))?;
         let codes = if self.is_kept { kept(codes, &axis, &known, most) } else { codes };
-        Ok(self.finish(&axis, Some(Values::Codes(codes)), None))
+        Ok(self.finish(&axis, Some(Values::Codes(codes)), None, &|text| known.number(text)))
     }
 
     fn numbers(&self) -> Result<Stated, String> {
@@ -240,7 +327,7 @@ impl Place<'_> {
                 vec![Stretch { first: 0, n, low: limits.low, span: room, key: Some(self.key) }]
             }
         };
-        Ok(self.finish(&axis, Some(Values::Spread { stretches, per_unit }), conflict))
+        Ok(self.finish(&axis, Some(Values::Spread { stretches, per_unit }), conflict, &cell))
     }
 
     /// The numbers that a type holds, in the units of its wire; `None` for types that are no numbers.

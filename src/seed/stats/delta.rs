@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::combined::Combinations;
 use super::source::{self, Source};
+use crate::array;
 use crate::catalog::{Catalog, ColumnStatistics};
 use crate::seed::exact::count;
 use crate::seed::plan::{Plan, TablePlan};
@@ -10,6 +12,7 @@ use crate::seed::schema::TableId;
 
 /// Goals: differences of shares of rows, of the number of values in relation to it, and of correlations.
 const MAX_SHARE: f64 = 0.005;
+const MAX_ELEMENT_SHARE: f64 = 0.01;
 const MAX_DISTINCT: f64 = 0.1;
 const MAX_CORRELATION: f64 = 0.05;
 /// So many of the most common values are compared.
@@ -25,6 +28,9 @@ pub(crate) struct Measures {
     pub(crate) correlation: Option<f64>,
     /// Bytes.
     pub(crate) avg_width: i32,
+    /// Of the most common elements of arrays, descending.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) elements: Vec<f64>,
 }
 
 /// What ANALYZE is to say of a column.
@@ -33,7 +39,13 @@ pub(crate) struct Asked {
     pub(crate) table: TableId,
     pub(crate) column: String,
     pub(crate) measures: Measures,
+    /// Of the combinations of these columns instead.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) columns: Vec<String>,
 }
+
+/// The most common combinations that ANALYZE has found, by schema and table.
+pub(crate) type Found = Vec<(String, String, Combinations)>;
 
 /// A column of the copy beside the source's.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,6 +64,7 @@ pub(crate) enum Miss {
     NDistinct,
     Common,
     Correlation,
+    Elements,
 }
 
 impl Miss {
@@ -62,6 +75,7 @@ impl Miss {
             Self::NDistinct => "n_distinct",
             Self::Common => "most_common_freqs",
             Self::Correlation => "correlation",
+            Self::Elements => "most_common_elem_freqs",
         }
     }
 
@@ -72,16 +86,24 @@ impl Miss {
             Self::NullFrac => (Some(asked.null_frac), Some(found.null_frac)),
             Self::NDistinct => (asked.n_distinct, found.n_distinct),
             Self::Correlation => (asked.correlation, found.correlation),
-            Self::Common => {
-                let pairs = asked.common().map(|(place, share)| (share, found.share(place)));
-                let worst = pairs.max_by(|a, b| (a.0 - a.1).abs().total_cmp(&(b.0 - b.1).abs()));
-                (worst.map(|it| it.0), worst.map(|it| it.1))
-            }
+            Self::Common => worst(asked.common().map(|(place, share)| (share, found.share(place)))),
+            Self::Elements => worst(delta.elements()),
         }
     }
 }
 
+/// The pair that is furthest apart.
+fn worst(pairs: impl Iterator<Item = (f64, f64)>) -> (Option<f64>, Option<f64>) {
+    pairs.max_by(|a, b| (a.0 - a.1).abs().total_cmp(&(b.0 - b.1).abs())).unzip()
+}
+
 impl Delta {
+    /// The shares of the most common elements, here and there.
+    fn elements(&self) -> impl Iterator<Item = (f64, f64)> {
+        let found = self.found.elements.iter().copied().chain(std::iter::repeat(0.0));
+        self.asked.elements.iter().copied().zip(found).take(N_COMMON)
+    }
+
     /// Which measures are further off than their goals.
     pub(crate) fn misses(&self) -> Vec<Miss> {
         let (asked, found) = (&self.asked, &self.found);
@@ -102,6 +124,9 @@ impl Delta {
         {
             misses.push(Miss::Correlation);
         }
+        if self.elements().any(|(asked, found)| (asked - found).abs() > MAX_ELEMENT_SHARE) {
+            misses.push(Miss::Elements);
+        }
         misses
     }
 }
@@ -115,6 +140,21 @@ impl Measures {
             shares: statistics.most_common_freqs.iter().flatten().map(|share| f64::from(*share)).collect(),
             correlation: statistics.correlation.map(f64::from),
             avg_width: statistics.avg_width,
+            elements: elements(statistics),
+        }
+    }
+
+    /// Of combinations their shares are known.
+    fn of_combinations(of: &Combinations) -> Self {
+        let mut shares: Vec<f64> = of.items.iter().map(|(_, share)| *share).collect();
+        shares.sort_unstable_by(|a, b| b.total_cmp(a));
+        Self {
+            null_frac: 0.0,
+            n_distinct: None,
+            shares,
+            correlation: None,
+            avg_width: 0,
+            elements: Vec::new(),
         }
     }
 
@@ -134,6 +174,15 @@ impl Measures {
     }
 }
 
+/// The shares of a column's most common elements, descending. In the statistics their least and greatest follow, and that of NULL.
+fn elements(statistics: &ColumnStatistics) -> Vec<f64> {
+    let n = statistics.most_common_elems.as_deref().and_then(array::parse).map_or(0, |texts| texts.len());
+    let shares = statistics.most_common_elem_freqs.iter().flatten().take(n);
+    let mut shares: Vec<f64> = shares.map(|share| f64::from(*share)).collect();
+    shares.sort_unstable_by(|a, b| b.total_cmp(a));
+    shares
+}
+
 /// Returns what ANALYZE is to say of the tables of a plan, by what it said of the source.
 pub(crate) fn asked(source: &Source, plan: &Plan) -> Vec<Asked> {
     let mut all = Vec::new();
@@ -147,24 +196,41 @@ pub(crate) fn asked(source: &Source, plan: &Plan) -> Vec<Asked> {
                 let n_distinct = source::n_referred(statistics, table.n_rows, parents);
                 measures.n_distinct = n_distinct.map(|n| n.min(n_values).max(1.0));
             }
-            all.push(Asked { table: id, column: column.name.clone(), measures });
+            all.push(Asked { table: id, column: column.name.clone(), measures, columns: Vec::new() });
         }
+        let combinations = source.table(&table.schema, &table.name).map(|it| it.combinations.as_slice());
+        all.extend(combinations.unwrap_or_default().iter().map(|it| Asked {
+            table: id,
+            column: format!("({})", it.columns.join(", ")),
+            measures: Measures::of_combinations(it),
+            columns: it.columns.clone(),
+        }));
     }
     all
 }
 
-/// Compares the tables of a plan, after ANALYZE, with what was asked for.
-pub(crate) fn deltas(plan: &Plan, measured: &Catalog) -> Vec<Delta> {
-    let delta = |Asked { table, column, measures }: &Asked| {
+/// Compares the tables of a plan, after ANALYZE, with what was asked for. Combinations of which the copy keeps no list are left out.
+pub(crate) fn deltas(plan: &Plan, measured: &Catalog, combinations: &Found) -> Vec<Delta> {
+    let delta = |Asked { table, column, measures, columns }: &Asked| {
         let table = &plan.tables[usize::from(*table)];
-        let is_it = |it: &&crate::catalog::Table| it.schema == table.schema && it.name == table.name;
-        let found = measured.tables.iter().find(is_it)?.column(column)?.statistics()?;
+        let found = if columns.is_empty() {
+            let is_it = |it: &&crate::catalog::Table| it.schema == table.schema && it.name == table.name;
+            let found = measured.tables.iter().find(is_it)?.column(column)?.statistics()?;
+            Measures::new(found, table.n_rows)
+        } else {
+            let is_it = |(schema, name, it): &&(String, String, Combinations)| {
+                let is_same = it.columns.len() == columns.len()
+                    && it.columns.iter().all(|column| columns.contains(column));
+                (schema, name) == (&table.schema, &table.name) && is_same
+            };
+            Measures::of_combinations(&combinations.iter().find(is_it)?.2)
+        };
         Some(Delta {
             schema: table.schema.clone(),
             table: table.name.clone(),
             column: column.clone(),
             asked: measures.clone(),
-            found: Measures::new(found, table.n_rows),
+            found,
         })
     };
     plan.asked.iter().filter_map(delta).collect()
@@ -192,6 +258,7 @@ mod tests {
             shares: vec![0.3, 0.2],
             correlation: Some(0.5),
             avg_width: 8,
+            elements: vec![0.5, 0.4],
         };
         let mut found = asked.clone();
         of_found(&mut found);
@@ -212,5 +279,7 @@ mod tests {
         // Of two values the one that is not listed has what is left.
         check(|it| (it.shares, it.n_distinct) = (vec![0.3], Some(2.0)), &[Miss::NDistinct, Miss::Common]);
         check(|it| it.shares = vec![0.3, 0.2, 0.1], &[]);
+        check(|it| it.elements = vec![0.51, 0.391], &[]);
+        check(|it| it.elements = vec![0.5], &[Miss::Elements]);
     }
 }

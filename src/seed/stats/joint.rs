@@ -1,5 +1,8 @@
 //! Columns that go together: what extended statistics say of functional dependencies.
 
+use std::collections::BTreeMap;
+
+use super::combined::{Combinations, Known, combined};
 use super::slots::Slots;
 use crate::seed::exact::{self, count};
 use crate::seed::make::{Draw, Maker};
@@ -11,6 +14,9 @@ const LEAST_DEGREE: f64 = 0.05;
 const MAX_ORDER: f64 = 0.1;
 /// A group of rows with one value moves as a whole if it is no larger: a value that depends on it is off by half of it at most.
 const MAX_GROUP: f64 = 0.02;
+
+/// A list of combinations that says less of the rows leaves the columns to what is known of their dependencies.
+const LEAST_LISTED: f64 = 0.5;
 
 /// Halvings of a degree: finer than what is as good as none.
 const N_HALVINGS: u32 = 10;
@@ -112,26 +118,116 @@ pub(crate) fn of_groups(
     groups.iter().filter_map(dependency).collect()
 }
 
-/// Lets columns follow those that they depend on, where neither is made by the order of the rows.
+/// The most common values of columns, each with the rank of what stands for it.
+pub(crate) type Ranks = BTreeMap<String, Vec<(String, u64)>>;
+
+/// Gives columns the combinations of values that lists tell, where none of them is made by the order of the rows, and returns which
+/// columns these are. Lists that tell of more rows come first, and each column has one.
+pub(crate) fn combine(
+    columns: &mut [ColumnPlan],
+    lists: &[Combinations],
+    dependencies: &[Dependency],
+    ranks: &Ranks,
+    correlation: &dyn Fn(&str) -> Option<f64>,
+) -> Vec<usize> {
+    let mut lists: Vec<(f64, Vec<usize>, Vec<Known>, Vec<(Vec<usize>, f64)>)> = lists
+        .iter()
+        .filter_map(|list| {
+            let place = |name: &String| columns.iter().position(|column| column.name == *name);
+            let places: Vec<usize> = list.columns.iter().map(place).collect::<Option<_>>()?;
+            let (known, items) = known(columns, &places, list, ranks)?;
+            let listed: f64 = items.iter().map(|(_, share)| share).sum();
+            let depends = |it: &Dependency| {
+                it.degree >= LEAST_DEGREE && list.columns.contains(&it.of) && list.columns.contains(&it.on)
+            };
+            let says_enough = listed >= LEAST_LISTED || !dependencies.iter().any(depends);
+            let is_meant = places.len() > 1 && !items.is_empty() && says_enough;
+            is_meant.then_some((listed, places, known, items))
+        })
+        .collect();
+    lists.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let mut settled: Vec<usize> = Vec::new();
+    for (_, places, known, items) in lists {
+        let is_open = |at: &usize| !settled.contains(at) && is_free(columns, *at, correlation);
+        let Some((first, _)) = places.first().and_then(|at| axis(&columns[*at])) else { continue };
+        if !places.iter().all(is_open) {
+            continue;
+        }
+        let Some(laid) = combined(first.n_rows(), &known, &items, first.key()) else { continue };
+        for (at, laid) in places.iter().zip(laid) {
+            if let Some((own, _)) = axis(&columns[*at]) {
+                let slots = Slots::combined(own, laid);
+                lay(&mut columns[*at], slots);
+            }
+        }
+        settled.extend(places);
+    }
+    settled
+}
+
+/// Returns the places of the values that a list names, and its items by these; those that name a value of which nothing else is known are
+/// left out. `None` where a column is not made by statistics.
+fn known(
+    columns: &[ColumnPlan],
+    places: &[usize],
+    list: &Combinations,
+    ranks: &Ranks,
+) -> Option<(Vec<Known>, Vec<(Vec<usize>, f64)>)> {
+    let mut known: Vec<Known> = vec![Vec::new(); places.len()];
+    let mut items: Vec<(Vec<usize>, f64)> = Vec::new();
+    let axes: Vec<_> = places.iter().map(|at| axis(&columns[*at])).collect::<Option<_>>()?;
+    for (values, share) in &list.items {
+        let ranges = values.iter().zip(&list.columns).zip(&axes).map(|((value, column), (slots, curve))| {
+            let Some(value) = value else { return Some(slots.n_values()..slots.n_rows()) };
+            let rank = ranks.get(column)?.iter().find(|(text, _)| text == value)?.1;
+            Some(curve.start(rank)..curve.start(rank + 1))
+        });
+        let Some(ranges) = ranges.collect::<Option<Vec<_>>>() else { continue };
+        let numbers = ranges.into_iter().zip(&mut known).map(|(range, known)| {
+            known.iter().position(|other| *other == range).unwrap_or_else(|| {
+                known.push(range);
+                known.len() - 1
+            })
+        });
+        items.push((numbers.collect(), *share));
+    }
+    Some((known, items))
+}
+
+/// Whether a column may have other places: it has no order that the statistics tell.
+fn is_free(columns: &[ColumnPlan], at: usize, correlation: &dyn Fn(&str) -> Option<f64>) -> bool {
+    let Some((_, curve)) = axis(&columns[at]) else { return false };
+    let by_chance = curve.sum_of_squared_shares();
+    // What is there once each says everything anyway, and is said by nothing.
+    curve.n_ranks() < curve.n_slots()
+        && correlation(&columns[at].name).is_none_or(|it| (it - by_chance).abs() < MAX_ORDER)
+}
+
+/// Gives a column other places.
+fn lay(column: &mut ColumnPlan, places: Slots) {
+    if let Nulls::Slots(nulls) = &mut column.nulls {
+        nulls.clone_from(&places);
+    }
+    if let Maker::Drawn { draw: Draw::Axis { slots, .. }, .. } = &mut column.maker {
+        *slots = places;
+    }
+}
+
+/// Lets columns follow those that they depend on, where neither is made by the order of the rows. Those that are `settled` stay as
+/// they are.
 pub(crate) fn follow(
     columns: &mut [ColumnPlan],
+    mut settled: Vec<usize>,
     dependencies: &[Dependency],
     correlation: &dyn Fn(&str) -> Option<f64>,
 ) {
     let mut strongest: Vec<&Dependency> =
         dependencies.iter().filter(|dependency| dependency.degree >= LEAST_DEGREE).collect();
     strongest.sort_by(|a, b| b.degree.total_cmp(&a.degree));
-    let mut settled: Vec<usize> = Vec::new();
     for Dependency { of, on, degree } in strongest {
         let place = |name: &String| columns.iter().position(|column| column.name == *name);
         let (Some(of), Some(on)) = (place(of), place(on)) else { continue };
-        let is_free = |at: usize| {
-            let Some((_, curve)) = axis(&columns[at]) else { return false };
-            let by_chance = curve.sum_of_squared_shares();
-            // What is there once each says everything anyway, and is said by nothing.
-            curve.n_ranks() < curve.n_slots()
-                && correlation(&columns[at].name).is_none_or(|it| (it - by_chance).abs() < MAX_ORDER)
-        };
+        let is_free = |at: usize| is_free(columns, at, correlation);
         if of == on || settled.contains(&of) || !is_free(of) || !is_free(on) {
             continue;
         }
@@ -141,13 +237,7 @@ pub(crate) fn follow(
         let is_even = count(curve.max_degree()) <= MAX_GROUP * count(curve.n_slots());
         let followed = Slots::following(own, slots, is_even.then_some(curve), *degree);
         settled.extend([of, on]);
-        let column = &mut columns[of];
-        if let Nulls::Slots(nulls) = &mut column.nulls {
-            nulls.clone_from(&followed);
-        }
-        if let Maker::Drawn { draw: Draw::Axis { slots, .. }, .. } = &mut column.maker {
-            *slots = followed;
-        }
+        lay(&mut columns[of], followed);
     }
 }
 

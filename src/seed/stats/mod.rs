@@ -3,8 +3,10 @@
 pub(crate) mod axis;
 pub(crate) mod beside;
 pub(crate) mod column;
+pub(crate) mod combined;
 pub(crate) mod counterpart;
 pub(crate) mod delta;
+mod elements;
 pub(crate) mod joint;
 pub(crate) mod slots;
 pub(crate) mod source;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::beside::Beside;
+use super::combined::Combined;
 use crate::random;
 use crate::seed::exact::count;
 use crate::seed::keys::curve::Curve;
@@ -46,6 +47,9 @@ pub(crate) struct Slots {
     /// The places are those that a key leaves beside another column.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     beside: Option<Box<Beside>>,
+    /// The places are those of combinations with other columns.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    combined: Option<Box<Combined>>,
 }
 
 /// Places of another column, which says what this one is.
@@ -67,12 +71,17 @@ impl Slots {
 
     fn moved(n_rows: u64, n_values: u64, n_moved: u64, is_reversed: bool, key: u64) -> Self {
         let scatter = Permutation::new(n_moved, key);
-        Self { n_rows, n_values, scatter, is_reversed, key, follows: None, beside: None }
+        Self { n_rows, n_values, scatter, is_reversed, key, follows: None, beside: None, combined: None }
     }
 
     /// Takes the places that a key leaves beside another column.
     pub(crate) fn beside(own: &Self, beside: Beside) -> Self {
         Self { beside: Some(Box::new(beside)), ..own.clone() }
+    }
+
+    /// Takes the places that combinations with other columns have.
+    pub(super) fn combined(own: &Self, combined: Combined) -> Self {
+        Self { combined: Some(Box::new(combined)), ..own.clone() }
     }
 
     /// Takes the places of another column in a share of the rows: so much does this one depend on it. With the curve of the other
@@ -152,6 +161,15 @@ impl Slots {
         self.n_values
     }
 
+    pub(super) fn n_rows(&self) -> u64 {
+        self.n_rows
+    }
+
+    /// The stream of what is random here.
+    pub(super) fn key(&self) -> u64 {
+        self.key
+    }
+
     /// Returns the place of a row, which is below the number of rows; `None` for NULL.
     pub(crate) fn place(&self, row: u64) -> Option<u64> {
         let place = self.apply(row);
@@ -165,6 +183,9 @@ impl Slots {
         }
         if let Some(beside) = &self.beside {
             return beside.place(row % self.n_rows);
+        }
+        if let Some(combined) = &self.combined {
+            return combined.place(row % self.n_rows);
         }
         if let Some(Following { of, curve, n_kept, rest }) = self.follows.as_deref() {
             let place = of.apply(row);

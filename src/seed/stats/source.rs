@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::array;
 use crate::catalog::{Catalog, ColumnStatistics, TableKind};
 use crate::query::check::literal;
+use crate::seed::stats::combined::Combinations;
 use crate::seed::stats::joint::{Dependency, Group};
 
 /// What is to be reproduced.
@@ -25,6 +26,7 @@ pub(crate) struct SourceTable {
     pub(crate) columns: BTreeMap<String, ColumnStatistics>,
     pub(crate) dependencies: Vec<Dependency>,
     pub(crate) groups: Vec<Group>,
+    pub(crate) combinations: Vec<Combinations>,
 }
 
 impl Source {
@@ -67,10 +69,12 @@ impl Source {
         (schema, table): (&str, &str),
         dependencies: Vec<Dependency>,
         groups: Vec<Group>,
+        combinations: Option<Combinations>,
     ) {
         if let Some(table) = self.tables.get_mut(&(schema.to_owned(), table.to_owned())) {
             table.dependencies.extend(dependencies);
             table.groups.extend(groups);
+            table.combinations.extend(combinations);
         }
     }
 

@@ -30,6 +30,7 @@ use crate::seed::keys::arrangement::Role;
 use crate::seed::make::{Derived, Draw, Maker, Values};
 use crate::seed::schema::types::Type;
 use crate::seed::schema::{ColumnId, Field, Relation, TableId};
+use crate::seed::stats::joint::Ranks;
 use crate::seed::time::DAY_US;
 use crate::seed::wire::Wire;
 
@@ -289,6 +290,7 @@ impl<'b> Planner<'b> {
         });
         let paired = self.paired(&edges, conditions, arranged, &is_pooled);
         let mut columns = Vec::new();
+        let mut ranks = Ranks::new();
         for (column, field) in self.relation.fields.iter().enumerate() {
             let id = ColumnId::try_from(column).expect("fewer columns than PostgreSQL can name");
             let Candidate { maker, null_share, source } =
@@ -326,11 +328,13 @@ impl<'b> Planner<'b> {
                 sequence: field.sequence.clone().filter(|_| is_serial),
             };
             if is_open {
-                self.gaps.extend(self.state(column, &mut plan, may_be_null, conditions, arranged, &paired));
+                let gap =
+                    self.state(column, &mut plan, may_be_null, conditions, arranged, &paired, &mut ranks);
+                self.gaps.extend(gap);
             }
             columns.push(plan);
         }
-        self.join(&mut columns, &paired);
+        self.join(&mut columns, &paired, &ranks);
         self.gaps.extend(edges.gaps);
         let n_columns = ColumnId::try_from(columns.len()).expect("fewer columns than PostgreSQL can name");
         let (cap_reason, components) = (self.cap_reason(arranged), self.components(conditions, &pools));

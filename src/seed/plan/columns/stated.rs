@@ -11,7 +11,8 @@ use crate::seed::keys::arrangement::Role;
 use crate::seed::make::{Draw, Maker, Values};
 use crate::seed::plan::{ColumnPlan, Gap, MakerFrom, Nulls};
 use crate::seed::stats::column::Place;
-use crate::seed::stats::joint;
+use crate::seed::stats::combined::Combinations;
+use crate::seed::stats::joint::{self, Ranks};
 use crate::seed::stats::source::{self, Source};
 
 /// More rows that must be NULL or must not than the goal for null fractions: a conflict.
@@ -30,7 +31,7 @@ impl Planner<'_> {
     }
 
     /// Lets columns depend on each other as extended statistics say.
-    pub(super) fn join(&self, columns: &mut [ColumnPlan], paired: &Paired) {
+    pub(super) fn join(&self, columns: &mut [ColumnPlan], paired: &Paired, ranks: &Ranks) {
         let Some(source) = &self.builder.request.statistics else { return };
         let Some(table) = source.table(&self.relation.schema, &self.relation.name) else { return };
         let correlation = |name: &str| table.columns.get(name)?.correlation.map(f64::from);
@@ -43,11 +44,14 @@ impl Planner<'_> {
         let mut dependencies = joint::of_groups(&table.groups, self.n_rows, &n_distinct);
         dependencies.extend(table.dependencies.iter().cloned());
         dependencies.retain(|it| !is_paired(&it.of));
-        joint::follow(columns, &dependencies, &correlation);
+        let is_apart = |it: &&Combinations| !it.columns.iter().any(is_paired);
+        let lists: Vec<Combinations> = table.combinations.iter().filter(is_apart).cloned().collect();
+        let settled = joint::combine(columns, &lists, &dependencies, ranks, &correlation);
+        joint::follow(columns, settled, &dependencies, &correlation);
     }
 
     /// Makes a column as its statistics say, as far as keys and conditions leave that open; what they do not is a gap. `plan` is what
-    /// it is without them.
+    /// it is without them. `ranks` learn what stands for its most common values.
     pub(super) fn state(
         &self,
         column: usize,
@@ -56,6 +60,7 @@ impl Planner<'_> {
         conditions: &Conditions,
         arranged: &Arranged,
         paired: &Paired,
+        ranks: &mut Ranks,
     ) -> Option<Gap> {
         let (_, statistics) = self.statistics(column)?;
         let field = &self.relation.fields[column];
@@ -104,6 +109,7 @@ impl Planner<'_> {
         if may_be_null {
             plan.nulls = Nulls::Slots(stated.slots.clone());
         }
+        ranks.insert(field.name.clone(), stated.common);
         let draw = Draw::Axis { slots: stated.slots, curve: stated.curve, step };
         plan.maker = Maker::Drawn { draw, values };
         plan.source = MakerFrom::Statistics;
