@@ -5,5 +5,6 @@ CREATE TABLE IF NOT EXISTS perfkit.seed_effect (
     table_oid pg_catalog.oid NOT NULL,
     n_inserted pg_catalog.int8 NOT NULL,
     n_updated pg_catalog.int8 NOT NULL,
+    nested pg_catalog.xid[] NOT NULL DEFAULT '{}',
     PRIMARY KEY (run, xid, table_oid)
 )

@@ -1,6 +1,7 @@
--- one row a transaction of run $1 and a table that its triggers have put rows into or changed rows of: the transaction as `xmin` has it, the name of the table, whether it is partitioned, the numbers of rows, and whether `xmin` still tells that transaction from others: not in a restored database, nor when so many have come since that numbers repeat
+-- one row a transaction of run $1 and a table that its triggers have put rows into or changed rows of: the transaction and its subtransactions as `xmin` has them, the name of the table, whether it is partitioned, the numbers of rows, and whether `xmin` still tells that transaction from others: not in a restored database, nor when so many have come since that numbers repeat
 SELECT e.table_oid,
        pg_catalog.xid(e.xid)::pg_catalog.text AS xid,
+       e.nested::pg_catalog.text[] AS nested,
        n.nspname AS schema,
        c.relname AS name,
        c.relkind = 'p' AS is_partitioned,

@@ -1,9 +1,13 @@
--- one row: whether this database has perfkit's schema, the manifest's tables and its table of effects, which came later, and the owner of one where that is nobody to be trusted
+-- one row: whether this database has perfkit's schema, the manifest's tables, its table of effects as it is now, which came later, and the owner of one where that is nobody to be trusted
 SELECT pg_catalog.to_regnamespace('perfkit') IS NOT NULL AS has_schema,
        pg_catalog.to_regclass('perfkit.seed_run') IS NOT NULL
        AND pg_catalog.to_regclass('perfkit.seed_chunk') IS NOT NULL
        AND pg_catalog.to_regclass('perfkit.seed_patch') IS NOT NULL AS has_tables,
-       pg_catalog.to_regclass('perfkit.seed_effect') IS NOT NULL AS has_effects,
+       EXISTS (
+           SELECT 1
+           FROM pg_catalog.pg_attribute AS a
+           WHERE a.attrelid = pg_catalog.to_regclass('perfkit.seed_effect') AND a.attname = 'nested'
+       ) AS has_effects,
        (
            SELECT r.rolname
            FROM pg_catalog.pg_class AS c

@@ -119,6 +119,13 @@ pub(crate) enum Error {
         #[source]
         source: tokio_postgres::Error,
     },
+    /// A foreign key refuses what triggers do when rows go.
+    #[error("could not {doing}")]
+    TriggerRefused {
+        doing: String,
+        #[source]
+        source: tokio_postgres::Error,
+    },
     /// Rows that were loaded without it contradict a foreign key.
     #[error("{n_rows} rows of table {child} break foreign key \"{name}\"")]
     Orphans { child: String, name: String, n_rows: u64 },
@@ -165,6 +172,7 @@ impl Error {
             | Self::Connect { source, .. }
             | Self::SchemaChanged { source, .. }
             | Self::TriggerBroken { source, .. }
+            | Self::TriggerRefused { source, .. }
             | Self::NoManifest { source }
             | Self::MayNotSilence { source }
             | Self::NoJournal { source, .. } => source.code(),
@@ -233,6 +241,9 @@ impl From<Error> for RunError {
                 .hint("The schema has changed since the plan was made; bring back what is missing."),
             Error::TriggerBroken { source, .. } => said_by_server(message, source).hint(
                 "A trigger uses what is not there: bring it back, or add `--triggers=off` to do without triggers.",
+            ),
+            Error::TriggerRefused { source, .. } => said_by_server(message, source).hint(
+                "A trigger changes rows of other tables then: add `--triggers=off` to do without triggers.",
             ),
             Error::Orphans { .. } => {
                 Self::server(message).hint("Seed these tables with `--triggers=on`, which replaces such rows.")

@@ -22,10 +22,19 @@ pub(crate) struct Effect {
     pub(crate) oid: u32,
     /// As `xmin` has it.
     pub(crate) xid: String,
+    /// Its subtransactions that have put or changed rows there: triggers work in them to catch errors.
+    pub(crate) nested: Vec<String>,
     /// Whether `xmin` still tells the transaction from others.
     pub(crate) is_known: bool,
     pub(crate) n_inserted: i64,
     pub(crate) n_updated: i64,
+}
+
+impl Effect {
+    /// The transaction and its subtransactions.
+    pub(crate) fn xids(&self) -> impl Iterator<Item = String> {
+        std::iter::once(&self.xid).chain(&self.nested).cloned()
+    }
 }
 
 /// What triggers have made in a table.
@@ -64,7 +73,7 @@ pub(crate) fn made(effects: &[Effect]) -> BTreeMap<u32, Made> {
         of.n_rows += u64::try_from(effect.n_inserted).unwrap_or(0);
         of.all.insert(effect.xid.clone());
         if effect.is_known && effect.n_updated == 0 {
-            of.sure.insert(effect.xid.clone());
+            of.sure.extend(effect.xids());
         } else {
             of.is_doubtful = true;
         }
@@ -105,6 +114,7 @@ mod tests {
                 .map(|&(xid, is_known, n_inserted, n_updated)| Effect {
                     oid: 1,
                     xid: xid.to_owned(),
+                    nested: if n_inserted > 2 { vec![format!("{xid}1")] } else { Vec::new() },
                     is_known,
                     n_inserted,
                     n_updated,
@@ -117,7 +127,7 @@ mod tests {
             assert_eq!(found, expected.map(|(n, sure, doubt)| (n, sure.to_vec(), doubt)));
         };
         check(&[], None);
-        check(&[("7", true, 2, 0), ("8", true, 3, 0)], Some((5, &["7", "8"], false)));
+        check(&[("7", true, 2, 0), ("8", true, 3, 0)], Some((5, &["7", "8", "81"], false)));
         check(&[("7", true, 2, 0), ("8", true, 0, 1)], Some((2, &["7"], true)));
         check(&[("7", false, 2, 0)], Some((2, &[], true)));
         check(&[("7", true, 0, 4)], None);

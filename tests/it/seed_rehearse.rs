@@ -251,3 +251,35 @@ fn a_table_of_one_row_that_has_it_is_complete() {
     }
     assert_eq!(database.value("SELECT count(*) FROM many"), "200");
 }
+
+#[test]
+fn triggers_take_keys_of_a_sequence_while_rows_are_appended() {
+    let database = Database::create();
+    database.load(
+        "CREATE TABLE a (id serial PRIMARY KEY, name text NOT NULL);
+         CREATE TABLE b (id serial PRIMARY KEY, a_id int REFERENCES a, note text NOT NULL);
+         CREATE TABLE c (id serial PRIMARY KEY, b_id int NOT NULL REFERENCES b, n int NOT NULL);
+         CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+             INSERT INTO b (a_id, note) VALUES (NEW.id, 'made'); RETURN NULL; END $$;
+         CREATE TRIGGER note AFTER INSERT ON a FOR EACH ROW EXECUTE FUNCTION note()",
+    );
+    let seed = ["seed", "--yes", "--a=100", "--b=200", "--c=300"];
+    for n in 1..=3 {
+        let run =
+            perfkit(&[&seed[..], if n == 1 { &[] } else { &["--append"] }].concat()).on(&database).succeeds();
+        assert!(!run.stderr.contains("gets no rows") && !run.stderr.contains("refused"), "{}", run.stderr);
+        let counts = ["a", "b", "c"].map(|table| database.value(&format!("SELECT count(*) FROM {table}")));
+        assert_eq!(counts, [100 * n, 300 * n, 300 * n].map(|n: u32| n.to_string()));
+    }
+    // Children of rows that are there, those of triggers among them.
+    perfkit(&["seed", "--yes", "--append", "--rows", "a=0", "--rows", "b=0", "--c=900"])
+        .on(&database)
+        .succeeds();
+    let made = "SELECT count(*) > 0 FROM (SELECT b_id FROM c ORDER BY id DESC LIMIT 900) AS c JOIN b ON b.id = c.b_id WHERE note = 'made'";
+    assert_eq!(database.value(made), "t");
+    for _ in 0..4 {
+        perfkit(&["seed", "clean", "--yes"]).on(&database).succeeds();
+    }
+    let left = ["a", "b", "c"].map(|table| database.value(&format!("SELECT count(*) FROM {table}")));
+    assert_eq!(left, ["0"; 3]);
+}

@@ -132,7 +132,7 @@ async fn delete(
     let mut n_missing = n_rows.clone();
     let mut session: Option<Session> = None;
     let mut begun: HashSet<TableId> = HashSet::new();
-    let mut made = Maker::new(&cleaner.run, &cleaner.plan, options.are_triggers_off);
+    let mut made = Maker::new(&cleaner.run, &cleaner.plan, &cleaner.recorder, options.are_triggers_off);
     // Batches that tables have left.
     let mut n_left: HashMap<TableId, usize> = HashMap::new();
     for (table, _) in batches.iter().flat_map(|batch| &batch.parts) {
@@ -196,6 +196,7 @@ struct Cleaner {
     cascade: bool,
     are_triggers_off: bool,
     patches: Arc<crate::seed::make::block::Patches>,
+    recorder: effects::Recorder,
 }
 
 /// A session that deletes.
@@ -231,6 +232,7 @@ impl Cleaner {
         let Options { cascade, are_triggers_off, .. } = options;
         let run = run.id.clone();
         let (_, effects) = effects::read(connection, &run).await?;
+        let recorder = effects::Recorder::new(connection, &run).await?;
         let xids = made::own_xids(connection, &run, &effects).await?;
         let (has_made_rows, xids) = (!xids.is_empty(), made::array(&xids));
         Ok(Self {
@@ -244,6 +246,7 @@ impl Cleaner {
             cascade,
             are_triggers_off,
             patches,
+            recorder,
         })
     }
 
@@ -383,7 +386,7 @@ impl Cleaner {
             .batch_execute("SET CONSTRAINTS ALL IMMEDIATE")
             .await
             .map_err(|source| self.delete_error(batch, source))?;
-        effects::record(&session.connection, &self.run, &before, &[]).await?;
+        self.recorder.record(&session.connection, &before, &[]).await?;
         if let Some((step, number)) = batch.ends {
             session
                 .connection
@@ -433,13 +436,27 @@ impl Cleaner {
 
     fn delete_error(&self, batch: &Batch, source: tokio_postgres::Error) -> pg::Error {
         let parent = batch.parts.first().map(|(table, _)| self.name(*table)).unwrap_or_default();
-        if source.code() == Some(&SqlState::FOREIGN_KEY_VIOLATION)
-            && let Some((schema, table)) =
-                source.as_db_error().and_then(|db| Some((db.schema()?.to_owned(), db.table()?.to_owned())))
-        {
-            return pg::Error::Referenced { child: quote::qualified(&schema, &table), parent };
+        let doing = format!("delete rows of table {parent}");
+        let Some((schema, table, constraint)) = source
+            .as_db_error()
+            .filter(|db| *db.code() == SqlState::FOREIGN_KEY_VIOLATION)
+            .and_then(|db| Some((db.schema()?, db.table()?, db.constraint())))
+        else {
+            return pg::Error::query(doing)(source);
+        };
+        let of_child: Vec<&Reference> =
+            self.references.iter().filter(|it| it.schema == schema && it.table == table).collect();
+        // Keys of partitions may have names of their own.
+        let is_known = of_child.iter().any(|it| Some(it.name.as_str()) == constraint);
+        let is_of_batch = |it: &&&Reference| {
+            (!is_known || Some(it.name.as_str()) == constraint)
+                && batch.parts.iter().any(|(table, _)| *table == it.parent)
+        };
+        match of_child.iter().find(is_of_batch) {
+            Some(reference) => self.referenced(reference),
+            // The row that is referred to is of another table: a trigger has deleted it.
+            None => pg::Error::TriggerRefused { doing, source },
         }
-        pg::Error::query(format!("delete rows of table {parent}"))(source)
     }
 }
 

@@ -187,7 +187,7 @@ async fn finish_run(
         run.index_run = index_run;
     }
 
-    let watched = {
+    let (watched, recorder) = {
         let connection = coordinator.connection().await?;
         let loose = if options.keep_indexes {
             Vec::new()
@@ -195,7 +195,8 @@ async fn finish_run(
             loose::expected(&connection, &plan, n_streams).await?
         };
         on(Event::Works(works::read(&connection, &plan, &rows_left, run.index_run.as_ref(), &loose).await?));
-        effects::watched(&connection, &plan).await?
+        let watched = effects::watched(&connection, &plan).await?;
+        (watched, effects::Recorder::new(&connection, &run.id).await?)
     };
     on(Event::Phase { phase: Phase::Rows, n: queue.n_chunks_left() });
     let id = run.id.clone();
@@ -207,6 +208,7 @@ async fn finish_run(
         coordinator,
         queue,
         watched,
+        recorder,
         throttle: options.throttle,
         on,
     };

@@ -42,7 +42,13 @@ pub(super) async fn create(connection: &Connection) -> Result<()> {
     if there.has_tables && there.has_effects {
         return Ok(());
     }
-    let tables = [sql::SEED_RUN_TABLE, sql::SEED_CHUNK_TABLE, sql::SEED_PATCH_TABLE, sql::SEED_EFFECT_TABLE];
+    let tables = [
+        sql::SEED_RUN_TABLE,
+        sql::SEED_CHUNK_TABLE,
+        sql::SEED_PATCH_TABLE,
+        sql::SEED_EFFECT_TABLE,
+        sql::SEED_EFFECT_NESTED,
+    ];
     let schema = if there.has_schema { None } else { Some(sql::JOURNAL_SCHEMA) };
     for statement in schema.into_iter().chain(tables) {
         connection.batch_execute(statement).await.map_err(|source| Error::NoManifest { source })?;
@@ -54,7 +60,7 @@ pub(super) async fn create(connection: &Connection) -> Result<()> {
 struct There {
     has_schema: bool,
     has_tables: bool,
-    /// The table of effects came later than the others.
+    /// The table of effects came later than the others, and a column of it later still.
     has_effects: bool,
 }
 

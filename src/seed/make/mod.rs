@@ -7,6 +7,7 @@ pub(crate) mod block;
 mod derived;
 mod document;
 mod draw;
+pub(crate) mod guide;
 pub(crate) mod lane;
 pub(crate) mod matching;
 mod nested;

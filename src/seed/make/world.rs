@@ -208,7 +208,7 @@ impl<'p> World<'p> {
         scratch: &mut Scratch,
         lane: &mut Lane,
     ) {
-        self.choose_cases(block, component);
+        self.choose_cases(block, component, scratch);
         let cases = &block.cases[usize::from(component)].of;
         let mut made: Vec<(Lane, usize)> = Vec::with_capacity(by_case.len());
         for (case, maker) in by_case.iter().enumerate() {
@@ -237,30 +237,36 @@ impl<'p> World<'p> {
         }
     }
 
-    /// Draws the case of each row of a component of conditions.
-    fn choose_cases(&self, block: &mut Block, component: u16) {
-        if block.cases[usize::from(component)].is_made {
+    /// Draws the case of each row of a component of conditions, among those that suit what the row refers to. Where none does, the
+    /// server has to say.
+    fn choose_cases(&self, block: &mut Block, component: u16, scratch: &mut Scratch) {
+        let place = usize::from(component);
+        if block.cases[place].is_made {
             return;
         }
-        let Component { weights, key } = &self.table(block.table).components[usize::from(component)];
-        let sum: u64 = weights.iter().map(|&weight| u64::from(weight)).sum();
-        let mut bits = Vec::new();
+        let Component { weights, key, guides } = &self.table(block.table).components[place];
+        for guide in guides {
+            self.make_column(block, guide.column, scratch);
+        }
+        let mut bits = scratch.numbers();
         block.bits(*key, &mut bits);
-        let known = &mut block.cases[usize::from(component)];
-        known.is_made = true;
-        known.of.clear();
-        known.of.extend(bits.into_iter().map(|bits| {
-            let mut left = random::below(bits, sum.max(1));
-            let mut case = 0;
-            for &weight in weights {
-                if left < u64::from(weight) {
-                    break;
-                }
-                left -= u64::from(weight);
-                case += 1;
+        let mut cases = std::mem::take(&mut block.cases[place].of);
+        cases.clear();
+        let mut suiting = Vec::new();
+        for (row, &bits) in bits.iter().enumerate() {
+            suiting.clear();
+            if !guides.is_empty() {
+                let suits =
+                    |case: usize| guides.iter().all(|guide| guide.suits(case, block.lane(guide.column), row));
+                suiting
+                    .extend(weights.iter().enumerate().map(|(case, &it)| if suits(case) { it } else { 0 }));
             }
-            case
-        }));
+            let is_open = suiting.iter().all(|&weight| weight == 0);
+            cases.push(drawn_case(if is_open { weights } else { &suiting }, bits));
+        }
+        scratch.keep_numbers(bits);
+        block.cases[place].of = cases;
+        block.cases[place].is_made = true;
     }
 
     /// Finds the rows' parents on an edge.
@@ -307,12 +313,27 @@ impl<'p> World<'p> {
             }
             Nulls::Slots(slots) => mark(marks, block.rows.iter().map(|&row| slots.place(row).is_none())),
             Nulls::ByCase { component, is_null } => {
-                self.choose_cases(block, *component);
+                self.choose_cases(block, *component, scratch);
                 let is_null = |case: u16| is_null.get(usize::from(case)).copied().unwrap_or(false);
                 mark(marks, block.cases[usize::from(*component)].of.iter().map(|&case| is_null(case)));
             }
         }
     }
+}
+
+/// The case that random bits draw, each in proportion to its weight.
+fn drawn_case(weights: &[u32], bits: u64) -> u16 {
+    let sum: u64 = weights.iter().map(|&weight| u64::from(weight)).sum();
+    let mut left = random::below(bits, sum.max(1));
+    let mut case = 0;
+    for &weight in weights {
+        if left < u64::from(weight) {
+            break;
+        }
+        left -= u64::from(weight);
+        case += 1;
+    }
+    case
 }
 
 fn mark(marks: &mut Vec<bool>, of_rows: impl ExactSizeIterator<Item = bool>) {

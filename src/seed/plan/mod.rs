@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use self::partitions::NewPartition;
 use super::keys::curve::Curve;
 use super::keys::permutation::Permutation;
+use super::make::guide::Guide;
 use super::make::lane::Lane;
 use super::make::{Maker, Series};
 use super::schema::{ColumnId, Sequence, TableId};
@@ -130,6 +131,9 @@ pub(crate) struct Component {
     pub(crate) weights: Vec<u32>,
     /// The stream of its draws.
     pub(crate) key: u64,
+    /// References that its conditions ask about: a row takes one of the cases that suit what it refers to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) guides: Vec<Guide>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

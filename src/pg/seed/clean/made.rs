@@ -9,7 +9,7 @@ use super::references::{Reference, joined, only, place, reference};
 use crate::pg;
 use crate::pg::catalog::get;
 use crate::pg::connect::Connection;
-use crate::pg::seed::effects::{self, Table};
+use crate::pg::seed::effects::{self, Recorder, Table};
 use crate::pg::sql;
 use crate::query::quote;
 use crate::run_id::RunId;
@@ -38,6 +38,7 @@ pub(crate) struct MadeRows {
 pub(super) struct Maker<'c> {
     run: &'c RunId,
     plan: &'c Plan,
+    recorder: &'c Recorder,
     are_triggers_off: bool,
     /// By table: what was deleted, and of which transactions.
     deleted: BTreeMap<u32, Deleted>,
@@ -49,6 +50,8 @@ struct Deleted {
     /// The transactions that had done something there when rows were deleted: there is nothing more to do until others have.
     settled: BTreeSet<String>,
     reason: Option<String>,
+    /// The table (schema and name) whose rows refer to some of them.
+    kept_by: Option<(String, String)>,
 }
 
 /// A table that rows are to be deleted from.
@@ -66,15 +69,20 @@ struct Target {
 
 /// Why rows are still there.
 enum Kept {
-    /// Others refer to them, which may go.
-    Referenced,
+    /// Others refer to them, which may go: rows of this table (schema and name).
+    Referenced(Option<(String, String)>),
     /// Nothing helps.
     For(String),
 }
 
 impl<'c> Maker<'c> {
-    pub(super) fn new(run: &'c RunId, plan: &'c Plan, are_triggers_off: bool) -> Self {
-        Self { run, plan, are_triggers_off, deleted: BTreeMap::new() }
+    pub(super) fn new(
+        run: &'c RunId,
+        plan: &'c Plan,
+        recorder: &'c Recorder,
+        are_triggers_off: bool,
+    ) -> Self {
+        Self { run, plan, recorder, are_triggers_off, deleted: BTreeMap::new() }
     }
 
     /// Deletes what can go now. Tables for which `is_waiting` holds have rows of the plan that go first.
@@ -87,8 +95,20 @@ impl<'c> Maker<'c> {
         for _ in 0..MAX_ROUNDS {
             let (mut open, own) = self.targets(connection, &is_waiting).await?;
             let mut has_moved = false;
-            while let Some(at) = self.first_to_go(connection, &open, &own).await? {
-                open.remove(at);
+            loop {
+                let n_before = open.len();
+                let mut kept = Vec::new();
+                // Tables that refer to others mostly came after them.
+                for target in open.into_iter().rev() {
+                    if !self.goes(connection, &target, &own).await? {
+                        kept.push(target);
+                    }
+                }
+                kept.reverse();
+                open = kept;
+                if open.len() == n_before {
+                    break;
+                }
                 has_moved = true;
             }
             if !has_moved {
@@ -98,30 +118,29 @@ impl<'c> Maker<'c> {
         Ok(())
     }
 
-    /// Deletes the rows of the first table that lets them go, and returns its place.
-    async fn first_to_go(
+    /// Deletes the rows of a table, unless others refer to them that may go; then it has to be tried again.
+    async fn goes(
         &mut self,
         connection: &Connection,
-        open: &[Target],
+        target: &Target,
         own: &BTreeSet<String>,
-    ) -> Result<Option<usize>, pg::Error> {
-        for (at, target) in open.iter().enumerate() {
-            let deleted = self.delete_from(connection, target, own).await?;
-            let known = self.deleted.entry(target.table.oid).or_default();
-            let (n_rows, reason) = match deleted {
-                Ok(n) => (n, target.doubt.clone()),
-                Err(Kept::For(reason)) => (0, Some(reason)),
-                Err(Kept::Referenced) => {
-                    known.reason = Some("other rows refer to them".to_owned());
-                    continue;
-                }
-            };
-            known.n_rows += n_rows;
-            known.reason = reason;
-            known.settled.extend(target.made.all.iter().cloned());
-            return Ok(Some(at));
-        }
-        Ok(None)
+    ) -> Result<bool, pg::Error> {
+        let deleted = self.delete_from(connection, target, own).await?;
+        let known = self.deleted.entry(target.table.oid).or_default();
+        let (n_rows, reason) = match deleted {
+            Ok(n) => (n, target.doubt.clone()),
+            Err(Kept::For(reason)) => (0, Some(reason)),
+            Err(Kept::Referenced(by)) => {
+                known.reason = Some("other rows refer to them".to_owned());
+                known.kept_by = by;
+                return Ok(false);
+            }
+        };
+        known.n_rows += n_rows;
+        known.reason = reason;
+        known.kept_by = None;
+        known.settled.extend(target.made.all.iter().cloned());
+        Ok(true)
     }
 
     /// The tables with rows of triggers that are still to be deleted, and the transactions of the run.
@@ -136,8 +155,12 @@ impl<'c> Maker<'c> {
         let mut targets = Vec::new();
         for table in tables {
             let Some(made) = made.remove(&table.oid) else { continue };
-            let is_settled = self.deleted.get(&table.oid).is_some_and(|it| made.all.is_subset(&it.settled));
-            if is_settled || self.planned(&table).is_some_and(is_waiting) {
+            let deleted = self.deleted.get(&table.oid);
+            let is_settled = deleted.is_some_and(|it| made.all.is_subset(&it.settled));
+            let kept_by = deleted.and_then(|it| it.kept_by.as_ref());
+            let is_kept =
+                kept_by.and_then(|(schema, name)| self.planned(schema, name)).is_some_and(is_waiting);
+            if is_settled || is_kept || self.planned(&table.schema, &table.name).is_some_and(is_waiting) {
                 continue;
             }
             let leaves = leaves(connection, &table).await?;
@@ -151,12 +174,9 @@ impl<'c> Maker<'c> {
     }
 
     /// The table of the plan that rows were loaded into.
-    fn planned(&self, table: &Table) -> Option<TableId> {
+    fn planned(&self, schema: &str, name: &str) -> Option<TableId> {
         let is_it = |(_, planned): &(TableId, &crate::seed::plan::TablePlan)| {
-            planned.schema == table.schema
-                && planned.name == table.name
-                && planned.n_rows > 0
-                && planned.fed_by.is_none()
+            planned.schema == schema && planned.name == name && planned.n_rows > 0 && planned.fed_by.is_none()
         };
         (0..).zip(&self.plan.tables).find(is_it).map(|(id, _)| id)
     }
@@ -177,7 +197,7 @@ impl<'c> Maker<'c> {
         }
         for (leaf, _) in leaves {
             let statement = format!(
-                "SELECT EXISTS (SELECT FROM ONLY {leaf} AS t WHERE t.xmin <> ALL ({XIDS})) AS has_others"
+                "SELECT EXISTS (SELECT FROM ONLY {leaf} AS t WHERE NOT (t.xmin = ANY ({XIDS}))) AS has_others"
             );
             let row = connection.query_one(&statement, &[&array(own)]).await.map_err(doing(table))?;
             if get(&row, "has_others")? {
@@ -214,7 +234,7 @@ impl<'c> Maker<'c> {
                 match self.delete_rows(connection, target, leaf, &pages).await? {
                     Ok(n) => n_deleted += n,
                     // They may refer to each other from page to page.
-                    Err(Kept::Referenced) if *n_pages > PAGES => {
+                    Err(Kept::Referenced(_)) if *n_pages > PAGES => {
                         match self.delete_rows(connection, target, leaf, "true").await? {
                             Ok(n) => n_deleted += n,
                             Err(kept) => return Ok(Err(kept)),
@@ -239,10 +259,11 @@ impl<'c> Maker<'c> {
         for reference in target.references.iter().filter(|it| it.changes_rows || self.are_triggers_off) {
             let statement = format!(
                 "SELECT EXISTS (SELECT 1 FROM {} AS c JOIN {} AS t ON {} \
-                 WHERE t.xmin = ANY ({XIDS}) AND c.xmin <> ALL ($2::pg_catalog.text::pg_catalog.xid[])) AS is_bound",
+                 WHERE t.xmin = ANY ({XIDS}) AND NOT (c.xmin = ANY ({}))) AS is_bound",
                 reference.only(),
                 only(&target.table.schema, &target.table.name, target.table.is_partitioned),
                 joined(reference),
+                XIDS.replace("$1", "$2"),
             );
             let row = connection
                 .query_one(&statement, &[&array(&target.xids), &array(own)])
@@ -272,7 +293,7 @@ impl<'c> Maker<'c> {
         let deleted = connection.execute(&delete, &[&array(&target.xids)]).await;
         let deleted = match deleted {
             Ok(n) => {
-                effects::record(connection, self.run, &before, &[]).await?;
+                self.recorder.record(connection, &before, &[]).await?;
                 connection.batch_execute("COMMIT").await.map(|()| n)
             }
             Err(error) => Err(error),
@@ -285,7 +306,9 @@ impl<'c> Maker<'c> {
             return Err(doing(&target.table)(error));
         };
         let kept = if *db.code() == SqlState::FOREIGN_KEY_VIOLATION {
-            Kept::Referenced
+            Kept::Referenced(
+                db.schema().zip(db.table()).map(|(schema, name)| (schema.to_owned(), name.to_owned())),
+            )
         } else {
             Kept::For(format!("the server does not let them go: {}", db.message()))
         };
@@ -300,7 +323,7 @@ impl<'c> Maker<'c> {
         let mut found = Vec::new();
         for table in tables.iter().filter(|table| made.contains_key(&table.oid)) {
             let of_table = effects.iter().filter(|effect| effect.oid == table.oid && effect.is_known);
-            let xids: BTreeSet<String> = of_table.map(|effect| effect.xid.clone()).collect();
+            let xids: BTreeSet<String> = of_table.flat_map(Effect::xids).collect();
             let mut n_left = 0;
             for (leaf, _) in leaves(connection, table).await? {
                 let count = format!(
@@ -327,8 +350,8 @@ impl<'c> Maker<'c> {
     }
 }
 
-/// Transactions, bound as one text.
-const XIDS: &str = "$1::pg_catalog.text::pg_catalog.xid[]";
+/// Transactions, bound as one text. There may be one for each row: the server hashes what a query gives, but not a parameter.
+const XIDS: &str = "SELECT pg_catalog.unnest($1::pg_catalog.text::pg_catalog.xid[])";
 
 pub(super) fn array(xids: &BTreeSet<String>) -> String {
     format!("{{{}}}", xids.iter().map(String::as_str).collect::<Vec<_>>().join(","))
@@ -345,7 +368,7 @@ pub(super) async fn own_xids(
         return Ok(BTreeSet::new());
     }
     let of_chunks = effects::xids(connection, run).await?;
-    Ok(known.into_iter().map(|effect| effect.xid.clone()).chain(of_chunks).collect())
+    Ok(known.into_iter().flat_map(Effect::xids).chain(of_chunks).collect())
 }
 
 /// Why some of the rows that triggers have made are not deleted.

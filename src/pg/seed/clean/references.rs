@@ -21,6 +21,8 @@ pub(super) struct Reference {
     pub(super) schema: String,
     pub(super) table: String,
     pub(super) is_partitioned: bool,
+    /// Of the constraint.
+    pub(super) name: String,
     pub(super) columns: Vec<String>,
     pub(super) parent: TableId,
     pub(super) parent_columns: Vec<String>,
@@ -143,7 +145,7 @@ impl Cleaner {
         format!("{alias}.xmin = ANY ('{}'::pg_catalog.xid[])", self.xids)
     }
 
-    fn referenced(&self, reference: &Reference) -> pg::Error {
+    pub(super) fn referenced(&self, reference: &Reference) -> pg::Error {
         pg::Error::Referenced {
             child: quote::qualified(&reference.schema, &reference.table),
             parent: self.name(reference.parent),
@@ -226,6 +228,7 @@ pub(super) fn reference(row: &Row, plan: &Plan) -> Result<Reference, pg::Error> 
     let (root_schema, root): (String, String) = (get(row, "root_schema")?, get(row, "root_table")?);
     let child = plan.tables.iter().position(|it| it.schema == root_schema && it.name == root);
     Ok(Reference {
+        name: get(row, "name")?,
         columns: get(row, "columns")?,
         parent: TableId::try_from(place(row, "parent")?).unwrap_or(TableId::MAX),
         parent_columns: get(row, "parent_columns")?,

@@ -182,7 +182,7 @@ fn tasks() -> TablePlan {
     columns.extend(nested_columns());
     let mut tasks = table("tasks", N_TASKS, columns, edges);
     tasks.base = 100;
-    tasks.components = vec![Component { weights: vec![6, 3, 1], key: 77 }];
+    tasks.components = vec![Component { weights: vec![6, 3, 1], key: 77, guides: Vec::new() }];
     tasks
 }
 

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 
 use self::fixture::*;
 use super::block::{Patches, Scratch};
+use super::guide::{Fit, Fits, Guide};
 use super::lane::Lane;
 use super::world::{NONE, World};
 use crate::random;
@@ -240,4 +241,38 @@ fn rows_go_to_their_leaves() {
     assert_eq!(outs[2], written(&world, TASKS, 0..n_root));
     assert_eq!(outs[0], written(&world, TASKS, n_root..n_root + n_early));
     assert_eq!(outs[1], written(&world, TASKS, n_root + n_early..N_TASKS));
+}
+
+#[test]
+fn rows_take_a_case_that_suits_what_they_refer_to() {
+    const MIDDLE: i64 = 120;
+    let mut plan = plan();
+    let column =
+        plan.tables[usize::from(TASKS)].columns.iter().position(|it| it.name == "anyone_id").unwrap();
+    let fit = |may_be_null, values| Fit { may_be_null, values };
+    plan.tables[usize::from(TASKS)].components[0].guides = vec![Guide {
+        column: u16::try_from(column).unwrap(),
+        by_case: vec![
+            fit(false, Fits::Ranges(vec![(i64::MIN, MIDDLE)])),
+            fit(true, Fits::Any),
+            fit(false, Fits::Ranges(vec![(MIDDLE + 1, i64::MAX)])),
+        ],
+    }];
+    let rows: Vec<u64> = (0..N_TASKS).collect();
+    let mut patches = Patches::default();
+    // A redraw keeps to it.
+    (0..N_TASKS).step_by(3).for_each(|row| patches.set(TASKS, row, 2));
+    let world = World::new(&plan, &patches);
+    let (anyone, by_case) = (ints(&world, TASKS, "anyone_id", &rows), ints(&world, TASKS, "by_case", &rows));
+    let mut n_of_case = [0; 3];
+    for (anyone, by_case) in anyone.into_iter().zip(by_case) {
+        let case = by_case.map_or(1, |it| if it < 10 { 0 } else { 2 });
+        n_of_case[case] += 1;
+        match case {
+            0 => assert!(anyone.is_some_and(|it| it <= MIDDLE), "{anyone:?}"),
+            1 => {}
+            _ => assert!(anyone.is_some_and(|it| it > MIDDLE), "{anyone:?}"),
+        }
+    }
+    assert!(n_of_case.iter().all(|n| *n > 500), "{n_of_case:?}");
 }

@@ -3,6 +3,7 @@
 mod apart;
 mod conditions;
 mod configured;
+mod guides;
 mod keys;
 mod pairs;
 mod references;
@@ -27,6 +28,7 @@ use crate::seed::condition;
 use crate::seed::condition::domain::Domain;
 use crate::seed::guess;
 use crate::seed::keys::arrangement::Role;
+use crate::seed::make::guide::Guide;
 use crate::seed::make::{Derived, Draw, Maker, Values};
 use crate::seed::schema::types::Type;
 use crate::seed::schema::{ColumnId, Field, Relation, TableId};
@@ -335,9 +337,19 @@ impl<'b> Planner<'b> {
             columns.push(plan);
         }
         self.join(&mut columns, &paired, &ranks);
+        let components = (0..)
+            .zip(&conditions.components)
+            .map(|(place, component)| match pools.get(&place) {
+                Some(pool) => self.component(place, pool.weights(), Vec::new()),
+                None => {
+                    let guides = self.guides(component, &columns, &edges, &plans);
+                    self.component(place, component.weights.clone(), guides)
+                }
+            })
+            .collect();
         self.gaps.extend(edges.gaps);
         let n_columns = ColumnId::try_from(columns.len()).expect("fewer columns than PostgreSQL can name");
-        let (cap_reason, components) = (self.cap_reason(arranged), self.components(conditions, &pools));
+        let cap_reason = self.cap_reason(arranged);
         TableColumns {
             n_rows: self.n_rows,
             refusal: None,
@@ -374,13 +386,9 @@ impl<'b> Planner<'b> {
         }
     }
 
-    /// What is drawn for each component of conditions: a case, or a form of the rows that the server accepted.
-    fn components(&self, conditions: &Conditions, pools: &BTreeMap<usize, Pooled>) -> Vec<Component> {
-        let component = |(place, component): (usize, &condition::Component)| Component {
-            weights: pools.get(&place).map_or_else(|| component.weights.clone(), Pooled::weights),
-            key: self.stream(&format!("case {place}")),
-        };
-        conditions.components.iter().enumerate().map(component).collect()
+    /// What is drawn for a component of conditions: a case, or a form of the rows that the server accepted.
+    fn component(&self, place: usize, weights: Vec<u32>, guides: Vec<Guide>) -> Component {
+        Component { weights, key: self.stream(&format!("case {place}")), guides }
     }
 
     /// The values of a component's columns that the server accepted.

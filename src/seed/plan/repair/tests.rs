@@ -62,7 +62,7 @@ fn links() -> (Schema, Plan) {
         column("kind", Maker::Derived(crate::seed::make::Derived::Copy { of: 0 })),
         column("end_date", cases),
     ];
-    of_links.components = vec![Component { weights: vec![1, 1], key: 0 }];
+    of_links.components = vec![Component { weights: vec![1, 1], key: 0, guides: Vec::new() }];
     of_links.edges = vec![Edge {
         name: "link_fk".to_owned(),
         parent: 0,
