@@ -1,7 +1,7 @@
 # The commands that people and CI type. `make help` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-newest corpus fuzz patterns plan-fixtures seed-traces lint matrix completions prove-apply prove-counters prove-seed prove-seed-kill prove-shadow bench-startup bench-explain bench-seed bench-audit bench-advisor bench-counter bench-load
+.PHONY: help demo test test-newest corpus fuzz patterns plan-fixtures seed-traces lint matrix completions prove-apply prove-counters prove-seed prove-seed-kill prove-shadow prove-compare prove-load-memory bench-startup bench-explain bench-seed bench-audit bench-advisor bench-counter bench-load
 
 MAJORS := 14 15 16 17 18
 CORPUS := ../shared/data/plans
@@ -80,6 +80,14 @@ prove-shadow: ## Copy the catalog of 500 tables and 1 TB in less than a minute a
 	@scripts/ensure-postgres >/dev/null
 	cargo test --quiet --test it prove_shadow -- --ignored --nocapture
 
+prove-compare: ## Compare A with itself RUNS times (default 200) and with what takes 10 % longer PLANTED times (half of RUNS): few alarms, few misses
+	@scripts/ensure-postgres >/dev/null
+	PERFKIT_RUNS=$(or $(RUNS),200) $(if $(PLANTED),PERFKIT_PLANTED=$(PLANTED)) $(if $(BLOCK),PERFKIT_BLOCK=$(BLOCK)) cargo test --quiet --test it prove_compare -- --ignored --nocapture
+
+prove-load-memory: ## Hold 1,000 connections and 1,000 executions a second for MINUTES (default 5): less than 60 MB, and no growth
+	@scripts/ensure-postgres >/dev/null
+	PERFKIT_MINUTES=$(or $(MINUTES),5) cargo test --quiet --test it bench_memory::a_thousand -- --ignored --nocapture
+
 bench-startup: ## How long perfkit --version takes
 	cargo bench --quiet --bench startup
 
@@ -102,5 +110,5 @@ bench-counter: ## What counters cost: writers beside a count, its rate, verify, 
 	@scripts/ensure-postgres >/dev/null
 	cargo bench --quiet --bench counter
 
-bench-load: ## Rate and processor time of bench against pgbench, and how punctual its schedule is (ROUNDS, default 8)
+bench-load: ## Rate and processor time of bench against pgbench, how punctual its schedule is, and what recording costs (ROUNDS, default 8)
 	PERFKIT_PG_BIN=$$(scripts/ensure-postgres | tail -1) PERFKIT_LOAD_ROUNDS=$(or $(ROUNDS),8) cargo bench --quiet --bench load

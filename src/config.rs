@@ -138,6 +138,7 @@ impl ConfigFile {
     pub(crate) fn parse(path: &Path, text: String) -> Result<Self> {
         let mut config: Config = yaml::parse(path, &text)?;
         settle(&mut config.workload, path, &text);
+        config.bench.settle(path.parent().unwrap_or(Path::new("")));
         let fail = |word: &str, reason: &str| yaml::error_at(path, &text, word, format!("{word} {reason}"));
         for (word, timeout) in [
             ("statement_timeout", config.database.statement_timeout),
@@ -250,7 +251,7 @@ pub(crate) fn conninfo(
 }
 
 /// Replaces `${NAME}` by environment variables; returns the name of one that is not set.
-fn expand(text: &str, environment: &Environment) -> Result<String, String> {
+pub(crate) fn expand(text: &str, environment: &Environment) -> Result<String, String> {
     let mut expanded = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("${") {
@@ -355,6 +356,20 @@ mod tests {
                 "bench: {stages: [{duration: 584000000y}]}",
                 "perfkit.yaml:1:19: duration must be above 0, up to 30 days",
             ),
+            (
+                "bench:\n  compare:\n    min_effect: 0",
+                "perfkit.yaml:3:5: min_effect must be above 0, up to 100: it is in percent",
+            ),
+            ("bench: {compare: {max_pairs: 31}}", "perfkit.yaml:1:19: max_pairs must be from 1 to 30"),
+            (
+                "bench: {compare: {b: {set: {\"a b\": 1}}}}",
+                "perfkit.yaml:1:23: set must name settings, as in work_mem: 64MB",
+            ),
+            ("bench: {compare: {block: 0s}}", "perfkit.yaml:1:19: block must be above 0, up to 30 days"),
+            (
+                "bench: {compare: {a: {set: {jit: null}}}}",
+                "perfkit.yaml:1:27: bench.compare.a.set: jit has no value",
+            ),
             ("database: {lock_timeout: 0s}", "perfkit.yaml:1:12: lock_timeout must be from 1 ms to 24 days"),
             (
                 "contract: [{statement: a, max_q_error: 0.5}]",
@@ -372,6 +387,21 @@ mod tests {
         ] {
             assert_eq!(parse(text).unwrap_err().message(), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn comparisons_have_files_beside_their_file() {
+        let text = "bench: {compare: {a: {set: {work_mem: 4MB, jit: true, geqo_seed: 0.5}}, b: {workload: [new.sql, pg_stat_statements], scripts: [a.sql@3]}}}";
+        let file = ConfigFile::parse(Path::new("conf/perfkit.yaml"), text.to_owned()).unwrap();
+        let compare = &file.config.bench.compare;
+        let set: Vec<_> = compare.a.set.values().map(String::as_str).collect();
+        assert_eq!(set, ["0.5", "true", "4MB"]);
+        assert_eq!(compare.b.workload, ["conf/new.sql", "pg_stat_statements"]);
+        assert_eq!(compare.b.scripts, ["conf/a.sql@3"]);
+        assert_eq!(
+            parse("bench: {compare: {c: {}}}").unwrap_err().message(),
+            "perfkit.yaml:1:19: unknown name `c`"
+        );
     }
 
     #[test]

@@ -194,6 +194,15 @@ pub mod fuzzing {
     }
 }
 
+/// What `benches/` time apart from whole runs of the program.
+#[doc(hidden)]
+pub mod timed {
+    /// Records so many executions as a thread of a load does, and returns how many were counted.
+    pub fn record_executions(n: u32, is_open_loop: bool) -> u64 {
+        crate::load::record_executions(n, is_open_loop)
+    }
+}
+
 /// How long a command may take to clean up after its queries were cancelled.
 const CLEAN_UP_TIMEOUT: Duration = Duration::from_secs(15);
 /// How often servers are asked to cancel while a command ends.

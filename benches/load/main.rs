@@ -1,5 +1,6 @@
 //! `perfkit bench` against pgbench: the same statement, server, connections and number of threads, in short slices that
-//! alternate, so that a noisy machine is noisy for both. Only ratios count.
+//! alternate, so that a noisy machine is noisy for both. Only ratios count. Beside that: how punctual a schedule is, and what recording
+//! costs.
 //!
 //! `PERFKIT_LOAD_ROUNDS` makes more or fewer rounds. `PERFKIT_PG_BIN` names the folder of pgbench: that in `PATH` is a wrapper on
 //! some distributions, whose start costs more than a slice.
@@ -13,7 +14,7 @@ mod support;
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use support::Sandbox;
@@ -60,9 +61,9 @@ fn main() {
     let rounds = std::env::var("PERFKIT_LOAD_ROUNDS").ok().and_then(|n| n.parse().ok()).unwrap_or(ROUNDS);
     let bench = Bench::new();
     let mut ratios: Vec<Vec<(f64, f64)>> = CASES.iter().map(|_| Vec::new()).collect();
-    let mut capacities = Vec::new();
+    let mut rates: Vec<Vec<f64>> = CASES.iter().map(|_| Vec::new()).collect();
     for round in 0..rounds {
-        for (case, ratios) in CASES.iter().zip(&mut ratios) {
+        for ((case, ratios), rates) in CASES.iter().zip(&mut ratios).zip(&mut rates) {
             // Each comes first as often as the other.
             let (perfkit, pgbench) = if round % 2 == 0 {
                 let perfkit = bench.perfkit(case);
@@ -71,27 +72,70 @@ fn main() {
                 let pgbench = bench.pgbench(case);
                 (bench.perfkit(case), pgbench)
             };
-            if (case.protocol, case.connections) == PUNCTUAL {
-                capacities.push(perfkit.rate_per_s);
-            }
+            rates.push(perfkit.rate_per_s);
             ratios.push((perfkit.rate_per_s / pgbench.rate_per_s, perfkit.cpu_us / pgbench.cpu_us));
         }
     }
     println!("perfkit bench ÷ pgbench, medians of {rounds} rounds (quartiles)");
     for (case, ratios) in CASES.iter().zip(ratios) {
-        let (rates, cpus) = ratios.into_iter().unzip();
+        let (ratios, cpus) = ratios.into_iter().unzip();
         println!(
             "{:>8}, {:>3} connections: rate {} (goal ≥ {:.2}), processor time {}{}",
             case.protocol,
             case.connections,
-            quartiles(rates),
+            quartiles(ratios),
             case.rate_goal,
             quartiles(cpus),
             case.cpu_goal.map_or_else(String::new, |goal| format!(" (goal ≤ {goal:.2})")),
         );
     }
-    capacities.sort_by(f64::total_cmp);
-    bench.schedule_lag(capacities[capacities.len() / 2]);
+    let rates: Vec<f64> = rates.into_iter().map(median).collect();
+    recording(&rates);
+    let punctual = CASES.iter().position(|case| (case.protocol, case.connections) == PUNCTUAL);
+    bench.schedule_lag(rates[punctual.expect("it is one of the cases")]);
+}
+
+/// What it takes to record an execution, as a share of what an execution takes.
+///
+/// A rate with recording and one without differ by less than two slices of the same do, so the parts are measured: the calls that a
+/// loop makes for each execution, and the look at the clock before them. With one connection, that is time in which the server
+/// waits; with many, processor time that it could have had.
+fn recording(rates: &[f64]) {
+    const N: u32 = 1_000_000;
+    const TRIES: usize = 5;
+    let least_ns = |what: &dyn Fn()| {
+        let time = || {
+            let start = Instant::now();
+            what();
+            start.elapsed().as_secs_f64() * 1e9 / f64::from(N)
+        };
+        (0..TRIES).map(|_| time()).fold(f64::INFINITY, f64::min)
+    };
+    let record = |is_open_loop| {
+        least_ns(&|| assert_eq!(perfkit::timed::record_executions(N, is_open_loop), u64::from(N)))
+    };
+    let clock = least_ns(&|| (0..N).for_each(|_| _ = std::hint::black_box(Instant::now())));
+    let (closed, open) = (record(false), record(true));
+    println!(
+        "recording an execution: {closed:.0} ns, with a rate {open:.0} ns; looking at the clock: {clock:.0} ns"
+    );
+    let n_processors = std::thread::available_parallelism().map_or(1, usize::from);
+    for (case, rate) in CASES.iter().zip(rates) {
+        let at_once = if case.connections == 1 { 1 } else { n_processors.min(THREADS as usize) };
+        #[expect(clippy::cast_precision_loss, reason = "there are few processors")]
+        let share = (closed + clock) * 1e-9 * rate / at_once as f64;
+        println!(
+            "{:>8}, {:>3} connections: {:.2} % of an execution (goal ≤ 1 %)",
+            case.protocol,
+            case.connections,
+            share * 100.0
+        );
+    }
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
 }
 
 /// A server with pgbench's tables.

@@ -66,7 +66,7 @@ pub(crate) fn write(report: &BenchReport) -> String {
         let histograms = [(&name, &stats.service), (&response, &stats.response)];
         for (tag, latency) in histograms.into_iter().take(if report.is_open_loop { 2 } else { 1 }) {
             let tag = Tag::new(tag).expect("escaped names can be tags");
-            log.write_histogram(latency.histogram(), Duration::ZERO, report.elapsed, Some(tag))
+            log.write_histogram(&latency.histogram(), Duration::ZERO, report.elapsed, Some(tag))
                 .expect("memory can be written");
         }
     }

@@ -23,6 +23,9 @@ const MAX_BYTES: u64 = 64 * 1024 * 1024;
 const MAX_NS: u64 = 3_600_000_000_000;
 
 /// A latency distribution with a resolution of three digits, from 1 ns to 1 h.
+///
+/// It has room for latencies up to the longest one that was recorded: each thread has two for each statement, and room for an hour
+/// takes a quarter of a megabyte.
 #[derive(Clone, Debug)]
 pub(crate) struct Latency {
     histogram: Histogram<u64>,
@@ -54,17 +57,16 @@ pub(crate) struct Summary {
 
 impl Latency {
     pub(crate) fn new() -> Self {
-        let histogram = Histogram::new_with_bounds(1, MAX_NS, DIGITS).expect("the bounds are valid");
-        Self { histogram }
+        Self { histogram: Histogram::new(DIGITS).expect("there are histograms of three digits") }
     }
 
     pub(crate) fn record(&mut self, latency: Duration) {
         let ns = u64::try_from(latency.as_nanos()).unwrap_or(MAX_NS);
-        self.histogram.saturating_record(ns.max(1));
+        self.histogram.record(ns.clamp(1, MAX_NS)).expect("a histogram grows to an hour");
     }
 
     pub(crate) fn merge(&mut self, other: &Self) {
-        self.histogram.add(&other.histogram).expect("the histograms have the same bounds");
+        self.histogram.add(&other.histogram).expect("a histogram grows to an hour");
     }
 
     pub(crate) fn count(&self) -> u64 {
@@ -104,7 +106,7 @@ impl Latency {
     pub(crate) fn to_hdr(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         V2DeflateSerializer::new()
-            .serialize(&self.histogram, &mut bytes)
+            .serialize(&self.histogram(), &mut bytes)
             .expect("a histogram of this size serializes into memory");
         bytes
     }
@@ -114,14 +116,16 @@ impl Latency {
         let inner = inflated(bytes)?;
         let read: Histogram<u64> =
             Deserializer::new().deserialize(&mut inner.as_slice()).map_err(HdrError::Unreadable)?;
-        let mut latency = Self::new();
-        latency.histogram.add(&read).map_err(|_| HdrError::TooLong)?;
-        Ok(latency)
+        let mut histogram = whole();
+        histogram.add(&read).map_err(|_| HdrError::TooLong)?;
+        Ok(Self { histogram })
     }
 
-    /// Returns the histogram to those that write logs of it.
-    pub(super) fn histogram(&self) -> &Histogram<u64> {
-        &self.histogram
+    /// Returns the histogram as it is written: with room for an hour, so that what was recorded alone decides its bytes.
+    pub(super) fn histogram(&self) -> Histogram<u64> {
+        let mut histogram = whole();
+        histogram.add(&self.histogram).expect("an hour is the longest");
+        histogram
     }
 
     /// Returns the latencies at quantiles that come ever closer to 1, as `(quantile, ms)`; the last one is the longest latency.
@@ -160,6 +164,10 @@ impl Latency {
     }
 }
 
+fn whole() -> Histogram<u64> {
+    Histogram::new_with_bounds(1, MAX_NS, DIGITS).expect("the bounds are valid")
+}
+
 /// Returns what is compressed, once its lengths are known to be true: the reader takes memory by what the bytes say.
 fn inflated(bytes: &[u8]) -> Result<Vec<u8>, HdrError> {
     let word = |bytes: &[u8], at: usize| {
@@ -186,6 +194,9 @@ fn inflated(bytes: &[u8]) -> Result<Vec<u8>, HdrError> {
     Ok(inner)
 }
 
+/// The class of what failed without an SQLSTATE.
+pub(crate) const CONNECTION: &str = "connection";
+
 /// What was measured of one statement, or of all together.
 #[derive(Clone, Debug)]
 pub(crate) struct StatementStats {
@@ -194,7 +205,7 @@ pub(crate) struct StatementStats {
     pub(crate) service: Latency,
     /// From the time at which the schedule wanted it sent; equal to `service` without a rate.
     pub(crate) response: Latency,
-    /// Failed executions by SQLSTATE; what failed without one is under `connection`.
+    /// Failed executions by SQLSTATE; what failed without one is under [`CONNECTION`].
     pub(crate) errors: BTreeMap<String, u64>,
     /// How often a statement was sent again because others were in its way (SQLSTATE 40001 and 40P01). Its latency is that of all
     /// its tries.
@@ -231,6 +242,19 @@ impl StatementStats {
 
     pub(crate) fn error_count(&self) -> u64 {
         self.errors.values().sum()
+    }
+
+    /// Whether it was executed, and never ended well.
+    pub(crate) fn always_fails(&self) -> bool {
+        self.service.count() == 0 && !self.errors.is_empty()
+    }
+
+    /// Names the classes of failed executions with their counts.
+    pub(crate) fn error_classes(&self) -> impl Iterator<Item = String> {
+        self.errors.iter().map(|(class, n)| match class.as_str() {
+            CONNECTION => format!("{} × connection lost", unit::count(*n)),
+            class => format!("{} × SQLSTATE {class}", unit::count(*n)),
+        })
     }
 
     /// The sum of several statements' figures.
@@ -313,6 +337,16 @@ mod tests {
         assert!(curve[0].0 == 0.0 && (curve[0].1 - 0.001).abs() < 1e-6 && curve[30].1 >= 1.0, "{curve:?}");
         assert_eq!(latency(&[5]).curve(10).len(), 1);
         assert!(Latency::new().curve(10).is_empty());
+    }
+
+    #[test]
+    fn more_than_an_hour_is_an_hour() {
+        let mut latency = Latency::new();
+        latency.record(Duration::from_hours(2));
+        latency.record(Duration::ZERO);
+        assert!((latency.max_ms() / 3_600_000.0 - 1.0).abs() < 0.001, "{}", latency.max_ms());
+        let read = Latency::from_hdr(&latency.to_hdr()).unwrap();
+        assert_eq!(read.summary(), latency.summary());
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub(crate) mod validity;
 use std::time::Duration;
 
 pub(crate) use baseline::Held;
-pub(crate) use latency::{Latency, StatementStats, Summary};
+pub(crate) use latency::{CONNECTION, Latency, StatementStats, Summary};
 pub(crate) use merge::merged;
 pub(crate) use schedule::{Arrivals, DueTimes, Picker, Schedule};
 pub(crate) use server::ServerWork;

@@ -64,6 +64,8 @@ pub(crate) struct Recorded {
     pub(crate) sql: String,
     pub(crate) has_plan: bool,
     pub(crate) may_write: bool,
+    /// Whether an execution did not fail in the capture.
+    pub(crate) has_worked: bool,
 }
 
 /// A text as it is sent, but for its constants.
@@ -184,6 +186,10 @@ impl Builder {
             return;
         }
         let Some(text) = self.by_id.get(&execution.statement).copied() else { return };
+        if !matches!(execution.outcome, Outcome::Failed(_)) {
+            let statement = self.recording.texts[text].statement;
+            self.recording.statements[statement].has_worked = true;
+        }
         let message = match message(&self.recording.texts[text], execution) {
             Ok(message) => message,
             Err(Unknown(_)) if execution.parameters.iter().any(|it| matches!(it, Value::Redacted(_))) => {
@@ -256,7 +262,7 @@ fn recorded(seen: &Statement) -> Recorded {
     } else {
         seen.text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(NAME_LENGTH).collect()
     };
-    Recorded { name, may_write: query::may_write(&sql), sql, has_plan }
+    Recorded { name, may_write: query::may_write(&sql), sql, has_plan, has_worked: false }
 }
 
 /// Returns how an execution is sent again: constants go back to where they stood.
@@ -456,6 +462,18 @@ mod tests {
         }
         test.run((1, 4), statement, Protocol::Prepared, &[text("1")]);
         assert_eq!(test.builder.finish().unwrap().n_executions, 2);
+    }
+
+    #[test]
+    fn a_statement_that_always_failed_is_known() {
+        let mut test = Test::default();
+        let (bad, good) = (test.text("SELECT 1 / 0"), test.text("SELECT n FROM t"));
+        let failed = || (Protocol::Simple, Outcome::Failed(crate::trace::SqlState(*b"22012")));
+        test.ends((1, 1), bad, failed(), &[]);
+        test.ends((1, 2), good, failed(), &[]);
+        test.run((1, 3), good, Protocol::Simple, &[]);
+        let statements = test.builder.finish().unwrap().statements;
+        assert_eq!(statements.iter().map(|it| it.has_worked).collect::<Vec<_>>(), [false, true]);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What the server did while a load ran: its own counters before and after, and what was seen of its sessions meanwhile.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::validity::Blocks;
@@ -36,13 +36,14 @@ pub(crate) struct Snapshot {
     pub(crate) checkpoints: Option<u64>,
 }
 
-/// What was seen at one moment of the run.
+/// What was seen of the sessions so far. A run of days has many looks, so that they are added up.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Sample {
-    /// What sessions of the load waited for, and how many did.
-    pub(crate) waits: Vec<(String, u64)>,
+pub(crate) struct Seen {
+    pub(crate) n_looks: usize,
+    /// What sessions of the load waited for, and how often one was seen to.
+    pub(crate) waits: BTreeMap<String, u64>,
     /// What autovacuum was at.
-    pub(crate) autovacuum: Vec<String>,
+    pub(crate) autovacuum: BTreeSet<String>,
 }
 
 /// The database's blocks up to a moment of the run.
@@ -74,27 +75,18 @@ pub(crate) struct ServerWork {
 }
 
 impl ServerWork {
-    /// Fills in what two snapshots and the samples between them say of a workload's statements, by name and text.
-    pub(crate) fn of(
-        before: &Snapshot,
-        after: &Snapshot,
-        samples: &[Sample],
-        statements: &[(&str, &str)],
-    ) -> Self {
+    /// Fills in what two snapshots and the looks between them say of a workload's statements, by name and text.
+    pub(crate) fn of(before: &Snapshot, after: &Snapshot, seen: &Seen, statements: &[(&str, &str)]) -> Self {
         let both = before.statements.as_ref().zip(after.statements.as_ref());
-        let mut autovacuum: Vec<String> =
-            samples.iter().flat_map(|it| it.autovacuum.iter().cloned()).collect();
-        autovacuum.sort();
-        autovacuum.dedup();
         Self {
             statements: both.map(|(before, after)| deltas(before, after, statements)),
-            waits: shares(samples),
-            n_samples: samples.len(),
+            waits: shares(&seen.waits),
+            n_samples: seen.n_looks,
             checkpoints: before
                 .checkpoints
                 .zip(after.checkpoints)
                 .map(|(before, after)| after.saturating_sub(before)),
-            autovacuum,
+            autovacuum: seen.autovacuum.iter().cloned().collect(),
             plans: Vec::new(),
             notes: Vec::new(),
         }
@@ -186,15 +178,11 @@ fn deltas(before: &[Row], after: &[Row], statements: &[(&str, &str)]) -> Vec<(St
         .collect()
 }
 
-fn shares(samples: &[Sample]) -> Vec<(String, f64)> {
-    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
-    for (name, n) in samples.iter().flat_map(|sample| &sample.waits) {
-        *counts.entry(name).or_default() += n;
-    }
+fn shares(counts: &BTreeMap<String, u64>) -> Vec<(String, f64)> {
     let all: u64 = counts.values().sum();
     #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
     let mut shares: Vec<(String, f64)> =
-        counts.into_iter().map(|(name, n)| (name.to_owned(), n as f64 / all as f64)).collect();
+        counts.iter().map(|(name, n)| (name.clone(), *n as f64 / all as f64)).collect();
     shares.sort_by(|a, b| b.1.total_cmp(&a.1));
     shares
 }
@@ -256,19 +244,15 @@ mod tests {
     }
 
     #[test]
-    fn samples_give_shares() {
-        let sample = |waits: &[(&str, u64)]| Sample {
-            waits: waits.iter().map(|(name, n)| ((*name).to_owned(), *n)).collect(),
-            autovacuum: vec!["VACUUM t".to_owned()],
-        };
-        let samples =
-            [sample(&[("running", 1), ("Lock: tuple", 2)]), sample(&[("Lock: tuple", 1)]), sample(&[])];
+    fn looks_give_shares() {
+        let waits = [("running", 1), ("Lock: tuple", 3)].map(|(name, n)| (name.to_owned(), n));
+        let seen = Seen { n_looks: 3, waits: waits.into(), autovacuum: ["VACUUM t".to_owned()].into() };
         let snapshot = |n| Snapshot { statements: None, checkpoints: Some(n) };
-        let work = ServerWork::of(&snapshot(3), &snapshot(5), &samples, &[]);
+        let work = ServerWork::of(&snapshot(3), &snapshot(5), &seen, &[]);
         assert_eq!(work.waits, [("Lock: tuple".to_owned(), 0.75), ("running".to_owned(), 0.25)]);
         assert_eq!((work.n_samples, work.checkpoints, work.autovacuum.len()), (3, Some(2), 1));
         assert!(work.statements.is_none() && work.plan_changes().is_none());
-        let none = ServerWork::of(&Snapshot::default(), &snapshot(5), &[], &[]);
+        let none = ServerWork::of(&Snapshot::default(), &snapshot(5), &Seen::default(), &[]);
         assert!(none.checkpoints.is_none() && none.waits.is_empty());
     }
 

@@ -1,11 +1,13 @@
 //! The `bench` section of perfkit.yaml.
 
 use std::ops::RangeInclusive;
+use std::path::Path;
 use std::time::Duration;
 
 use serde::Deserialize;
 
 use super::Threshold;
+use super::compare::CompareConfig;
 
 const LONGEST_STAGE: Duration = Duration::from_hours(30 * 24);
 /// Statements per second that can be scheduled; no client sends more.
@@ -24,6 +26,7 @@ pub(crate) struct BenchConfig {
     pub(crate) think: Option<Duration>,
     pub(crate) stages: Vec<Stage>,
     pub(crate) thresholds: Vec<Threshold>,
+    pub(crate) compare: CompareConfig,
 }
 
 impl BenchConfig {
@@ -31,7 +34,12 @@ impl BenchConfig {
     pub(crate) fn check(&self) -> Result<(), (&'static str, &'static str)> {
         let duration = self.duration.unwrap_or(Duration::from_secs(1));
         let own = Stage { duration, rate: self.rate, ramp_to: None };
-        for stage in self.stages.iter().chain([&own]) {
+        let block = self.compare.block.unwrap_or(duration);
+        if block.is_zero() || block > LONGEST_STAGE {
+            return Err(("block", "must be above 0, up to 30 days"));
+        }
+        let of_block = Stage { rate: self.compare.rate, ..own };
+        for stage in self.stages.iter().chain([&own, &of_block]) {
             if stage.duration.is_zero() || stage.duration > LONGEST_STAGE {
                 return Err(("duration", "must be above 0, up to 30 days"));
             }
@@ -44,8 +52,13 @@ impl BenchConfig {
         }
         match self.connections {
             Some(n) if !(1..=10_000).contains(&n) => Err(("connections", "must be from 1 to 10000")),
-            _ => Ok(()),
+            _ => self.compare.check(),
         }
+    }
+
+    /// Takes files from the folder of the configuration.
+    pub(crate) fn settle(&mut self, folder: &Path) {
+        self.compare.settle(folder);
     }
 }
 

@@ -135,11 +135,15 @@ impl Blocks {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Observed<'a> {
     pub(crate) total: &'a StatementStats,
+    /// The statements that never ended well, but for those of which that is known.
+    pub(crate) failing: &'a [&'a StatementStats],
     pub(crate) is_open_loop: bool,
     /// How late statements were sent although a connection was free.
     pub(crate) lag: &'a Latency,
     /// Due times that no connection was free for before the end.
     pub(crate) n_unsent: u64,
+    /// What was sent, but long after the end of the schedule.
+    pub(crate) n_late: u64,
     /// How often a connection was lost.
     pub(crate) n_lost: u64,
     /// Connections that were not there at the end.
@@ -196,19 +200,31 @@ fn not_delivered(observed: &Observed) -> Option<String> {
         ));
     }
     if observed.total.service.count() == 0 {
-        return Some("every statement failed".to_owned());
+        return Some(failed("every statement", observed.total));
+    }
+    if let Some(first) = observed.failing.first() {
+        return Some(failed(&format!("every execution of {:?}", first.name), first));
     }
     let n_done = observed.total.service.count() + observed.total.error_count();
     let n_wanted = n_done + observed.n_unsent;
     #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
-    let share = n_done as f64 / n_wanted as f64;
+    let share = n_done.saturating_sub(observed.n_late) as f64 / n_wanted as f64;
     (share < SENT.value).then(|| {
         format!(
             "{} of {} statements could not be sent in time; use more connections or a lower rate",
-            unit::count(observed.n_unsent),
+            unit::count(observed.n_unsent + observed.n_late),
             unit::count(n_wanted)
         )
     })
+}
+
+fn failed(what: &str, stats: &StatementStats) -> String {
+    let classes: Vec<String> = stats.error_classes().collect();
+    if classes.is_empty() {
+        format!("{what} failed")
+    } else {
+        format!("{what} failed: {}", classes.join(", "))
+    }
 }
 
 fn saturation(resources: &Resources, flaws: &mut Flaws) {
@@ -320,9 +336,11 @@ mod tests {
             Resources { threads: vec![0.3, 0.5], machine: Some(EVEN), ..Resources::default() };
         let mut observed = Observed {
             total: &total,
+            failing: &[],
             is_open_loop: true,
             lag: &lag,
             n_unsent: 0,
+            n_late: 0,
             n_lost: 0,
             n_down: 0,
             resources: &none,
@@ -350,6 +368,8 @@ mod tests {
     fn the_load_has_to_be_the_one_asked_for() {
         check(|run, _| run.n_unsent = 5, None, None);
         check(|run, _| run.n_unsent = 6, Some("6 of 106 statements could not be sent"), None);
+        check(|run, _| run.n_late = 5, None, None);
+        check(|run, _| run.n_late = 6, Some("6 of 100 statements could not be sent"), None);
         check(|run, _| run.n_lost = 3, None, None);
         check(|run, _| (run.n_lost, run.n_down) = (1, 1), Some("a connection was lost 1 time,"), None);
         check(|run, _| (run.n_lost, run.is_open_loop) = (3, false), Some("lost 3 times"), None);
@@ -360,15 +380,31 @@ mod tests {
         let none = StatementStats::new("all");
         let observed = Observed {
             total: &none,
+            failing: &[],
             is_open_loop: true,
             lag: &latency(5),
             n_unsent: 0,
+            n_late: 0,
             n_lost: 0,
             n_down: 0,
             resources: &Resources::default(),
             halves: None,
         };
         assert_eq!(judge(&observed).reason().as_deref(), Some("every statement failed"));
+    }
+
+    #[test]
+    fn a_statement_that_never_works_is_no_part_of_an_average() {
+        let mut failing = StatementStats::new("gone");
+        (0..1200).for_each(|_| failing.record_error("42P01"));
+        failing.record_error(crate::bench::CONNECTION);
+        assert!(
+            failing.always_fails() && !total(1).always_fails() && !StatementStats::new("idle").always_fails()
+        );
+        let reason = "every execution of \"gone\" failed: 1,200 × SQLSTATE 42P01, 1 × connection lost";
+        let failing: &'static [&'static StatementStats] =
+            Box::leak(Box::new([&*Box::leak(Box::new(failing))]));
+        check(move |run, _| run.failing = failing, Some(reason), None);
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use std::io;
 
+use nix::errno::Errno;
+
 use super::frame::field;
 use crate::error::{Error as RunError, ExitStatus};
 
@@ -71,16 +73,22 @@ impl From<Error> for RunError {
                     Failure::NoChannelBinding => {
                         "Use a user with a SCRAM password and sslmode=require, or drop channel_binding=require."
                     }
+                    Failure::Io(error) if is_of_files(error) => TOO_MANY_FILES,
                     _ => "Check that the server runs and takes this many connections.",
                 };
                 Self::server(message).cause(failure).hint(hint)
             }
-            Error::Machine(cause) => Self::server(message)
-                .cause(cause)
-                .hint("Use fewer connections, or raise the limit of open files (`ulimit -n`)."),
+            Error::Machine(cause) => Self::server(message).cause(cause).hint(TOO_MANY_FILES),
             Error::Interrupted => Self::new(ExitStatus::Interrupted, message),
         }
     }
+}
+
+const TOO_MANY_FILES: &str = "Use fewer connections, or raise the limit of open files (`ulimit -n`).";
+
+/// Whether this process, or the system, can open no more files.
+fn is_of_files(error: &io::Error) -> bool {
+    [Errno::EMFILE, Errno::ENFILE].iter().any(|errno| error.raw_os_error() == Some(*errno as i32))
 }
 
 fn refused(message: &str, words: ServerWords) -> RunError {
@@ -102,6 +110,16 @@ fn refused(message: &str, words: ServerWords) -> RunError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn files_are_not_the_server_s() {
+        let hints = |errno: Errno| {
+            let failure = Failure::Io(errno.into());
+            RunError::from(Error::Connect { target: "db:1/x".to_owned(), failure }).hints().to_vec()
+        };
+        assert_eq!(hints(Errno::EMFILE), [TOO_MANY_FILES]);
+        assert!(hints(Errno::ECONNREFUSED)[0].contains("the server runs"));
+    }
 
     #[test]
     fn says_what_the_server_says() {

@@ -3,6 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::time::{ClockId, clock_gettime};
 
 use crate::bench::MachineCounters;
@@ -10,6 +11,16 @@ use crate::bench::MachineCounters;
 /// The processor time of the calling thread; `None` where the system does not tell.
 pub(super) fn thread_cpu() -> Option<Duration> {
     clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).ok().map(Duration::from)
+}
+
+/// Lets this process open so many files, if it may: each connection is one, and many systems begin with a limit of 1024.
+pub(super) fn allow_files(n: u64) {
+    if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
+        && soft < n.min(hard)
+    {
+        // Who gets no more hears of it from the connection that is one too many.
+        _ = setrlimit(Resource::RLIMIT_NOFILE, n.min(hard), hard);
+    }
 }
 
 /// Returns the most memory that this process had so far.

@@ -37,6 +37,7 @@ use tokio::sync::oneshot;
 pub(crate) use error::{Error, Failure};
 pub(crate) use machine::processor_model;
 pub(crate) use playbook::{Playbook, Unsuited};
+pub(crate) use recorder::record_executions;
 pub(crate) use replay::Replay;
 pub(crate) use request::{Protocol, Request};
 
@@ -95,6 +96,8 @@ pub(crate) struct Measured {
     pub(crate) n_down: usize,
     /// Due times of an open loop that no connection was free for before the end.
     pub(crate) n_unsent: u64,
+    /// What was sent, but long after the end of the schedule.
+    pub(crate) n_late: u64,
     /// What the generator and its machine did meanwhile.
     pub(crate) resources: Resources,
     pub(crate) timeline: Timeline,
@@ -170,8 +173,12 @@ impl Ready {
     }
 }
 
+/// Files that are open beside connections.
+const OTHER_FILES: usize = 256;
+
 /// Opens the connections of a load.
 pub(crate) async fn open(load: Load, endpoint: Arc<Endpoint>, interrupt: &Interrupt) -> Result<Ready, Error> {
+    machine::allow_files((load.connections + OTHER_FILES) as u64);
     let n_threads = load.threads.clamp(1, load.connections);
     let opened = tokio::select! {
         opened = open_all(&endpoint, load.connections, n_threads) => opened?,
@@ -332,6 +339,7 @@ fn merge(parts: &[Part], shared: &Shared, schedule: &Schedule, elapsed: Duration
         n_lost: 0,
         n_down: 0,
         n_unsent: 0,
+        n_late: 0,
         resources: Resources::default(),
         timeline: Timeline::default(),
     };

@@ -4,10 +4,9 @@ use std::io;
 use std::ops::Range;
 
 use bytes::{BufMut as _, BytesMut};
-use postgres_protocol::IsNull;
-use postgres_protocol::message::frontend::{self, BindError};
+use postgres_protocol::message::frontend;
 
-use super::request::{Protocol, framed};
+use super::request::{Protocol, bind, framed};
 use crate::bench::script::{EvaluationError, QuotedVariable, Results, Script, Scripts, Variables};
 
 /// Scripts that are ready to be run.
@@ -151,23 +150,8 @@ impl Playbook {
         if matches!(prepared, PreparedState::No | PreparedState::Unknown) {
             frontend::parse(&statement.handle, &statement.text, [], out)?;
         }
-        let bound = frontend::bind(
-            "",
-            &statement.handle,
-            [],
-            statement.variables.iter(),
-            |variable, out| {
-                let is_there = variables.write(*variable, out);
-                Ok(if is_there { IsNull::No } else { IsNull::Yes })
-            },
-            [],
-            out,
-        );
-        match bound {
-            Ok(()) => {}
-            Err(BindError::Serialization(error)) => return Err(error),
-            Err(BindError::Conversion(error)) => return Err(io::Error::other(error)),
-        }
+        let value = |variable: &usize, out: &mut BytesMut| variables.write(*variable, out);
+        bind(&statement.handle, [], &statement.variables, value, &[], out)?;
         if statement.results != Results::Dropped {
             frontend::describe(b'P', "", out)?;
         }

@@ -10,7 +10,6 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use postgres_protocol::IsNull;
 use postgres_protocol::message::frontend;
 
 use super::error::{Error, Failure};
@@ -27,6 +26,9 @@ use crate::pg::{Endpoint, Interrupt};
 use crate::stream::Stream;
 use crate::workload::parameter::Draw;
 
+/// How much longer than the schedule a replay may take by a share of it, and by a time in any case, before what is sent then is late.
+const LATE_SHARE: f64 = 0.05;
+const LATE: Duration = Duration::from_secs(1);
 /// Sessions begin after that, so that the first is not late.
 const LEAD: Duration = Duration::from_millis(50);
 /// What a session's thread needs is on the heap.
@@ -71,6 +73,8 @@ struct Results {
     recorder: Recorder,
     cpu: Duration,
     n_unsent: u64,
+    /// What was sent long after the schedule's end.
+    n_late: u64,
     n_down: usize,
     /// Why the first session that could not be opened could not.
     failure: Option<Failure>,
@@ -82,7 +86,8 @@ impl Replay {
         let start = Instant::now() + LEAD;
         let names = recording.statements.iter().map(|statement| statement.name.as_str());
         let recorder = Recorder::new(names, speed != Speed::Max, start);
-        let results = Results { recorder, cpu: Duration::ZERO, n_unsent: 0, n_down: 0, failure: None };
+        let results =
+            Results { recorder, cpu: Duration::ZERO, n_unsent: 0, n_late: 0, n_down: 0, failure: None };
         let shared = Shared {
             recording,
             speed,
@@ -149,6 +154,13 @@ impl Shared {
         }
     }
 
+    /// Whether something with a moment in the schedule is sent long after all of it.
+    fn is_late(&self, sent: Instant) -> bool {
+        let duration = self.recording.duration;
+        let is_past = |end: Instant| sent > end + LATE.max((end - self.start).mul_f64(LATE_SHARE));
+        self.due(duration).is_some_and(is_past)
+    }
+
     fn is_stopped(&self) -> bool {
         self.is_stopped.load(Ordering::Relaxed)
     }
@@ -207,6 +219,7 @@ impl Shared {
             n_lost: recorder.n_lost,
             n_down: results.n_down,
             n_unsent: results.n_unsent,
+            n_late: results.n_late,
             resources: Resources {
                 cpu: results.cpu,
                 peak_rss_bytes: machine::peak_rss_bytes(),
@@ -306,6 +319,7 @@ fn send_all(shared: &Shared, client: &mut Client, session: &Session) -> bool {
         let answer = client.execute(shared, turn, text);
         let now = Instant::now();
         let mut results = lock(&shared.results);
+        results.n_late += u64::from(shared.is_late(sent));
         match answer {
             Ok(error) => {
                 results.recorder.sent(due, idle_since, sent);
@@ -428,23 +442,16 @@ fn write(turn: &Turn, text: &Text, is_known: bool, out: &mut BytesMut) -> io::Re
         frontend::parse(&handle, sql.as_deref().unwrap_or(&text.sql), types, out)?;
     }
     let formats = values.iter().map(|value| if matches!(value, Bound::Binary(_)) { BINARY } else { TEXT });
-    let bound = frontend::bind(
-        "",
-        &handle,
-        formats,
-        values,
-        |value, out| {
-            match value {
-                Bound::Null => return Ok(IsNull::Yes),
-                Bound::Text(text) => out.extend_from_slice(text.as_bytes()),
-                Bound::Binary(bytes) => out.extend_from_slice(bytes),
-            }
-            Ok(IsNull::No)
-        },
-        [],
-        out,
-    );
-    request::execute(bound, out)
+    let value = |value: &Bound, out: &mut BytesMut| {
+        match value {
+            Bound::Null => return false,
+            Bound::Text(text) => out.extend_from_slice(text.as_bytes()),
+            Bound::Binary(bytes) => out.extend_from_slice(bytes),
+        }
+        true
+    };
+    request::bind(&handle, formats, values, value, &[], out)?;
+    request::execute(out)
 }
 
 #[cfg(test)]

@@ -74,19 +74,9 @@ impl Request {
         if !is_prepared {
             frontend::parse(&self.handle, &self.sql, [], out)?;
         }
-        let bound = frontend::bind(
-            "",
-            &self.handle,
-            [],
-            self.generators.iter().zip(0..),
-            |(generator, i), out| {
-                let is_there = generator.write(&draw, i, out);
-                Ok(if is_there { IsNull::No } else { IsNull::Yes })
-            },
-            self.result_formats.iter().copied(),
-            out,
-        );
-        execute(bound, out)
+        let value = |(generator, i): (&Generator, u64), out: &mut BytesMut| generator.write(&draw, i, out);
+        bind(&self.handle, [], self.generators.iter().zip(0..), value, self.result_formats, out)?;
+        execute(out)
     }
 
     /// Appends the statement as one text, its values written in.
@@ -130,12 +120,26 @@ pub(super) fn framed(out: &mut BytesMut, write: impl FnOnce(&mut BytesMut)) -> i
     Ok(())
 }
 
-/// Appends what runs a statement whose values were bound, and the end of its messages.
-pub(super) fn execute(bound: Result<(), BindError>, out: &mut BytesMut) -> io::Result<()> {
-    bound.map_err(|error| match error {
+/// Appends what gives a parsed statement its values. `write` appends one, or says by `false` that it is NULL.
+#[inline]
+pub(super) fn bind<T>(
+    handle: &str,
+    formats: impl IntoIterator<Item = i16>,
+    values: impl IntoIterator<Item = T>,
+    mut write: impl FnMut(T, &mut BytesMut) -> bool,
+    result_formats: &[i16],
+    out: &mut BytesMut,
+) -> io::Result<()> {
+    let value = |value, out: &mut BytesMut| Ok(if write(value, out) { IsNull::No } else { IsNull::Yes });
+    let result_formats = result_formats.iter().copied();
+    frontend::bind("", handle, formats, values, value, result_formats, out).map_err(|error| match error {
         BindError::Serialization(error) => error,
         BindError::Conversion(error) => io::Error::other(error),
-    })?;
+    })
+}
+
+/// Appends what runs a statement whose values are bound, and the end of its messages.
+pub(super) fn execute(out: &mut BytesMut) -> io::Result<()> {
     frontend::execute("", 0, out)?;
     frontend::sync(out);
     Ok(())

@@ -3,17 +3,17 @@
 use std::io;
 
 use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
-use postgres_protocol::IsNull;
 use postgres_protocol::authentication::md5_hash;
 use postgres_protocol::authentication::sasl::{self, SCRAM_SHA_256, SCRAM_SHA_256_PLUS, ScramSha256};
 use postgres_protocol::message::backend::{
     AUTHENTICATION_TAG, BACKEND_KEY_DATA_TAG, ERROR_RESPONSE_TAG, Header, NOTICE_RESPONSE_TAG,
     READY_FOR_QUERY_TAG,
 };
-use postgres_protocol::message::frontend::{self, BindError};
+use postgres_protocol::message::frontend;
 
 use super::channel_binding;
 use super::error::{Failure, ServerWords};
+use super::request;
 use crate::pg::{ChannelBinding, Endpoint};
 use crate::stream::Stream;
 
@@ -127,25 +127,12 @@ impl Talk {
 fn set_up(talk: &mut Talk, endpoint: &Endpoint) -> Result<(), Failure> {
     let (sql, values) = &endpoint.set_up;
     frontend::parse("", sql, [], &mut talk.output)?;
-    let bound = frontend::bind(
-        "",
-        "",
-        [],
-        values,
-        |value, out| {
-            out.put_slice(value.as_bytes());
-            Ok(IsNull::No)
-        },
-        [],
-        &mut talk.output,
-    );
-    match bound {
-        Ok(()) => {}
-        Err(BindError::Serialization(error)) => return Err(error.into()),
-        Err(BindError::Conversion(error)) => return Err(io::Error::other(error).into()),
-    }
-    frontend::execute("", 0, &mut talk.output)?;
-    frontend::sync(&mut talk.output);
+    let value = |value: &String, out: &mut BytesMut| {
+        out.put_slice(value.as_bytes());
+        true
+    };
+    request::bind("", [], values, value, &[], &mut talk.output)?;
+    request::execute(&mut talk.output)?;
     talk.until_ready().map(drop)
 }
 

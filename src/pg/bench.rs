@@ -9,7 +9,7 @@ use super::error::{Error, Result};
 use super::explain::{self, Parameters};
 use super::{sql, stat};
 use crate::bench::baseline::Work;
-use crate::bench::server::{BlocksAt, Counters, Row, Sample, ServerWork, Snapshot};
+use crate::bench::server::{BlocksAt, Counters, Row, Seen, ServerWork, Snapshot};
 use crate::bench::validity::Blocks;
 use crate::plan;
 
@@ -26,7 +26,7 @@ pub(crate) struct Watch<'c> {
     /// The statement that reads `pg_stat_statements`; `None` where that is not there.
     statements: Option<String>,
     before: Option<Snapshot>,
-    samples: Vec<Sample>,
+    seen: Seen,
     blocks: Vec<BlocksAt>,
     notes: Vec<String>,
 }
@@ -37,7 +37,7 @@ impl<'c> Watch<'c> {
             connection,
             statements: stat::qualified(connection, sql::BENCH_STATEMENTS).await?,
             before: None,
-            samples: Vec::new(),
+            seen: Seen::default(),
             blocks: Vec::new(),
             notes: Vec::new(),
         };
@@ -65,10 +65,10 @@ impl<'c> Watch<'c> {
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         loop {
             ticks.tick().await;
-            if self.samples.len().is_multiple_of(SAMPLES_PER_BLOCKS) {
+            if self.seen.n_looks.is_multiple_of(SAMPLES_PER_BLOCKS) {
                 self.blocks.push((start.elapsed(), database_blocks(self.connection).await?));
             }
-            self.samples.push(self.sample().await?);
+            self.sample().await?;
         }
     }
 
@@ -86,7 +86,7 @@ impl<'c> Watch<'c> {
                 Snapshot::default()
             }
         };
-        let mut work = ServerWork::of(&before, &after, &self.samples, statements);
+        let mut work = ServerWork::of(&before, &after, &self.seen, statements);
         work.notes = self.notes;
         (work, self.blocks)
     }
@@ -105,17 +105,17 @@ impl<'c> Watch<'c> {
         Ok(Snapshot { statements, checkpoints: Some(count(&checkpoints, "n")?) })
     }
 
-    async fn sample(&self) -> Result<Sample> {
+    async fn sample(&mut self) -> Result<()> {
         let rows = self.connection.query(sql::BENCH_ACTIVITY, &[]).await.map_err(Error::query(DOING))?;
-        let mut sample = Sample::default();
+        self.seen.n_looks += 1;
         for row in rows {
             let (kind, name): (String, String) = (get(&row, "kind")?, get(&row, "name")?);
             match kind.as_str() {
-                "wait" => sample.waits.push((name, count(&row, "n")?)),
-                _ => sample.autovacuum.push(name),
+                "wait" => *self.seen.waits.entry(name).or_default() += count(&row, "n")?,
+                _ => _ = self.seen.autovacuum.insert(name),
             }
         }
-        Ok(sample)
+        Ok(())
     }
 }
 

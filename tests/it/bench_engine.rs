@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::Signal;
+
 use crate::bench::Report;
 use crate::support::cli::{Perfkit, end, perfkit};
 use crate::support::pg::{Database, PASSWORD, SHARED, Server};
@@ -92,28 +94,49 @@ fn random_arrivals_keep_the_rate() {
     assert!((300..500).contains(&count), "{count} of 400");
 }
 
-/// While the server stalls, statements go on being due: each is late by what is left of the stall.
+/// While the server stalls, statements go on being due. By hand, with a statement every 10 ms on one connection: the first that meets
+/// the stall is late by what is left of it, each after that by 10 ms less. p99 of 400 is the fifth from the top, so 40 ms below.
 #[test]
 fn a_stall_of_the_server_counts_from_the_schedule() {
+    const STALL: Duration = Duration::from_millis(200);
+    const PERIOD_MS: f64 = 10.0;
+    const BELOW_MAX_MS: f64 = 4.0 * PERIOD_MS;
+    /// What others may take from the generator while it catches up; two stalls of a machine at the same time are less.
+    const SPARE_MS: f64 = 30.0;
     let database = Database::create();
-    database.execute("CREATE TABLE gate AS SELECT 1 AS n");
     let (child, _folder) = bench(
-        &["--rate", "100", "--duration", "3s", "--connections", "1"],
-        "{name: read, sql: SELECT n FROM gate}",
+        &["--rate", "100", "--duration", "4s", "--connections", "1"],
+        "{name: read, sql: SELECT 20171107}",
     )
     .on(&database)
     .spawn();
+    let backend =
+        "datname = current_database() AND query ~ '^SELECT 20171107' AND backend_type = 'client backend'";
+    database.await_true(&format!("SELECT count(*) = 1 FROM pg_stat_activity WHERE {backend}"));
+    // The warm-up of a second is over, and there is time left.
     std::thread::sleep(Duration::from_millis(2500));
-    database.load("BEGIN; LOCK TABLE gate; SELECT pg_sleep(0.4); COMMIT");
+    let pid = database.value(&format!("SELECT pid FROM pg_stat_activity WHERE {backend}"));
+    let pid = nix::unistd::Pid::from_raw(pid.parse().unwrap());
+    nix::sys::signal::kill(pid, Signal::SIGSTOP).unwrap();
+    let stopped = Instant::now();
+    std::thread::sleep(STALL);
+    let stall_ms = stopped.elapsed().as_secs_f64() * 1e3;
+    nix::sys::signal::kill(pid, Signal::SIGCONT).unwrap();
     let finished = end(child);
     assert_eq!(finished.status, 0, "{}", finished.stderr);
     let report: Report = finished.json_as();
     let read = &report.statements[0];
-    // One statement waits for the lock; the forty that are due meanwhile are late, by 200 ms in the middle.
-    assert!(read.p50_ms < 50.0, "{}", read.p50_ms);
-    let of_response = |key: &str| read.response[key].as_f64().unwrap();
-    assert!(of_response("max_ms") >= 350.0, "{}", read.response);
-    assert!(of_response("p95_ms") >= 100.0, "forty of three hundred are late: {}", read.response);
+    assert_eq!(read.count, 400);
+    // Three digits of a histogram.
+    let rounded_down = |ms: f64| ms * 0.998;
+    let [p99, max] = ["p99_ms", "max_ms"].map(|key| read.response[key].as_f64().unwrap());
+    let lowest = rounded_down(stall_ms - PERIOD_MS);
+    assert!(max >= lowest, "{max} of {stall_ms}");
+    assert!(p99 >= lowest - BELOW_MAX_MS, "{p99} of {stall_ms}");
+    let expected = max - BELOW_MAX_MS;
+    assert!((rounded_down(expected)..=expected + SPARE_MS).contains(&p99), "{p99} of {expected}");
+    // One statement alone has waited for its answer, and who looks at that sees nothing in p99.
+    assert!(read.max_ms >= lowest && read.p50_ms < 50.0, "{} {}", read.max_ms, read.p50_ms);
 }
 
 #[test]
@@ -144,15 +167,6 @@ fn ctrl_c_cancels_what_runs_within_a_second() {
         (&0.into(), &0.into())
     );
     assert_eq!(database.value(sleeping), "0");
-}
-
-#[test]
-fn more_connections_than_the_server_takes_are_refused_with_its_words() {
-    let database = Database::create();
-    let run = bench(&["--connections", "200"], "{name: one, sql: SELECT 1}")
-        .on(&database)
-        .fails(3, &["SQLSTATE 53300", "max_connections"]);
-    assert!(run.stdout.is_empty());
 }
 
 #[test]

@@ -47,7 +47,7 @@ fn refuses_what_cannot_be_searched() {
     find_max(&["--until", "p50 < 1s"])
         .file("perfkit.yaml", failing)
         .on(&Database::create())
-        .fails(4, &["every statement failed"]);
+        .fails(4, &["every execution of \"no\" failed: ", " × SQLSTATE 22012"]);
 }
 
 #[test]

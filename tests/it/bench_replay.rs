@@ -18,7 +18,8 @@ const LOG: &str = "\
 2026-11-22 11:48:11.301 UTC [8] DETAIL:  parameters: $1 = 'b''2'
 2026-11-22 11:48:11.401 UTC [8] LOG:  duration: 1.000 ms  execute s1: INSERT INTO seen (note) VALUES ($1)
 2026-11-22 11:48:11.401 UTC [8] DETAIL:  parameters: $1 = NULL
-2026-11-22 11:48:11.501 UTC [8] LOG:  duration: 1.000 ms  statement: SELECT 1 / 0
+2026-11-22 11:48:11.501 UTC [8] ERROR:  division by zero
+2026-11-22 11:48:11.501 UTC [8] STATEMENT:  SELECT 1 / 0
 2026-11-22 11:48:11.801 UTC [7] LOG:  duration: 1.000 ms  statement: INSERT INTO seen (note) VALUES ('a2')
 ";
 

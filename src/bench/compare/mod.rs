@@ -5,11 +5,13 @@
 //! smallest difference that matters, so that noise gives INCONCLUSIVE and never an alarm.
 
 mod cold;
+mod config;
 mod noise;
 mod statistics;
 
 use std::time::Duration;
 
+pub(crate) use config::{ArmConfig, CompareConfig};
 pub(crate) use noise::{Floor, floors};
 
 use super::StatementStats;

@@ -7,24 +7,29 @@ use clap::{Args, ValueEnum};
 
 use super::checked::Checked;
 use super::load_args::{self, LoadArgs};
-use super::{Plan, with_index};
-use crate::bench::compare::{self, Block, Floor, LOOKS, Pair, Rules, Verdict};
-use crate::bench::{Stage, StatementStats};
+use super::sides::{self, Side};
+use super::{Plan, script, with_index};
+use crate::bench::compare::{self, Block, CompareConfig, Floor, LOOKS, Pair, Rules, Verdict};
+use crate::bench::{BenchConfig, Stage, StatementStats};
 use crate::cli::parse_duration;
 use crate::context::Context;
 use crate::error::{Error, ExitStatus, Result};
 use crate::load;
-use crate::pg::{self, Connection, Target};
+use crate::pg::{self, Connection};
 use crate::random;
 use crate::report::bench::compare::{Compared, document};
 use crate::sources;
 use crate::ui::Progress;
 use crate::ui::Unit;
+use crate::workload::Statement;
 
 /// Connections are there and statements prepared; the server turns to the other load.
 const LONGEST_WARM_UP: Duration = Duration::from_millis(200);
 /// Pairs at the most.
 const DEFAULT_PAIRS: u16 = 30;
+const DEFAULT_BLOCK: Duration = Duration::from_secs(3);
+/// In percent.
+const DEFAULT_MIN_EFFECT: f64 = 5.0;
 /// How often each pair of differences is drawn anew for its interval.
 const N_RESAMPLES: u32 = 10_000;
 /// From this share of failed executions on, latencies are those of errors too.
@@ -33,7 +38,8 @@ const MAX_ERROR_SHARE: f64 = 0.01;
 /// Say whether B is slower than A, by short runs of both in turns
 ///
 /// A is the database, B another one (`--b`), the same with other settings (`--set-b`) or with an index more (`--with-index`), or
-/// other versions of the statements (`--workload-b`). Both get the same parameters in the same order. The verdict is PASS, REGRESSION or INCONCLUSIVE: a
+/// other versions of the statements (`--workload-b`). perfkit.yaml can say all that, and name scripts or statements for each of them,
+/// under `bench.compare`. Both get the same parameters in the same order. The verdict is PASS, REGRESSION or INCONCLUSIVE: a
 /// regression is larger than what noise explains and than `--min-effect`, and is found twice; then the exit status is 1.
 #[derive(Args, Debug)]
 pub(super) struct CompareArgs {
@@ -42,16 +48,16 @@ pub(super) struct CompareArgs {
     reports: Vec<PathBuf>,
     /// B is this database (URL or keyword/value string)
     #[arg(long, value_name = "URL")]
-    b: Option<String>,
+    pub(super) b: Option<String>,
     /// Set this in the sessions of A (can be repeated)
     #[arg(long, value_name = "NAME=VALUE", value_parser = parse_setting)]
-    set_a: Vec<(String, String)>,
+    pub(super) set_a: Vec<(String, String)>,
     /// Set this in the sessions of B (can be repeated)
     #[arg(long, value_name = "NAME=VALUE", value_parser = parse_setting)]
-    set_b: Vec<(String, String)>,
+    pub(super) set_b: Vec<(String, String)>,
     /// Take the statements of B from here (can be repeated); those of A are named by `--workload`
     #[arg(long, value_name = "SOURCE", conflicts_with_all = ["files", "builtins"])]
-    workload_b: Vec<String>,
+    pub(super) workload_b: Vec<String>,
     /// B is A with this index, which is built for the measurement and dropped after it (can be repeated)
     #[arg(long, value_name = "CREATE INDEX", conflicts_with_all = ["b", "set_b", "workload_b", "calibrate"])]
     pub(super) with_index: Vec<String>,
@@ -60,22 +66,22 @@ pub(super) struct CompareArgs {
     pub(super) yes: bool,
     /// Compare A with itself, to see what this machine can tell
     #[arg(long, conflicts_with_all = ["b", "set_b", "workload_b"])]
-    calibrate: bool,
+    pub(super) calibrate: bool,
     /// Give no verdict on what this report of `--calibrate --json` shows to be noise on this machine
     #[arg(long, value_name = "FILE", conflicts_with = "calibrate")]
     noise: Option<PathBuf>,
-    /// Measure each block this long
-    #[arg(long, value_name = "TIME", default_value = "3s", value_parser = parse_duration)]
-    pub(super) block: Duration,
+    /// Measure each block this long [default: 3s]
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    block: Option<Duration>,
     /// Send this many statements per second, over all connections
     #[arg(long, value_name = "N")]
     rate: Option<f64>,
-    /// The smallest slowdown that matters, in percent; twice that for p99
-    #[arg(long, value_name = "PERCENT", default_value_t = 5.0, value_parser = parse_percent)]
-    min_effect: f64,
+    /// The smallest slowdown that matters, in percent; twice that for p99 [default: 5]
+    #[arg(long, value_name = "PERCENT", value_parser = parse_percent)]
+    min_effect: Option<f64>,
     /// Measure so many pairs of blocks at the most: after 10 and 20 there is a verdict if it is clear [default: 30; 10 with an index]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=30))]
-    pub(super) max_pairs: Option<u16>,
+    max_pairs: Option<u16>,
     /// What an INCONCLUSIVE verdict does to the exit status
     #[arg(long, value_name = "WHAT", value_enum, default_value_t = OnInconclusive::Pass)]
     on_inconclusive: OnInconclusive,
@@ -98,29 +104,27 @@ pub(super) async fn run(context: &Context, args: &CompareArgs) -> Result<ExitSta
     if let [a, b] = &args.reports[..] {
         return of_reports(context, args, a, b);
     }
-    let is_other = args.b.is_some()
-        || args.set_a != args.set_b
-        || !args.workload_b.is_empty()
-        || !args.with_index.is_empty();
-    if !args.calibrate && !is_other {
+    let config = load_args::config(context);
+    let sides = sides::sides(context, args, &config.compare)?;
+    if sides[0] == sides[1] && !args.calibrate && args.with_index.is_empty() {
         return Err(Error::usage("A and B are the same").hint(
-            "Say what B is with `--b URL`, `--set-b NAME=VALUE`, `--with-index DDL` or `--workload-b SOURCE`, or add `--calibrate`.",
+            "Say what B is with `--b URL`, `--set-b NAME=VALUE`, `--with-index DDL`, `--workload-b SOURCE` or `bench.compare` in perfkit.yaml, or add `--calibrate`.",
         ));
     }
     let floors = args.noise.as_deref().map_or(Ok(Vec::new()), noise)?;
-    let rules = &rules(args, &floors);
-    let plan = plan(context, args)?;
+    let rules = &rules(args, &config.compare, &floors);
+    let trial = &trial(args, &config)?;
     if !args.with_index.is_empty() {
-        let compared = with_index::compared(context, args, &plan, rules).await?;
+        let compared = with_index::compared(context, args, (trial, &sides[0]), rules).await?;
         return compared.map_or(Ok(ExitStatus::Success), |compared| conclude(context, args, &compared));
     }
-    let arms = arms(context, args, &plan).await?;
+    let arms = arms(context, args, &sides, &trial.plan).await?;
 
-    let first = measure(context, args, &plan, &arms, (args.load.seed, rules)).await?;
+    let first = measure(context, trial, &arms, (args.load.seed, rules)).await?;
     let comparison = compare::compare(&first, rules);
     let second = if comparison.verdict == Verdict::Regression && !context.interrupt.is_raised() {
         context.ui.status("a regression; measuring once more from the beginning");
-        let pairs = measure(context, args, &plan, &arms, (random::mix(args.load.seed), rules)).await?;
+        let pairs = measure(context, trial, &arms, (random::mix(args.load.seed), rules)).await?;
         Some(compare::compare(&pairs, rules).verdict)
     } else {
         None
@@ -128,7 +132,8 @@ pub(super) async fn run(context: &Context, args: &CompareArgs) -> Result<ExitSta
     let labels = arms.map(|arm| arm.label);
     let interrupted = context.interrupt.is_raised();
     let is_calibration = args.calibrate;
-    let compared = Compared { comparison, labels, block: args.block, second, interrupted, is_calibration };
+    let block = trial.plan.stages[0].duration;
+    let compared = Compared { comparison, labels, block, second, interrupted, is_calibration };
     conclude(context, args, &compared)
 }
 
@@ -164,7 +169,8 @@ fn of_reports(context: &Context, args: &CompareArgs, a: &Path, b: &Path) -> Resu
         Block::new(&report.statements, report.elapsed, report.is_open_loop, flaw)
     };
     let pair = Pair { a: figures(&of_a), b: figures(&of_b) };
-    let comparison = compare::compare(&[pair], &rules(args, &[]));
+    let config = load_args::config(context);
+    let comparison = compare::compare(&[pair], &rules(args, &config.compare, &[]));
     let labels = [a, b].map(|path| path.display().to_string());
     let block = of_a.elapsed;
     let compared =
@@ -173,8 +179,9 @@ fn of_reports(context: &Context, args: &CompareArgs, a: &Path, b: &Path) -> Resu
     conclude(context, args, &compared)
 }
 
-fn rules<'a>(args: &CompareArgs, floors: &'a [Floor]) -> Rules<'a> {
-    Rules { min_effect: args.min_effect / 100.0, n_resamples: N_RESAMPLES, seed: args.load.seed, floors }
+fn rules<'a>(args: &CompareArgs, config: &CompareConfig, floors: &'a [Floor]) -> Rules<'a> {
+    let percent = args.min_effect.or(config.min_effect).unwrap_or(DEFAULT_MIN_EFFECT);
+    Rules { min_effect: percent / 100.0, n_resamples: N_RESAMPLES, seed: args.load.seed, floors }
 }
 
 /// Reads what A against itself has shown.
@@ -187,11 +194,20 @@ fn noise(path: &Path) -> Result<Vec<Floor>> {
     compare::floors(&json).map_err(|error| fail().cause(error))
 }
 
-fn plan(context: &Context, args: &CompareArgs) -> Result<Plan> {
-    let stages = vec![Stage { duration: args.block, rate: args.rate, ramp_to: None }];
-    let warm_up = LONGEST_WARM_UP.min(args.block / 10);
-    let plan = args.load.plan(&load_args::config(context), stages, warm_up)?;
-    Ok(Plan { is_strict: args.strict, ..plan })
+/// How both are measured.
+pub(super) struct Trial {
+    /// Of a block.
+    pub(super) plan: Plan,
+    /// At the most.
+    pub(super) max_pairs: Option<u16>,
+}
+
+fn trial(args: &CompareArgs, config: &BenchConfig) -> Result<Trial> {
+    let block = args.block.or(config.compare.block).unwrap_or(DEFAULT_BLOCK);
+    let stages = vec![Stage { duration: block, rate: args.rate.or(config.compare.rate), ramp_to: None }];
+    let plan = args.load.plan(config, stages, LONGEST_WARM_UP.min(block / 10))?;
+    let max_pairs = args.max_pairs.or(config.compare.max_pairs);
+    Ok(Trial { plan: Plan { is_strict: args.strict, ..plan }, max_pairs })
 }
 
 /// One of the two that are compared.
@@ -202,93 +218,110 @@ pub(super) struct Arm {
     connection: Connection,
 }
 
+/// Connects to both and prepares what they are sent.
+async fn arms(context: &Context, args: &CompareArgs, sides: &[Side; 2], plan: &Plan) -> Result<[Arm; 2]> {
+    let a = Arm::new(context, args, (&sides[0], None), plan).await?;
+    let b = Arm::new(context, args, (&sides[1], Some(&a)), plan).await?;
+    Ok([a, b])
+}
+
 impl Arm {
-    /// Prepares what A is sent, under its settings.
+    /// Connects to one of the two, and prepares what it is sent: the statements of the other have the same names, and parameters that
+    /// are described alike the same values.
     pub(super) async fn new(
         context: &Context,
         args: &CompareArgs,
-        target: &Target,
+        (side, other): (&Side, Option<&Self>),
         plan: &Plan,
     ) -> Result<Self> {
-        let target = target.clone().with_settings(&args.set_a);
-        let (connection, checked) = args.load.checked(context, &target, plan).await?;
-        Ok(Self { label: label(&target, &args.set_a, &args.load.workload.workload), checked, connection })
+        let target = side.target(context, args)?;
+        let label = side.label(&target);
+        let mut connection = load_args::connect(context, &target, plan.allow_writes).await?;
+        if side.scripts.are_given() {
+            let checked = script::checked(&args.load, &side.scripts, &target, &mut connection, plan).await?;
+            if let Some(other) = other {
+                require_alike(script_names(&other.checked).len(), script_names(&checked).len(), "scripts")?;
+            }
+            return Ok(Self { label, checked, connection });
+        }
+        let catalog = pg::catalog::load(&mut connection).await?;
+        let all = super::workload(context, &side.workload, &connection, &catalog, plan.allow_writes).await?;
+        let mut statements = chosen(all, &side.statements)?;
+        if let Some(other) = other {
+            let other = &other.checked.statements;
+            if side.statements.is_empty() {
+                require_same_names(other, &statements)?;
+            } else {
+                // Who names statements of their own means them as versions of the others.
+                require_alike(other.len(), statements.len(), "statements")?;
+                statements.iter_mut().zip(other).for_each(|(it, other)| it.name.clone_from(&other.name));
+            }
+        }
+        let mut generators =
+            sources::generators(context, &connection, &catalog, &statements, plan.seed).await?;
+        if let Some(Self { checked: other, .. }) = other {
+            for (i, statement) in statements.iter().enumerate() {
+                if other.statements[i].parameters == statement.parameters {
+                    generators[i].clone_from(&other.generators[i]);
+                }
+            }
+        }
+        let checked = Checked::new(context, &target, &mut connection, statements, generators, plan).await?;
+        Ok(Self { label, checked, connection })
     }
 }
 
-/// Says what one of the two is.
-fn label(target: &Target, settings: &[(String, String)], workload: &[String]) -> String {
-    let settings = settings.iter().map(|(name, value)| format!("{name}={value}"));
-    let parts: Vec<String> =
-        [target.label().to_owned()].into_iter().chain(settings).chain(workload.iter().cloned()).collect();
-    parts.join(", ")
+/// Returns the statements of these names, in their order; all, without any.
+fn chosen(all: Vec<Statement>, names: &[String]) -> Result<Vec<Statement>> {
+    if names.is_empty() {
+        return Ok(all);
+    }
+    let choose = |name: &String| {
+        all.iter().find(|statement| statement.name == *name).cloned().ok_or_else(|| {
+            let known: Vec<&str> = all.iter().map(|statement| statement.name.as_str()).collect();
+            Error::usage(format!(
+                "bench.compare names statement \"{name}\", which the workload does not have"
+            ))
+            .hint(format!("Its statements are {}.", known.join(", ")))
+        })
+    };
+    names.iter().map(choose).collect()
 }
 
-/// Connects to both and prepares what they are sent. Parameters of B are drawn from the values of A where the statements agree.
-async fn arms(context: &Context, args: &CompareArgs, plan: &Plan) -> Result<[Arm; 2]> {
-    let connect = &args.load.connect;
-    let target_a = context.target(connect)?;
-    let target_b = match &args.b {
-        Some(url) => context.target_of_option(connect, "--b", url)?,
-        None => context.target(connect)?,
-    };
-    let a = Arm::new(context, args, &target_a, plan).await?;
-    // A against itself has the settings of A twice.
-    let set_b = if args.calibrate { &args.set_a } else { &args.set_b };
-    let workload_a = &args.load.workload.workload;
-    let workload_b = if args.workload_b.is_empty() { workload_a } else { &args.workload_b };
-    let target_b = target_b.with_settings(set_b);
-    let label = label(&target_b, set_b, workload_b);
-    let (connection, checked) = if args.load.scripts.are_given() {
-        args.load.checked(context, &target_b, plan).await?
-    } else {
-        like(context, &target_b, workload_b, plan, &a.checked).await?
-    };
-    Ok([a, Arm { label, checked, connection }])
+fn script_names(checked: &Checked) -> Vec<&str> {
+    let scripts = checked.playbook.iter().flat_map(|playbook| &playbook.scripts.scripts);
+    scripts.map(|script| script.name.as_str()).collect()
 }
 
-/// Prepares the statements of B, which have the names of A's, and its parameters where they are described alike.
-async fn like(
-    context: &Context,
-    target: &Target,
-    workload: &[String],
-    plan: &Plan,
-    other: &Checked,
-) -> Result<(Connection, Checked)> {
-    let mut connection = load_args::connect(context, target, plan.allow_writes).await?;
-    let catalog = pg::catalog::load(&mut connection).await?;
-    let statements = super::workload(context, workload, &connection, &catalog, plan.allow_writes).await?;
-    let names = |statements: &[crate::workload::Statement]| -> Vec<String> {
+fn require_alike(of_a: usize, of_b: usize, what: &str) -> Result<()> {
+    if of_a == of_b {
+        return Ok(());
+    }
+    Err(Error::usage(format!("A and B do not have as many {what}: {of_a} and {of_b}"))
+        .hint("The first of A is compared with the first of B, and so on."))
+}
+
+fn require_same_names(of_a: &[Statement], of_b: &[Statement]) -> Result<()> {
+    let names = |statements: &[Statement]| -> Vec<String> {
         statements.iter().map(|statement| statement.name.clone()).collect()
     };
-    if names(&other.statements) != names(&statements) {
-        return Err(Error::usage("A and B do not have the same statements")
-            .cause(format!(
-                "A has {}; B has {}",
-                names(&other.statements).join(", "),
-                names(&statements).join(", ")
-            ))
-            .hint("Give statements that belong together the same name, in the same order."));
+    let (a, b) = (names(of_a), names(of_b));
+    if a == b {
+        return Ok(());
     }
-    let mut generators = sources::generators(context, &connection, &catalog, &statements, plan.seed).await?;
-    for (i, statement) in statements.iter().enumerate() {
-        if other.statements[i].parameters == statement.parameters {
-            generators[i].clone_from(&other.generators[i]);
-        }
-    }
-    let checked = Checked::new(context, target, &mut connection, statements, generators, plan).await?;
-    Ok((connection, checked))
+    Err(Error::usage("A and B do not have the same statements")
+        .cause(format!("A has {}; B has {}", a.join(", "), b.join(", ")))
+        .hint("Give statements that belong together the same name, in the same order."))
 }
 
 /// Measures pairs until their verdict is clear at one of the planned looks, or there are enough.
 async fn measure(
     context: &Context,
-    args: &CompareArgs,
-    plan: &Plan,
+    Trial { plan, max_pairs }: &Trial,
     arms: &[Arm; 2],
     (seed, rules): (u64, &Rules<'_>),
 ) -> Result<Vec<Pair>> {
-    let max_pairs = usize::from(args.max_pairs.unwrap_or(DEFAULT_PAIRS));
+    let max_pairs = usize::from(max_pairs.unwrap_or(DEFAULT_PAIRS));
     let progress = context.ui.progress("compare", 2 * max_pairs as u64 + 2, Unit::Steps);
     // The first pair warms both up and does not count.
     if pair(context, plan, arms, seed, 0, &progress).await?.is_none() {
@@ -360,7 +393,7 @@ fn flaw(measured: &load::Measured, is_open_loop: bool, is_strict: bool) -> Optio
     let n_done = total.service.count() + total.error_count();
     #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
     let error_share = total.error_count() as f64 / n_done.max(1) as f64;
-    let flaws = super::flaws(&total, measured, is_open_loop, None);
+    let flaws = super::flaws(&total, measured, is_open_loop, (&[], None));
     let flaws = if is_strict { flaws.strict() } else { flaws };
     flaws.reason().or_else(|| {
         (error_share > MAX_ERROR_SHARE)

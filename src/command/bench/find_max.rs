@@ -91,11 +91,13 @@ pub(super) async fn run(context: &Context, args: &FindMaxArgs) -> Result<ExitSta
         context.ui.warn(format_args!("the measurement is invalid: {reason}"));
         return Ok(ExitStatus::InvalidMeasurement);
     }
-    Ok(if found.searches.iter().any(|search| search.end == Next::Nothing) {
-        ExitStatus::Findings
-    } else {
-        ExitStatus::Success
-    })
+    // Of a search that ran out of windows, a rate that was met is a result.
+    let is_unmet = |search: &Search| match search.end {
+        Next::Nothing => true,
+        Next::Found(capacity) => capacity.met_per_s.is_none(),
+        Next::Try(_) => false,
+    };
+    Ok(if found.searches.iter().any(is_unmet) { ExitStatus::Findings } else { ExitStatus::Success })
 }
 
 fn plan(context: &Context, args: &FindMaxArgs) -> Result<Plan> {
@@ -154,18 +156,23 @@ async fn full_speed(context: &Context, plan: &Plan, checked: &Checked) -> Result
     if measured.interrupted {
         return Ok(None);
     }
+    refuse_failing(&measured)?;
     if total.service.count() == 0 {
-        let reason =
-            if total.error_count() > 0 { "every statement failed" } else { "no statement ended within it" };
-        return Err(Error::new(
-            ExitStatus::InvalidMeasurement,
-            format!("a window at full speed measured nothing: {reason}"),
-        )
-        .hint("Use a longer `--window`, and see what `perfkit bench` says of the workload."));
+        let message = "a window at full speed measured nothing: no statement ended within it";
+        return Err(Error::new(ExitStatus::InvalidMeasurement, message).hint("Use a longer `--window`."));
     }
     #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
     let rate = total.service.count() as f64 / measured.elapsed.as_secs_f64().max(1e-3);
     Ok(Some(rate))
+}
+
+/// Refuses statements that fail whenever they are sent: no rate makes them good.
+fn refuse_failing(measured: &load::Measured) -> Result<()> {
+    let Some(failing) = measured.statements.iter().find(|stats| stats.always_fails()) else { return Ok(()) };
+    let classes: Vec<String> = failing.error_classes().collect();
+    let message = format!("every execution of \"{}\" failed: {}", failing.name, classes.join(", "));
+    Err(Error::new(ExitStatus::InvalidMeasurement, message)
+        .hint("Look the SQLSTATE up in the manual, or run the statement with `perfkit explain`."))
 }
 
 /// What came of a window.
@@ -196,6 +203,9 @@ async fn window(
     if measured.interrupted {
         return Ok(None);
     }
+    if number == 0 {
+        refuse_failing(&measured)?;
+    }
     Ok(Some(judged(&plan.thresholds, rate, &measured)))
 }
 
@@ -216,7 +226,7 @@ fn judged(thresholds: &[Threshold], rate: f64, measured: &load::Measured) -> Mea
         && (are_errors_judged || error_share <= MAX_ERRORS);
     // Whether the load was delivered is the question here, not a flaw.
     let delivered = load::Measured { n_unsent: 0, n_lost: 0, ..measured.clone() };
-    let Flaws { reasons, .. } = super::flaws(&total, &delivered, true, None);
+    let Flaws { reasons, .. } = super::flaws(&total, &delivered, true, (&[], None));
     match reasons.into_iter().next() {
         Some(reason) if !is_met && n_done > 0 && total.service.count() > 0 => Measured::Spoilt(reason),
         _ => Measured::Window(Window {

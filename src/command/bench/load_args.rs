@@ -135,7 +135,7 @@ impl LoadArgs {
     ) -> Result<(Connection, Checked)> {
         let mut connection = connect(context, target, plan.allow_writes).await?;
         if self.scripts.are_given() {
-            let checked = script::checked(self, target, &mut connection, plan).await?;
+            let checked = script::checked(self, &self.scripts, target, &mut connection, plan).await?;
             return Ok((connection, checked));
         }
         let catalog = pg::catalog::load(&mut connection).await?;

@@ -9,6 +9,7 @@ mod load_args;
 mod merge;
 mod replay;
 mod script;
+mod sides;
 mod start;
 mod with_index;
 
@@ -266,7 +267,8 @@ async fn run_load(
 ) -> Result<BenchReport> {
     let ready = checked.open(context, plan).await?;
     let schedule = ready.schedule();
-    let course = Course { is_open_loop: schedule.is_open_loop(), duration: schedule.duration() };
+    let course =
+        Course { is_open_loop: schedule.is_open_loop(), duration: schedule.duration(), failing: Vec::new() };
     if let Some(start_at) = plan.start_at {
         start::wait(context, start_at, plan.warm_up).await?;
     }
@@ -277,10 +279,11 @@ async fn run_load(
 }
 
 /// What a run is going to be.
-#[derive(Clone, Copy)]
 struct Course {
     is_open_loop: bool,
     duration: Duration,
+    /// Of each statement, whether it is known to fail; none is, where this is empty.
+    failing: Vec<bool>,
 }
 
 /// Looks at the server while something is sent to it, and judges what was measured.
@@ -289,7 +292,7 @@ async fn observe<F: Future<Output = Result<load::Measured, load::Error>>>(
     connection: &Connection,
     checked: &Checked,
     plan: &Plan,
-    Course { is_open_loop, duration }: Course,
+    Course { is_open_loop, duration, failing }: Course,
     send: impl FnOnce(Box<dyn Fn(Duration)>) -> F,
 ) -> Result<BenchReport> {
     let started_at = start::since_1970(SystemTime::now() + plan.warm_up);
@@ -319,9 +322,11 @@ async fn observe<F: Future<Output = Result<load::Measured, load::Error>>>(
         return Err(Error::new(ExitStatus::InvalidMeasurement, "no statement ended within the duration")
             .hint("Measure longer with `--duration`."));
     }
-    let flaws =
-        if measured.interrupted { Flaws::default() } else { flaws(&total, &measured, is_open_loop, halves) };
-    let mut flaws = flaws;
+    let mut flaws = if measured.interrupted {
+        Flaws::default()
+    } else {
+        flaws(&total, &measured, is_open_loop, (&failing, halves))
+    };
     flaws.doubts.extend(server.plan_changes());
     let flaws = if plan.is_strict { flaws.strict() } else { flaws };
     let mut report = BenchReport {
@@ -360,13 +365,20 @@ fn flaws(
     total: &StatementStats,
     measured: &load::Measured,
     is_open_loop: bool,
-    halves: Option<[Blocks; 2]>,
+    (known_to_fail, halves): (&[bool], Option<[Blocks; 2]>),
 ) -> Flaws {
+    let statements = measured.statements.iter().enumerate();
+    let failing: Vec<&StatementStats> = statements
+        .filter(|(i, stats)| stats.always_fails() && !known_to_fail.get(*i).is_some_and(|known| *known))
+        .map(|(_, stats)| stats)
+        .collect();
     validity::judge(&Observed {
         total,
+        failing: &failing,
         is_open_loop,
         lag: &measured.lag,
         n_unsent: measured.n_unsent,
+        n_late: measured.n_late,
         n_lost: measured.n_lost,
         n_down: measured.n_down,
         resources: &measured.resources,

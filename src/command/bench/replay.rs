@@ -61,7 +61,9 @@ pub(super) async fn run(context: &Context, args: &BenchArgs, trace: &Path) -> Re
         Speed::Max => (false, recording.duration),
     };
     let failure = Mutex::new(None);
-    let course = Course { is_open_loop, duration };
+    // What failed in the capture fails again.
+    let failing = recording.statements.iter().map(|statement| !statement.has_worked).collect();
+    let course = Course { is_open_loop, duration, failing };
     let report = super::observe(context, &connection, &checked, &plan, course, async |progress| {
         let replay = Replay::new(recording, speed, endpoint);
         let (measured, why) = replay.run(&context.interrupt, progress).await?;

@@ -1,5 +1,6 @@
 //! `perfkit bench --file`: scripts of pgbench as a load.
 
+use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use crate::query::{self, TableName};
 use crate::random;
 
 /// What a load of scripts is.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug, Default, PartialEq)]
 #[command(next_help_heading = "Scripts")]
 pub(super) struct ScriptArgs {
     /// Run this script of pgbench as one transaction, WEIGHT times as often as others (can be repeated; - is standard input)
@@ -38,6 +39,28 @@ pub(super) struct ScriptArgs {
 impl ScriptArgs {
     pub(super) fn are_given(&self) -> bool {
         !self.files.is_empty() || !self.builtins.is_empty()
+    }
+
+    /// Returns the files with their weights as they are written, and the variables with those that were given in the place of others.
+    pub(super) fn with(&self, files: &[String], define: &BTreeMap<String, String>) -> Result<Self, String> {
+        let definitions = define.iter().map(|(name, value)| parse_definition(&format!("{name}={value}")));
+        Ok(Self {
+            files: files.iter().map(|file| file.parse()).collect::<Result<_, _>>()?,
+            builtins: Vec::new(),
+            definitions: definitions
+                .chain(self.definitions.iter().cloned().map(Ok))
+                .collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// Returns the same scripts with the variables of others.
+    #[must_use]
+    pub(super) fn with_definitions_of(&self, other: &Self) -> Self {
+        Self { definitions: other.definitions.clone(), ..self.clone() }
+    }
+
+    pub(super) fn names(&self) -> impl Iterator<Item = String> {
+        self.files.iter().chain(&self.builtins).map(|script| script.name.clone())
     }
 }
 
@@ -74,12 +97,13 @@ fn parse_definition(text: &str) -> Result<(String, String), String> {
 /// Makes the scripts ready to be sent.
 pub(super) async fn checked(
     args: &LoadArgs,
+    wanted: &ScriptArgs,
     target: &pg::Target,
     connection: &mut Connection,
     plan: &Plan,
 ) -> Result<Checked> {
-    let sources = sources(&args.scripts)?;
-    let definitions = definitions(args, connection).await?;
+    let sources = sources(wanted)?;
+    let definitions = definitions(args.seed, wanted, connection).await?;
     let scripts = Scripts::new(&sources, &definitions).map_err(|error| {
         let usage = Error::usage(error.to_string());
         match error.hint {
@@ -144,14 +168,18 @@ fn find(name: &str) -> Result<(String, String)> {
 }
 
 /// Returns what variables hold at first; what the user says comes last, and counts.
-async fn definitions(args: &LoadArgs, connection: &mut Connection) -> Result<Vec<(String, String)>> {
-    let given = &args.scripts.definitions;
+async fn definitions(
+    seed: u64,
+    wanted: &ScriptArgs,
+    connection: &mut Connection,
+) -> Result<Vec<(String, String)>> {
+    let given = &wanted.definitions;
     let has_scale = given.iter().any(|(name, _)| name == "scale");
-    let scale = if has_scale || args.scripts.builtins.is_empty() { 1 } else { scale(connection).await? };
-    let default_seed = random::substream(args.seed, "default_seed").cast_signed();
+    let scale = if has_scale || wanted.builtins.is_empty() { 1 } else { scale(connection).await? };
+    let default_seed = random::substream(seed, "default_seed").cast_signed();
     let own = [
         ("scale", scale.to_string()),
-        ("random_seed", args.seed.to_string()),
+        ("random_seed", seed.to_string()),
         ("default_seed", default_seed.to_string()),
     ];
     Ok(own.into_iter().map(|(name, value)| (name.to_owned(), value)).chain(given.iter().cloned()).collect())

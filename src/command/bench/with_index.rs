@@ -3,7 +3,8 @@
 //! No session can be kept from using an index that is there, so that blocks cannot take turns. Instead half of A's blocks come
 //! before those of B and half after them: what drifts all the time is on both sides. The index is built and dropped once.
 
-use super::compare::{Arm, CompareArgs, block};
+use super::compare::{self as command, Arm, CompareArgs, block};
+use super::sides::Side;
 use super::{Plan, load_args};
 use crate::bench::compare::{self, Block, Pair, Rules, Verdict};
 use crate::command::index::apply::Temporary;
@@ -21,13 +22,14 @@ pub(super) const DEFAULT_PAIRS: u16 = 10;
 pub(super) async fn compared(
     context: &Context,
     args: &CompareArgs,
-    plan: &Plan,
+    (how, side): (&command::Trial, &Side),
     rules: &Rules<'_>,
 ) -> Result<Option<Compared>> {
-    let target = context.target(&args.load.connect)?;
+    let plan = &how.plan;
+    let target = side.target(context, args)?;
     let connection = load_args::connect(context, &target, true).await?;
     let temporary = Temporary::new(&connection, &args.with_index).await?;
-    let arm = Arm::new(context, args, &target, plan).await?;
+    let arm = Arm::new(context, args, (side, None), plan).await?;
     for line in &temporary.plan_lines {
         context.ui.notice(line);
     }
@@ -36,7 +38,7 @@ pub(super) async fn compared(
         context.ui.status("nothing was changed");
         return Ok(None);
     }
-    let n_pairs = usize::from(args.max_pairs.unwrap_or(DEFAULT_PAIRS));
+    let n_pairs = usize::from(how.max_pairs.unwrap_or(DEFAULT_PAIRS));
     let trial = Trial { context, args, plan, target: &target, arm: &arm, n_pairs };
     let first = trial.measure(temporary, args.load.seed).await?;
     let comparison = compare::compare(&first, rules);
@@ -51,7 +53,7 @@ pub(super) async fn compared(
     Ok(Some(Compared {
         comparison,
         labels: [arm.label.clone(), format!("with {}", args.with_index.join("; "))],
-        block: args.block,
+        block: plan.stages[0].duration,
         second,
         interrupted: context.interrupt.is_raised(),
         is_calibration: false,

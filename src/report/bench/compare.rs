@@ -1,5 +1,7 @@
 //! Whether B is slower than A.
 
+mod html;
+
 use serde_json::{Value, json};
 
 use crate::bench::compare::{Comparison, Finding, Verdict};
@@ -41,6 +43,7 @@ pub(crate) fn document<'a>(compared: &'a Compared, style: &Style) -> Document<'a
         Verdict::Inconclusive => style.yellow(&summary(compared)),
     };
     let document = Document::new(json(compared))
+        .form(Format::Html, || html::page(compared))
         .form(Format::Junit, || junit::text(&suites(compared)))
         .csv(|| csv(findings));
     let document = document.prose(verdict, format!("## Comparison\n\n**{}**", summary(compared)));
@@ -325,6 +328,9 @@ mod tests {
         let twice = compared(Some(Verdict::Regression));
         assert_eq!(render(&twice, Format::Junit).matches("<failure type=\"regression\"").count(), 1);
         assert!(render(&twice, Format::Markdown).starts_with("## Comparison\n\n**REGRESSION: B (new)"));
+        let page = render(&twice, Format::Html);
+        assert_eq!(page.matches("<circle").count(), 2, "{page}");
+        assert!(page.contains(">REGRESSION</text>") && page.contains("<dd>old</dd>"), "{page}");
         assert!(render(&twice, Format::Csv).contains("\none,p50,2,2.2,0.1,0.07,0.13,0.05,REGRESSION\n"));
     }
 }

@@ -66,13 +66,13 @@ fn lines(report: &BenchReport, total: &StatementStats) -> Vec<Line> {
 }
 
 /// Adds a card under a heading, unless there is nothing to show.
-fn section(body: &mut String, heading: &str, content: &str) {
+pub(super) fn section(body: &mut String, heading: &str, content: &str) {
     if !content.is_empty() {
         let _ = write!(body, "<h2>{heading}</h2>\n<section>\n{content}</section>\n");
     }
 }
 
-fn list(lines: &[String]) -> String {
+pub(super) fn list(lines: &[String]) -> String {
     if lines.is_empty() {
         return String::new();
     }

@@ -196,11 +196,7 @@ fn errors(report: &BenchReport) -> Vec<String> {
         .statements
         .iter()
         .chain(&report.steps)
-        .flat_map(|stats| stats.errors.iter().map(move |(class, n)| (stats, class, n)))
-        .map(|(stats, class, n)| match class.as_str() {
-            "connection" => format!("{}: {} × connection lost", stats.name, unit::count(*n)),
-            class => format!("{}: {} × SQLSTATE {class}", stats.name, unit::count(*n)),
-        })
+        .flat_map(|stats| stats.error_classes().map(|class| format!("{}: {class}", stats.name)))
         .collect()
 }
 

@@ -75,6 +75,98 @@ pub(super) fn percentiles(lines: &[Line]) -> String {
     svg + "</svg>\n"
 }
 
+/// A share with the interval around it, and from where on it matters.
+pub(super) struct Interval {
+    pub(super) name: String,
+    /// What stands after it.
+    pub(super) note: &'static str,
+    pub(super) series: usize,
+    pub(super) middle: f64,
+    pub(super) bounds: Option<(f64, f64)>,
+    pub(super) limit: f64,
+}
+
+/// Room for names before the intervals, and for notes after them.
+const NAMES: f64 = 250.0;
+const NOTES: f64 = 120.0;
+/// As many characters have room there.
+const NAME_CHARS: usize = 36;
+const ROW: f64 = 26.0;
+/// The least distance of two labels.
+const LABEL_WIDTH: f64 = 50.0;
+
+/// Returns intervals one below the other, on a logarithmic axis of factors: half as much is as far from the middle as twice as much.
+pub(super) fn intervals(rows: &[Interval], title: &str) -> String {
+    let ends = rows.iter().flat_map(|row| {
+        let (low, high) = row.bounds.unwrap_or((row.middle, row.middle));
+        [low, high, row.middle, row.limit, -row.limit]
+    });
+    let (lowest, highest) =
+        ends.map(f64::ln_1p).fold((0.0, 0.0_f64), |(low, high), end| (f64::min(low, end), high.max(end)));
+    let scale = (WIDTH - NAMES - NOTES) / (highest - lowest).max(1e-9);
+    let x = |share: f64| NAMES + (share.ln_1p() - lowest) * scale;
+    #[expect(clippy::cast_precision_loss, reason = "a comparison has few figures")]
+    let bottom = TOP + ROW * rows.len() as f64;
+    let mut svg =
+        format!("<svg viewBox=\"0 0 {WIDTH} {}\" role=\"img\" aria-label=\"{title}\">\n", bottom + BOTTOM);
+    for (label, share) in shares(&x) {
+        let x = x(share);
+        let _ = writeln!(
+            svg,
+            "<line class=\"grid\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{TOP}\" y2=\"{bottom:.1}\"/><text x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{label}</text>",
+            bottom + 16.0
+        );
+    }
+    let mut y = TOP + ROW / 2.0;
+    for row in rows {
+        let (name, whole) = (escape(&shortened(&row.name)), escape(&row.name));
+        let (low, high) = row.bounds.unwrap_or((row.middle, row.middle));
+        let _ = writeln!(
+            svg,
+            "<g class=\"s{}\"><title>{whole}</title><text x=\"0\" y=\"{:.1}\">{name}</text>\
+             <line class=\"line\" x1=\"{:.1}\" x2=\"{:.1}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/><circle class=\"key\" cx=\"{:.1}\" cy=\"{y:.1}\" r=\"5\"/>\
+             <line class=\"limit\" x1=\"{limit:.1}\" x2=\"{limit:.1}\" y1=\"{:.1}\" y2=\"{:.1}\"/><text x=\"{WIDTH}\" y=\"{:.1}\" text-anchor=\"end\">{}</text></g>",
+            row.series,
+            y + 4.0,
+            x(low),
+            x(high),
+            x(row.middle),
+            y - 9.0,
+            y + 9.0,
+            y + 4.0,
+            row.note,
+            limit = x(row.limit),
+        );
+        y += ROW;
+    }
+    svg + "</svg>\n"
+}
+
+fn shortened(name: &str) -> String {
+    match name.char_indices().nth(NAME_CHARS) {
+        Some((end, _)) => format!("{}…", &name[..end]),
+        None => name.to_owned(),
+    }
+}
+
+/// Returns the shares that are named below the intervals: nothing, and others to both sides as far as there is room.
+fn shares(x: &dyn Fn(f64) -> f64) -> Vec<(String, f64)> {
+    const SLOWER: [f64; 12] = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 100.0, 1000.0];
+    const FASTER: [f64; 9] = [-0.01, -0.02, -0.05, -0.1, -0.2, -0.5, -0.75, -0.9, -0.99];
+    let mut kept = vec![0.0];
+    for side in [&SLOWER[..], &FASTER[..]] {
+        let mut last = x(0.0);
+        for share in side {
+            let at = x(*share);
+            if (NAMES..=WIDTH - NOTES).contains(&at) && (at - last).abs() >= LABEL_WIDTH {
+                kept.push(*share);
+                last = at;
+            }
+        }
+    }
+    kept.into_iter().map(|share| (format!("{:.0} %", share * 100.0), share)).collect()
+}
+
 /// Returns how many nines a quantile has: 0 for the shortest, 1 for p90, 2 for p99.
 fn rarity(quantile: f64) -> f64 {
     -(1.0 - quantile).max(1e-12).log10()

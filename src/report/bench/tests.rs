@@ -126,6 +126,53 @@ fn the_page_has_a_curve_for_each_that_was_measured() {
 }
 
 #[test]
+fn the_timeline_has_a_gap_where_nothing_ended() {
+    let mut timeline = Timeline::default();
+    for ms in [100, 900, 1500, 3500] {
+        timeline.record(Duration::from_millis(ms), Duration::from_millis(5));
+    }
+    let page = render(&BenchReport { timeline, elapsed: Duration::from_secs(4), ..report() }, Format::Html);
+    let courses: Vec<&str> =
+        page.split("<path class=\"line\" d=\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+    let shapes: Vec<(usize, usize)> =
+        courses.iter().map(|d| (d.matches('M').count(), d.matches(',').count())).collect();
+    assert_eq!(shapes, [(1, 4), (2, 3), (2, 3)], "a rate of nothing is a rate: {courses:?}");
+}
+
+#[test]
+fn intervals_stay_inside_of_the_plot() {
+    let interval = |middle: f64, bounds| plot::Interval {
+        name: "a name of a statement with more characters than there is room for".to_owned(),
+        note: "PASS",
+        series: 0,
+        middle,
+        bounds,
+        limit: 0.05,
+    };
+    for rows in [
+        vec![interval(0.0, None)],
+        vec![interval(-0.999, Some((-0.9999, -0.9))), interval(4000.0, Some((10.0, 50_000.0)))],
+        vec![interval(0.02, Some((0.01, 0.03)))],
+    ] {
+        let svg = plot::intervals(&rows, "slower");
+        let numbers = |name: &str| -> Vec<f64> {
+            svg.split(&format!(" {name}=\""))
+                .skip(1)
+                .map(|it| it.split('"').next().unwrap().parse().unwrap())
+                .collect()
+        };
+        for x in ["x1", "x2", "cx", "x"].into_iter().flat_map(numbers) {
+            assert!((0.0..=900.0).contains(&x), "{x} in {svg}");
+        }
+        assert!(
+            svg.contains(">0 %<")
+                && svg.contains("more characters…")
+                && svg.matches("<circle").count() == rows.len()
+        );
+    }
+}
+
+#[test]
 fn curves_stay_inside_of_the_plot() {
     for points in
         [vec![(0.0, 5.0)], vec![(0.0, 0.001), (0.5, 0.001)], vec![(0.0, 0.01), (0.999_999, 90_000.0)]]

@@ -91,8 +91,8 @@ pub(super) fn svg(report: &BenchReport) -> Option<String> {
         return None;
     }
     let middle = |it: &Stretch| (it.start + it.length / 2).as_secs_f64();
-    let line = |of: &dyn Fn(&Stretch) -> Option<f64>| -> Vec<(f64, f64)> {
-        stretches.iter().filter_map(|it| Some((middle(it), of(it)?))).collect()
+    let line = |of: &dyn Fn(&Stretch) -> Option<f64>| -> Vec<(f64, Option<f64>)> {
+        stretches.iter().map(|it| (middle(it), of(it))).collect()
     };
     let end_s = report.elapsed.as_secs_f64();
     let height = TOP + 2.0 * PANEL + GAP + 28.0;
@@ -103,7 +103,7 @@ pub(super) fn svg(report: &BenchReport) -> Option<String> {
     panel(&mut svg, TOP, end_s, "executions per second", &[("rate", rates)], unit::short_count);
     let (p50, p99) = (line(&|it| it.p50_ms), line(&|it| it.p99_ms));
     let top = TOP + PANEL + GAP;
-    panel(&mut svg, top, end_s, "milliseconds: p50, p99", &[("p50", p50), ("p99", p99)], unit::milliseconds);
+    panel(&mut svg, top, end_s, "milliseconds", &[("p50", p50), ("p99", p99)], unit::milliseconds);
     for (x, anchor, label) in
         [(LEFT, "start", "0 s".to_owned()), (WIDTH - RIGHT, "end", format!("{end_s:.0} s"))]
     {
@@ -116,16 +116,13 @@ pub(super) fn svg(report: &BenchReport) -> Option<String> {
     Some(svg + "</svg>\n")
 }
 
-/// Adds lines of `(seconds, value)` over an axis from nothing to the highest value.
-fn panel(
-    svg: &mut String,
-    top: f64,
-    end_s: f64,
-    title: &str,
-    lines: &[(&str, Vec<(f64, f64)>)],
-    label: fn(f64) -> String,
-) {
-    let highest = lines.iter().flat_map(|(_, points)| points).map(|point| point.1).fold(1e-6, f64::max);
+/// A name and its points: `(seconds, value)`.
+type Course<'a> = (&'a str, Vec<(f64, Option<f64>)>);
+
+/// Adds lines over an axis from nothing to the highest value. Where there is no value, there is no line: that is what a stall is.
+fn panel(svg: &mut String, top: f64, end_s: f64, title: &str, lines: &[Course], label: fn(f64) -> String) {
+    let values = lines.iter().flat_map(|(_, points)| points).filter_map(|point| point.1);
+    let highest = values.fold(1e-6, f64::max);
     let x = |seconds: f64| LEFT + seconds / end_s.max(1e-9) * (WIDTH - LEFT - RIGHT);
     let y = |value: f64| top + PANEL - value / highest * PANEL;
     let _ = writeln!(svg, "<text x=\"{LEFT}\" y=\"{:.1}\">{title}</text>", top - 6.0);
@@ -140,14 +137,25 @@ fn panel(
             at = y(value)
         );
     }
-    for (i, (name, points)) in lines.iter().enumerate() {
-        let points: Vec<String> =
-            points.iter().map(|(at, value)| format!("{:.1},{:.1}", x(*at), y(*value))).collect();
+    let mut key = WIDTH - RIGHT;
+    for (i, (name, points)) in lines.iter().enumerate().rev() {
+        let runs = points.split(|(_, value)| value.is_none()).filter(|run| !run.is_empty());
+        let runs = runs.map(|run| {
+            let points =
+                run.iter().filter_map(|(at, value)| Some(format!("{:.1},{:.1}", x(*at), y((*value)?))));
+            // A run of one point is a dot, by its round ends.
+            format!("M{}h0", points.collect::<Vec<_>>().join("L"))
+        });
         let _ = writeln!(
             svg,
-            "<g class=\"s{i}\"><polyline class=\"line\" points=\"{}\"><title>{name}</title></polyline></g>",
-            points.join(" ")
+            "<g class=\"s{i}\"><path class=\"line\" d=\"{}\"><title>{name}</title></path>\
+             <rect class=\"key\" x=\"{:.1}\" y=\"{:.1}\" width=\"18\" height=\"4\"/><text x=\"{key:.1}\" y=\"{:.1}\" text-anchor=\"end\">{name}</text></g>",
+            runs.collect::<String>(),
+            key - 50.0,
+            top - 12.0,
+            top - 6.0
         );
+        key -= 70.0;
     }
 }
 

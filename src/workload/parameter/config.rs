@@ -88,7 +88,7 @@ struct AgoConfig {
 /// A YAML scalar, kept as the text that the server will read.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Scalar {
+pub(crate) enum Scalar {
     Null(()),
     Bool(bool),
     Int(i64),
@@ -97,7 +97,7 @@ enum Scalar {
 }
 
 impl Scalar {
-    fn into_text(self) -> Option<String> {
+    pub(crate) fn into_text(self) -> Option<String> {
         match self {
             Self::Null(()) => None,
             Self::Bool(value) => Some(value.to_string()),

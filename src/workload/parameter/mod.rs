@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+pub(crate) use config::Scalar;
 pub(crate) use generator::{Draw, Generator, Samples};
 pub(crate) use table::Table;
 

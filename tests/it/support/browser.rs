@@ -5,6 +5,8 @@ use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use serde::Deserialize;
+
 /// A page that hangs is ended after this.
 const PATIENCE: Duration = Duration::from_mins(2);
 
@@ -24,8 +26,59 @@ pub(crate) struct Tag<'d> {
     pub(crate) text: &'d str,
 }
 
+/// What a page is shown on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Screen {
+    pub(crate) width: u32,
+    pub(crate) is_dark: bool,
+}
+
+/// What a page looks like on a screen.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Look {
+    width: u32,
+    dark: bool,
+    /// By how many pixels it is wider than its screen.
+    overflow: i32,
+    /// What is drawn beside its plot, and which labels lie on others.
+    outside: Vec<String>,
+    overlapping: Vec<String>,
+    /// The height of the smallest label.
+    label_px: f64,
+    text_contrast: f64,
+    line_contrast: f64,
+}
+
+/// Looks at a page that runs no script, by a copy of it that runs one. What it draws must fit and be readable.
+pub(crate) fn look_at(page: &Path, screen: Screen) -> Look {
+    /// What text and graphics need (Web Content Accessibility Guidelines 2, 1.4.3); two of six colors of lines are less on white, and
+    /// have their names beside them.
+    const MIN_TEXT_CONTRAST: f64 = 4.5;
+    const MIN_LINE_CONTRAST: f64 = 2.0;
+    const MIN_LABEL_PX: f64 = 9.0;
+    let text = std::fs::read_to_string(page).expect("it was written");
+    let (before, policy) = text.split_once("<meta http-equiv").expect("it has a policy");
+    let (_, after) = policy.split_once(">\n").expect("the policy ends");
+    let probe = concat!("<script>", include_str!("probe.js"), "</script></body>");
+    let copy = page.with_extension("probe.html");
+    std::fs::write(&copy, format!("{before}{}", after.replace("</body>", probe)))
+        .expect("the folder can be written");
+    let shown = show_on(&copy, "", screen);
+    let look: Look = serde_json::from_str(&shown.text_of("pre", "probe")).expect("the probe has run");
+    assert_eq!((look.width, look.dark), (screen.width, screen.is_dark));
+    assert!(look.overflow <= 0 && look.outside.is_empty() && look.overlapping.is_empty(), "{look:?}");
+    assert!(look.text_contrast >= MIN_TEXT_CONTRAST && look.line_contrast >= MIN_LINE_CONTRAST, "{look:?}");
+    assert!(look.label_px >= MIN_LABEL_PX, "{look:?}");
+    look
+}
+
 /// Shows a page at this fragment of its address (`#view=flame`), until its timers are done.
 pub(crate) fn show(page: &Path, fragment: &str) -> Shown {
+    show_on(page, fragment, Screen { width: 1200, is_dark: false })
+}
+
+fn show_on(page: &Path, fragment: &str, screen: Screen) -> Shown {
     let profile = tempfile::tempdir().expect("a temporary folder");
     let mut child = Command::new(program())
         .args([
@@ -38,11 +91,12 @@ pub(crate) fn show(page: &Path, fragment: &str) -> Shown {
             "--disable-sync",
             "--enable-logging=stderr",
             "--virtual-time-budget=5000",
-            "--window-size=1200,900",
             "--dump-dom",
         ])
         // Chromium's sandbox needs rights that containers and root do not have; the page is ours.
         .arg("--no-sandbox")
+        .arg(format!("--window-size={},900", screen.width))
+        .arg(format!("--blink-settings=preferredColorScheme={}", i32::from(!screen.is_dark)))
         .arg(format!("--user-data-dir={}", profile.path().display()))
         .arg(format!("file://{}{fragment}", page.display()))
         .stdin(Stdio::null())
