@@ -1,7 +1,7 @@
 # The commands that people and CI type. `make help` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-newest corpus fuzz patterns plan-fixtures seed-traces lint matrix completions prove-apply prove-counters prove-seed prove-seed-kill prove-shadow prove-compare prove-load-memory bench-startup bench-explain bench-seed bench-audit bench-advisor bench-counter bench-load
+.PHONY: help demo test test-newest corpus fuzz patterns plan-fixtures seed-traces lint matrix completions prove-apply prove-capture prove-counters prove-seed prove-seed-kill prove-shadow prove-compare prove-load-memory bench-startup bench-explain bench-seed bench-audit bench-advisor bench-counter bench-load
 
 MAJORS := 14 15 16 17 18
 CORPUS := ../shared/data/plans
@@ -59,6 +59,10 @@ matrix: ## Run the integration tests on every supported PostgreSQL
 prove-apply: ## Kill index apply fifty times while others write, and see that one more run puts all right
 	@scripts/ensure-postgres >/dev/null
 	cargo test --quiet --test it index_apply_faults::fifty_kills -- --ignored
+
+prove-capture: ## Capture a row of 0.9 GB, 10,000 statements in a pipeline, and a log of SIZE GB (default 10)
+	@scripts/ensure-postgres >/dev/null
+	PERFKIT_LOG_GB=$(or $(SIZE),10) cargo test --profile quick --quiet --test it prove_capture -- --include-ignored --nocapture --test-threads 1
 
 prove-counters: ## Kill counter add at random points in RUNS random runs (default 100) while others write, and see that no counter is wrong
 	@scripts/ensure-postgres >/dev/null

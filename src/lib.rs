@@ -73,7 +73,7 @@
 //! `load` measures, `bench::latency` holds what it measured: histograms that add up exactly. `bench::script` reads scripts of
 //! pgbench, and `load::play` runs them. `bench::saved` reads reports back,
 //! `bench::hlog` interval logs, and `bench::merge` makes one run of many. `bench::replay` makes sessions of a capture, which
-//! `load::replay` sends again. `command::bench::compare` sends blocks to A and B in
+//! `load::replay` sends again, in the pipelines that they came in (`load::pipeline`). `command::bench::compare` sends blocks to A and B in
 //! turns; `bench::compare` says in which order, and judges the pairs. `bench::validity` holds a run against limits, from what
 //! `load::machine` and `pg::bench` saw of the generator and of the server meanwhile (`bench::server`, `bench::timeline`).
 //! `bench::baseline` compares what statements needed with an earlier run, `bench::find_max` says which rate to try next.
@@ -87,7 +87,8 @@
 //! server log into entries, whatever its format and however the bytes come, and `log::Sessions` joins entries to executions:
 //! statements with durations, parameters, errors and transactions.
 //!
-//! `command::capture::files` reads both traces and logs, and `sources` makes workloads of them (`workload::captured`).
+//! `command::capture::files` reads both traces and logs, and `sources` makes workloads of them (`workload::captured`); what a database
+//! does not take of one is left out by the rule of `sources::left_out`.
 //! `workload::top` adds them up by statement, `workload::n_plus_one` finds loops:
 //! `scope` says what belongs together, `facts` what a text tells of its statement, `judge` applies the rules, `provenance` finds the
 //! column that the values come from (by the hashes of `proxy::hashes`), `likely` goes by counters alone. `rewrite` says what should be
@@ -130,6 +131,10 @@ mod config;
 mod context;
 mod counter;
 mod error;
+/// cargo-fuzz sets the cfg.
+#[cfg(any(fuzzing, test))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod index;
 mod load;
 mod log;
@@ -163,36 +168,6 @@ use crate::config::{ConfigFile, Environment};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::ui::Ui;
-
-/// What the targets in `fuzz/` call; cargo-fuzz sets the cfg.
-#[cfg(fuzzing)]
-#[doc(hidden)]
-pub mod fuzzing {
-    /// Reads any input as plans.
-    pub fn read_plan(input: &[u8]) {
-        _ = crate::plan::read::plans(input);
-    }
-
-    /// Takes any input as a session's bytes.
-    pub fn converse(input: &[u8]) {
-        crate::proxy::converse(input);
-    }
-
-    /// Reads any input as a server log, in two pieces.
-    pub fn read_log(input: &[u8]) {
-        use crate::log::{Reader, Sessions};
-        let mut sessions =
-            Sessions::new(crate::trace::Statements::new(|_| crate::trace::Fingerprint(0), None));
-        let mut reader = Reader::new(None);
-        let (first, second) = input.split_at(input.len() / 2);
-        for piece in [first, second] {
-            reader.push(piece, &mut |entry| sessions.take(entry, &mut drop));
-        }
-        let summary = reader.finish(&mut |entry| sessions.take(entry, &mut drop));
-        sessions.finish(&mut drop);
-        assert_eq!(summary.n_bytes, input.len() as u64, "every byte is read or skipped");
-    }
-}
 
 /// What `benches/` time apart from whole runs of the program.
 #[doc(hidden)]

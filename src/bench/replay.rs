@@ -1,13 +1,13 @@
 //! A captured workload to be sent again: each session as it was, its statements in their order and at their times.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::ops::Range;
 use std::str::FromStr;
 use std::time::Duration;
 
-use crate::query;
+use crate::query::{self, Template};
 use crate::trace::{
-    Event, Execution, Fingerprint, Outcome, Protocol, SessionId, Statement, StatementId, Time, Value,
+    Event, Execution, Fingerprint, Outcome, Protocol, SessionId, Statement, StatementId, Time, Transaction,
+    TransactionState, Value,
 };
 use crate::workload::StatementKind;
 use crate::workload::captured::{Unknown, text_of};
@@ -73,9 +73,8 @@ pub(crate) struct Recorded {
 pub(crate) struct Text {
     /// The number of its statement.
     pub(crate) statement: usize,
-    pub(crate) sql: String,
+    pub(crate) sql: Template,
     pub(crate) types: Vec<u32>,
-    placeholders: Vec<(Range<usize>, usize)>,
 }
 
 /// One session.
@@ -95,6 +94,18 @@ pub(crate) struct Turn {
     /// The number of its text.
     pub(crate) text: usize,
     pub(crate) message: Message,
+    pub(crate) awaits: Awaits,
+}
+
+/// What a client waited for before it sent an execution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Awaits {
+    /// The answer to the one before.
+    Answer,
+    /// Nothing: it was sent behind the one before, in a pipeline.
+    Nothing,
+    /// Nothing, and no Sync stands between: both are one transaction, and if the one before fails, this is skipped.
+    NotEvenSync,
 }
 
 /// How it is sent.
@@ -139,7 +150,47 @@ pub(crate) struct Builder {
 struct Open {
     opens_at: Time,
     closes_at: Option<Time>,
-    turns: Vec<(Time, usize, Message)>,
+    turns: Vec<(Time, usize, Message, Awaits)>,
+    last: Option<Last>,
+}
+
+/// The last execution of a session.
+#[derive(Debug)]
+struct Last {
+    ended_at: u64,
+    transaction: Transaction,
+    is_simple: bool,
+    has_failed: bool,
+}
+
+impl Open {
+    /// Returns what an execution waited for, which is the next of the session.
+    ///
+    /// Who waits for an answer sends later than that came. An execution that was sent before begins when the one before it ends
+    /// ([`Execution::started_at`]). Logs do not have the time on the wire that this goes by.
+    fn awaits(&mut self, execution: &Execution) -> Awaits {
+        let (began_at, transaction) = (execution.started_at.0, execution.transaction);
+        let is_simple = execution.protocol == Protocol::Simple;
+        let awaits = match &self.last {
+            Some(last) if last.ended_at == began_at => {
+                // A transaction that has its number to itself ends at each Sync. Of those in a block nobody knows whether there was
+                // one; with one, COMMIT is read whatever happened before.
+                let is_one = last.transaction.number.is_some()
+                    && last.transaction.number == transaction.number
+                    && matches!(last.transaction.state, TransactionState::Idle | TransactionState::Unknown);
+                let is_together = is_one && !last.has_failed && last.is_simple == is_simple;
+                if is_together { Awaits::NotEvenSync } else { Awaits::Nothing }
+            }
+            _ => Awaits::Answer,
+        };
+        self.last = execution.timing.total.map(|total| Last {
+            ended_at: began_at + total,
+            transaction,
+            is_simple,
+            has_failed: matches!(execution.outcome, Outcome::Failed(_)),
+        });
+        awaits
+    }
 }
 
 impl Builder {
@@ -159,7 +210,7 @@ impl Builder {
     }
 
     fn session(&mut self, session: SessionId, at: Time) -> &mut Open {
-        let new = || Open { opens_at: at, closes_at: None, turns: Vec::new() };
+        let new = || Open { opens_at: at, closes_at: None, turns: Vec::new(), last: None };
         let open = self.sessions.entry(session).or_insert_with(new);
         open.opens_at = open.opens_at.min(at);
         open
@@ -181,6 +232,7 @@ impl Builder {
     }
 
     fn execution(&mut self, execution: &Execution) {
+        let awaits = self.session(execution.session, execution.started_at).awaits(execution);
         // All rows of a portal are asked for at once.
         if execution.outcome == Outcome::Suspended {
             return;
@@ -202,7 +254,7 @@ impl Builder {
             }
         };
         let session = self.session(execution.session, execution.started_at);
-        session.turns.push((execution.started_at, text, message));
+        session.turns.push((execution.started_at, text, message, awaits));
         self.recording.n_executions += 1;
     }
 
@@ -219,10 +271,13 @@ impl Builder {
         recording.sessions = sessions
             .into_iter()
             .map(|open| {
-                let turn = |(at, text, message)| Turn { at: since(at), text, message };
+                let turn = |(at, text, message, awaits)| Turn { at: since(at), text, message, awaits };
                 let mut turns: Vec<Turn> = open.turns.into_iter().map(turn).collect();
                 // The starts of a log's executions are reckoned from their ends.
                 turns.sort_by_key(|turn| turn.at);
+                if let Some(first) = turns.first_mut() {
+                    first.awaits = Awaits::Answer;
+                }
                 Session { opens_at: since(open.opens_at), closes_at: open.closes_at.map(since), turns }
             })
             .collect();
@@ -234,7 +289,7 @@ impl Builder {
 
 impl Text {
     pub(crate) fn new(statement: usize, sql: &str, types: Vec<u32>) -> Self {
-        Self { statement, sql: sql.to_owned(), types, placeholders: query::placeholders(sql) }
+        Self { statement, sql: Template::new(sql), types }
     }
 }
 
@@ -267,23 +322,14 @@ fn recorded(seen: &Statement) -> Recorded {
 
 /// Returns how an execution is sent again: constants go back to where they stood.
 fn message(text: &Text, execution: &Execution) -> Result<Message, Unknown> {
-    let mut words = text.sql.split_whitespace().map(str::to_ascii_uppercase);
+    let mut words = text.sql.text.split_whitespace().map(str::to_ascii_uppercase);
     if words.next().as_deref() == Some("COPY") && words.any(|word| word == "STDIN") {
         return Err(Unknown("the rows of COPY FROM STDIN are not captured"));
     }
-    let constant = |number: usize| match execution.parameters.get(number) {
-        Some(Value::Literal(literal)) => Some(literal),
+    let (sql, _) = text.sql.inlined(|number| match execution.parameters.get(number) {
+        Some(Value::Literal(literal)) => Some(literal.as_str()),
         _ => None,
-    };
-    let mut sql = String::new();
-    let mut start = 0;
-    for (place, number) in &text.placeholders {
-        let Some(constant) = constant(*number) else { continue };
-        sql.push_str(&text.sql[start..place.start]);
-        sql.push_str(constant);
-        start = place.end;
-    }
-    sql.push_str(&text.sql[start..]);
+    });
     let bound = |value: &Value| match value {
         Value::Literal(_) => None,
         Value::Binary(bytes) => Some(Ok(Bound::Binary(bytes.clone()))),
@@ -305,7 +351,7 @@ fn message(text: &Text, execution: &Execution) -> Result<Message, Unknown> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trace::{SessionStart, Timing, Transaction};
+    use crate::trace::{SessionStart, Timing};
 
     #[derive(Default)]
     struct Test {
@@ -343,19 +389,27 @@ mod tests {
             values: &[Value],
         ) {
             self.builder.take(&Event::Execution(Execution {
-                session: SessionId(session),
-                statement,
-                started_at: Time(at),
-                timing: Timing::default(),
-                protocol,
                 outcome,
-                n_rows: None,
-                result_bytes: None,
-                blocks: None,
-                transaction: Transaction::default(),
                 parameters: values.to_vec(),
-                tags: Vec::new(),
+                ..execution((session, at), statement, protocol)
             }));
+        }
+    }
+
+    fn execution((session, at): (u64, u64), statement: StatementId, protocol: Protocol) -> Execution {
+        Execution {
+            session: SessionId(session),
+            statement,
+            started_at: Time(at),
+            timing: Timing::default(),
+            protocol,
+            outcome: Outcome::Complete,
+            n_rows: None,
+            result_bytes: None,
+            blocks: None,
+            transaction: Transaction::default(),
+            parameters: Vec::new(),
+            tags: Vec::new(),
         }
     }
 
@@ -474,6 +528,50 @@ mod tests {
         test.run((1, 3), good, Protocol::Simple, &[]);
         let statements = test.builder.finish().unwrap().statements;
         assert_eq!(statements.iter().map(|it| it.has_worked).collect::<Vec<_>>(), [false, true]);
+    }
+
+    #[test]
+    fn what_was_sent_without_waiting_is_a_pipeline() {
+        use Awaits::{Answer, NotEvenSync, Nothing};
+        use TransactionState::{Idle, Open, Unknown};
+        // Start and end, transaction, and what comes of it.
+        let check = |executions: &[((u64, u64), (u64, TransactionState), Protocol, Outcome)],
+                     expected: &[Awaits]| {
+            let mut test = Test::default();
+            let statement = test.text("SELECT a FROM t");
+            for ((start, end), (number, state), protocol, outcome) in executions {
+                test.builder.take(&Event::Execution(Execution {
+                    timing: Timing { total: Some(end - start), ..Timing::default() },
+                    transaction: Transaction { number: Some(*number), state: *state },
+                    outcome: *outcome,
+                    ..execution((1, *start), statement, *protocol)
+                }));
+            }
+            let recording = test.builder.finish().unwrap();
+            let found: Vec<Awaits> = recording.sessions[0].turns.iter().map(|turn| turn.awaits).collect();
+            assert_eq!(found, expected, "{executions:?}");
+        };
+        let (bound, simple, good) = (Protocol::Extended, Protocol::Simple, Outcome::Complete);
+        let failed = Outcome::Failed(crate::trace::SqlState(*b"22012"));
+        check(&[((1, 5), (1, Idle), bound, good), ((6, 7), (2, Idle), bound, good)], &[Answer, Answer]);
+        // A Sync for both, and one for each.
+        check(&[((1, 5), (1, Idle), bound, good), ((5, 7), (1, Idle), bound, good)], &[Answer, NotEvenSync]);
+        check(&[((1, 5), (1, Idle), bound, good), ((5, 7), (2, Idle), bound, good)], &[Answer, Nothing]);
+        // So many that nobody waited for the end of the transaction.
+        check(
+            &[((1, 5), (1, Unknown), bound, good), ((5, 7), (1, Idle), bound, good)],
+            &[Answer, NotEvenSync],
+        );
+        // Within a block there may have been one.
+        check(&[((1, 5), (1, Open), bound, good), ((5, 7), (1, Open), bound, good)], &[Answer, Nothing]);
+        // Two statements in one text, and a text behind a message.
+        check(
+            &[((1, 5), (1, Idle), simple, good), ((5, 7), (1, Idle), simple, good)],
+            &[Answer, NotEvenSync],
+        );
+        check(&[((1, 5), (1, Idle), bound, good), ((5, 7), (1, Idle), simple, good)], &[Answer, Nothing]);
+        // What comes after an error is behind a Sync, or it would have been skipped.
+        check(&[((1, 5), (1, Idle), bound, failed), ((5, 7), (1, Idle), bound, good)], &[Answer, Nothing]);
     }
 
     #[test]

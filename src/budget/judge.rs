@@ -46,7 +46,7 @@ impl Check {
 
 impl Verdict {
     pub(crate) fn passed(&self) -> bool {
-        self.checks.iter().all(Check::passed)
+        self.unseen.is_empty() && self.checks.iter().all(Check::passed)
     }
 }
 

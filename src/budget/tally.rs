@@ -7,6 +7,7 @@ use crate::trace::{
     Event, Execution, Fingerprint, Hashes, Nanos, Outcome, SessionId, Statement, StatementId, Value,
 };
 use crate::workload::StatementKind;
+use crate::workload::ignored::{Ignored, is_ignored};
 use crate::workload::n_plus_one::{self, Detector, Finding};
 
 /// What a marker statement selects before the name of the scope that begins.
@@ -21,8 +22,8 @@ pub(crate) struct Rules {
     pub(crate) by_tags: BTreeSet<String>,
     /// Scopes in which loops are looked for.
     pub(crate) loops_in: BTreeSet<Scope>,
-    /// Beginnings of fingerprints that are not counted.
-    pub(crate) ignored: Vec<String>,
+    /// Statements that are not counted.
+    pub(crate) ignored: Vec<Ignored>,
 }
 
 /// What a run sent.
@@ -139,9 +140,7 @@ impl Counter {
     }
 
     fn statement(&mut self, statement: &Statement) {
-        let fingerprint = statement.fingerprint.to_string();
-        let is_ignored = |start: &String| !start.is_empty() && fingerprint.starts_with(start.as_str());
-        if self.rules.ignored.iter().any(is_ignored) {
+        if is_ignored(&self.rules.ignored, statement.fingerprint, &statement.text) {
             return;
         }
         let facts = n_plus_one::facts(&statement.text);
@@ -334,7 +333,7 @@ mod tests {
 
     #[test]
     fn what_is_ignored_is_not_counted() {
-        let ignored = vec![Script::fingerprint("SELECT a FROM t").to_string()[..9].to_owned(), String::new()];
+        let ignored = vec![Script::fingerprint("SELECT a FROM t").to_string()[..9].parse().unwrap()];
         let script = Script::default().run(1, "SELECT a FROM t").run(1, "SELECT b FROM t");
         check(Rules { ignored, ..Rules::default() }, script, &["run: 1/0/1/0/0"]);
     }

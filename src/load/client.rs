@@ -8,13 +8,13 @@ use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
 
 use super::Shared;
-use super::frame::SqlState;
 use super::pace::{Due, DueKind};
 use super::play::Play;
 use super::session::{Run, Session};
 use super::startup::CancelKey;
 use crate::random;
 use crate::stream::Stream;
+use crate::trace::SqlState;
 use crate::workload::parameter::Draw;
 
 /// One session with its place among all of the run.

@@ -7,6 +7,8 @@ use postgres_protocol::message::backend::{
     Header, PARSE_COMPLETE_TAG, READY_FOR_QUERY_TAG, ROW_DESCRIPTION_TAG,
 };
 
+use crate::trace::SqlState;
+
 /// Bytes of a message's tag and length.
 const HEADER_BYTES: usize = 5;
 
@@ -44,31 +46,6 @@ pub(super) enum TransactionStatus {
     Idle,
     Open,
     Failed,
-}
-
-/// The five characters of an error's class and condition.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct SqlState([u8; 5]);
-
-impl SqlState {
-    pub(super) const SERIALIZATION_FAILURE: Self = Self(*b"40001");
-    pub(super) const DEADLOCK_DETECTED: Self = Self(*b"40P01");
-    pub(super) const UNDEFINED_STATEMENT: Self = Self(*b"26000");
-    /// What is counted for an error that has none.
-    const INTERNAL_ERROR: Self = Self(*b"XX000");
-
-    pub(super) const fn new(code: [u8; 5]) -> Self {
-        Self(code)
-    }
-
-    /// Reads the field `C` of an error's body.
-    fn of_error(body: &[u8]) -> Self {
-        field(body, b'C').and_then(|code| code.try_into().ok()).map_or(Self::INTERNAL_ERROR, Self)
-    }
-
-    pub(super) fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.0).unwrap_or("XX000")
-    }
 }
 
 /// Returns a field of the body of an `ErrorResponse`: each is a type byte and a text that ends with a zero byte.

@@ -13,6 +13,7 @@ mod event_loop;
 mod frame;
 mod machine;
 mod pace;
+mod pipeline;
 mod play;
 mod playbook;
 mod reconnect;

@@ -8,15 +8,16 @@ use std::time::{Duration, Instant};
 use bytes::BytesMut;
 use postgres_protocol::message::frontend;
 
-use super::frame::{Detail, Event, Frames, SqlState, TransactionStatus};
+use super::frame::{Detail, Event, Frames, TransactionStatus};
 use super::playbook::{Playbook, PreparedState};
 use super::request::{self, Protocol};
 use super::row_kept::RowKept;
 use super::session::{Outcome, Run, is_in_the_way};
 use crate::bench::script::{Draws, Next, Results, Stop, Variables};
+use crate::trace::SqlState;
 
 /// A script leaves its transaction open: `active_sql_transaction`.
-const OPEN_TRANSACTION: SqlState = SqlState::new(*b"25001");
+const OPEN_TRANSACTION: SqlState = SqlState(*b"25001");
 
 /// The client's side of one session that runs scripts.
 pub(super) struct Play {
@@ -382,7 +383,7 @@ impl Play {
 impl Running {
     /// Notes that a step cannot be done.
     fn fail(&mut self, stop: Stop) {
-        self.error.get_or_insert(SqlState::new(*stop.error.sqlstate()));
+        self.error.get_or_insert(SqlState(*stop.error.sqlstate()));
         self.stop.get_or_insert(stop);
     }
 }

@@ -2,12 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use super::frame::SqlState;
 use super::machine;
 use super::pace::{Due, DueKind};
 use super::session::Run;
 use crate::bench::{CONNECTION, Latency, StatementStats, Timeline};
 use crate::random;
+use crate::trace::SqlState;
 use crate::workload::parameter::Draw;
 
 pub(super) struct Recorder {

@@ -3,24 +3,20 @@
 //! Sessions are as many as they were when they were captured, and most of their time they wait, so threads that block are
 //! enough. Who sends as much as the server takes has the event loop.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use bytes::BytesMut;
-use postgres_protocol::message::frontend;
-
 use super::error::{Error, Failure};
-use super::frame::{Event, Frames, SqlState};
 use super::pace::{Due, DueKind};
+use super::pipeline::{Ended, Pipeline};
 use super::recorder::Recorder;
-use super::request::{self, Protocol};
 use super::session::Run;
 use super::startup::{self, CancelKey};
 use super::{Measured, PROGRESS_INTERVAL, join, machine, spawn};
-use crate::bench::replay::{Bound, Message, Recording, Session, Speed, Text, Turn};
+use crate::bench::replay::{Awaits, Recording, Session, Speed, Turn};
 use crate::bench::{MachineUse, Resources, StatementStats};
 use crate::pg::{Endpoint, Interrupt};
 use crate::stream::Stream;
@@ -34,13 +30,13 @@ const LEAD: Duration = Duration::from_millis(50);
 /// What a session's thread needs is on the heap.
 const STACK_BYTES: usize = 256 * 1024;
 const READ_BYTES: usize = 16 * 1024;
+/// Of a pipeline so much is sent before its answers are read. It fits into what the systems of both sides keep, so that a server
+/// that waits for its answers to be read keeps nobody from reading them.
+const MAX_UNREAD_BYTES: usize = 64 * 1024;
 /// How often a session that waits for its answer looks whether the user has interrupted.
 const LOOK: Duration = Duration::from_millis(100);
 /// How long an answer is waited for after an interrupt: what runs was cancelled.
 const STOP_TIME: Duration = Duration::from_millis(600);
-/// The binary format of a value.
-const BINARY: i16 = 1;
-const TEXT: i16 = 0;
 
 /// A recording on its way to a server.
 pub(crate) struct Replay {
@@ -286,14 +282,7 @@ fn play(shared: &Shared, number: usize, session: &Session) {
     if let Some(key) = opened.key {
         lock(&shared.keys).insert(number, key);
     }
-    let mut client = Client {
-        stream: opened.stream,
-        frames: Frames::default(),
-        out: BytesMut::with_capacity(512),
-        buffer: vec![0; READ_BYTES],
-        prepared: HashSet::new(),
-        last_words: None,
-    };
+    let mut client = Client::new(opened.stream);
     let is_there = send_all(shared, &mut client, session);
     if is_there && let Some(closes) = session.closes_at.and_then(|at| shared.due(at)) {
         shared.wait(closes);
@@ -306,37 +295,52 @@ fn play(shared: &Shared, number: usize, session: &Session) {
 /// Sends the executions of a session; false if its connection was lost.
 fn send_all(shared: &Shared, client: &mut Client, session: &Session) -> bool {
     let mut idle_since = Instant::now();
-    for (n, turn) in session.turns.iter().enumerate() {
-        let due = shared.due(turn.at);
+    let mut n_before = 0;
+    while let [first, rest @ ..] = &session.turns[n_before..] {
+        let due = shared.due(first.at);
         if !due.map_or(!shared.is_stopped(), |due| shared.wait(due)) {
             return true;
         }
+        let n_piped = rest.iter().take_while(|turn| turn.awaits != Awaits::Answer).count();
+        let turns = &session.turns[n_before..=n_before + n_piped];
         let sent = Instant::now();
-        let text = &shared.recording.texts[turn.text];
-        let kind = if due.is_some() { DueKind::Open { stage: 0, n: n as u64 } } else { DueKind::Closed };
-        let due = Due { at: due.unwrap_or(sent), kind };
-        let run = Run { statement: text.statement, draw: Draw::default(), due, sent, n_tries: 1 };
-        let answer = client.execute(shared, turn, text);
-        let now = Instant::now();
-        let mut results = lock(&shared.results);
-        results.n_late += u64::from(shared.is_late(sent));
-        match answer {
-            Ok(error) => {
-                results.recorder.sent(due, idle_since, sent);
-                // After an interrupt, what fails was cancelled.
-                if error.is_none() || !shared.is_stopped() {
-                    results.recorder.ended(&run, error, now);
-                }
+        let (mut n_ended, mut answered) = (0, sent);
+        let run = |n: usize, began: Instant| {
+            let due = shared.due(turns[n].at);
+            let kind = match due {
+                Some(_) => DueKind::Open { stage: 0, n: (n_before + n) as u64 },
+                None => DueKind::Closed,
+            };
+            // The server may come sooner to what is in a pipeline than it did.
+            let due = Due { at: due.map_or(began, |due| due.min(began)), kind };
+            let statement = shared.recording.texts[turns[n].text].statement;
+            Run { statement, draw: Draw::default(), due, sent: began, n_tries: 1 }
+        };
+        let done = client.send(shared, turns, &mut |error| {
+            let (now, run) = (Instant::now(), run(n_ended, answered));
+            let mut results = lock(&shared.results);
+            results.n_late += u64::from(shared.is_late(sent));
+            // Nobody is late with what waits in a pipeline.
+            results.recorder.sent(run.due, if n_ended == 0 { idle_since } else { now }, sent);
+            // After an interrupt, what fails was cancelled.
+            if error.is_none() || !shared.is_stopped() {
+                results.recorder.ended(&run, error, now);
             }
-            Err(_) if shared.is_stopped() => return false,
-            Err(_) => {
-                results.recorder.lost(Some(&run), client.last_words.take());
+            (n_ended, answered) = (n_ended + 1, now);
+        });
+        if done.is_err() {
+            if !shared.is_stopped() {
+                let mut results = lock(&shared.results);
+                let unanswered = (n_ended < turns.len()).then(|| run(n_ended, answered));
+                results.recorder.lost(unanswered.as_ref(), None);
                 results.n_down += 1;
-                results.n_unsent += (session.turns.len() - n - 1) as u64;
-                return false;
+                let n_told = n_before + n_ended + usize::from(unanswered.is_some());
+                results.n_unsent += (session.turns.len() - n_told) as u64;
             }
+            return false;
         }
-        idle_since = now;
+        idle_since = answered;
+        n_before += turns.len();
     }
     true
 }
@@ -344,29 +348,47 @@ fn send_all(shared: &Shared, client: &mut Client, session: &Session) -> bool {
 /// One session's connection.
 struct Client {
     stream: Stream,
-    frames: Frames,
-    out: BytesMut,
     buffer: Vec<u8>,
-    /// The texts that the server has prepared.
-    prepared: HashSet<usize>,
-    /// The error of an answer that did not come to its end.
-    last_words: Option<SqlState>,
+    pipeline: Pipeline,
 }
 
 impl Client {
-    /// Sends an execution and reads its answer: the server's error, if there is one. Any other error means that the connection
-    /// is of no more use.
-    fn execute(&mut self, shared: &Shared, turn: &Turn, text: &Text) -> io::Result<Option<SqlState>> {
-        let is_prepared = self.prepared.contains(&turn.text);
-        self.out.clear();
-        write(turn, text, is_prepared, &mut self.out)?;
-        self.stream.write_all(&self.out)?;
-        self.last_words = None;
+    fn new(stream: Stream) -> Self {
+        Self { stream, buffer: vec![0; READ_BYTES], pipeline: Pipeline::default() }
+    }
+
+    /// Sends executions without waiting between them, and reads their answers. An error means that the connection is of no more
+    /// use.
+    fn send(&mut self, shared: &Shared, turns: &[Turn], ended: &mut Ended<'_>) -> io::Result<()> {
+        self.pipeline.begin();
+        for (n, turn) in turns.iter().enumerate() {
+            let is_synced = turns.get(n + 1).is_none_or(|next| next.awaits != Awaits::NotEvenSync);
+            self.pipeline.ask(turn, &shared.recording.texts[turn.text], is_synced, ended)?;
+            if n + 1 == turns.len() || self.pipeline.out.len() >= MAX_UNREAD_BYTES {
+                if shared.is_stopped() {
+                    return Err(io::ErrorKind::Interrupted.into());
+                }
+                self.pipeline.flush();
+                self.exchange(shared, ended)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends what is written, and reads until all is answered.
+    fn exchange(&mut self, shared: &Shared, ended: &mut Ended<'_>) -> io::Result<()> {
         let mut stopped_since = None;
         loop {
-            let n = match self.stream.read(&mut self.buffer) {
+            if !self.pipeline.out.is_empty() {
+                self.stream.write_all(&self.pipeline.out)?;
+                self.pipeline.out.clear();
+            }
+            if self.pipeline.is_answered() {
+                return Ok(());
+            }
+            match self.stream.read(&mut self.buffer) {
                 Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-                Ok(n) => n,
+                Ok(n) => self.pipeline.take(&self.buffer[..n], ended)?,
                 Err(error) if is_time_out(&error) => {
                     if shared.is_stopped() {
                         let since = *stopped_since.get_or_insert_with(Instant::now);
@@ -374,115 +396,14 @@ impl Client {
                             return Err(error);
                         }
                     }
-                    continue;
                 }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
-            };
-            let mut input = &self.buffer[..n];
-            while let Some(event) = self.frames.next(&mut input)? {
-                match event {
-                    Event::Error(code) => {
-                        self.last_words.get_or_insert(code);
-                    }
-                    Event::CopyIn => {
-                        self.out.clear();
-                        let is_simple = matches!(turn.message, Message::Simple(_));
-                        let protocol = if is_simple { Protocol::Simple } else { Protocol::Extended };
-                        request::refuse_copy(protocol, &mut self.out)?;
-                        self.stream.write_all(&self.out)?;
-                    }
-                    Event::Ready(_) => {
-                        let error = self.last_words.take();
-                        self.learn(turn, text, error);
-                        return Ok(error);
-                    }
-                    Event::ParseComplete | Event::Complete | Event::Columns | Event::Row => {}
-                }
             }
-        }
-    }
-
-    /// Notes what the server has prepared now.
-    fn learn(&mut self, turn: &Turn, text: &Text, error: Option<SqlState>) {
-        let first = text.sql.split_whitespace().next().unwrap_or_default();
-        if first.eq_ignore_ascii_case("discard") || first.eq_ignore_ascii_case("deallocate") {
-            self.prepared.clear();
-        }
-        match (&turn.message, error) {
-            (Message::Bound { sql: None, is_prepared: true, .. }, None) => {
-                self.prepared.insert(turn.text);
-            }
-            (_, Some(SqlState::UNDEFINED_STATEMENT)) => {
-                self.prepared.remove(&turn.text);
-            }
-            _ => {}
         }
     }
 }
 
 fn is_time_out(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
-}
-
-/// Appends all that runs an execution once.
-fn write(turn: &Turn, text: &Text, is_known: bool, out: &mut BytesMut) -> io::Result<()> {
-    let (sql, values, is_prepared) = match &turn.message {
-        Message::Simple(sql) => return frontend::query(sql, out),
-        Message::Bound { sql, values, is_prepared } => (sql, values, *is_prepared && sql.is_none()),
-    };
-    let handle = if is_prepared { format!("perfkit_{}", turn.text) } else { String::new() };
-    if !(is_prepared && is_known) {
-        if is_prepared {
-            // A failed transaction may have left it; it is no error to close what is not there.
-            frontend::close(b'S', &handle, out)?;
-        }
-        let n_types = text.types.len().min(values.len());
-        let types = text.types[..n_types].iter().copied();
-        frontend::parse(&handle, sql.as_deref().unwrap_or(&text.sql), types, out)?;
-    }
-    let formats = values.iter().map(|value| if matches!(value, Bound::Binary(_)) { BINARY } else { TEXT });
-    let value = |value: &Bound, out: &mut BytesMut| {
-        match value {
-            Bound::Null => return false,
-            Bound::Text(text) => out.extend_from_slice(text.as_bytes()),
-            Bound::Binary(bytes) => out.extend_from_slice(bytes),
-        }
-        true
-    };
-    request::bind(&handle, formats, values, value, &[], out)?;
-    request::execute(out)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn tags(message: Message, is_known: bool) -> String {
-        let turn = Turn { at: Duration::ZERO, text: 3, message };
-        let text = Text::new(0, "SELECT $1, $2", vec![23, 25]);
-        let mut out = BytesMut::new();
-        write(&turn, &text, is_known, &mut out).unwrap();
-        let (mut tags, mut rest) = (String::new(), &out[..]);
-        while let Some((tag, body)) = rest.split_first() {
-            tags.push(char::from(*tag));
-            let length = u32::from_be_bytes(body[..4].try_into().unwrap());
-            rest = &body[usize::try_from(length).unwrap()..];
-        }
-        tags
-    }
-
-    #[test]
-    fn executions_are_sent_as_they_were() {
-        let bound = |sql: Option<&str>, is_prepared| Message::Bound {
-            sql: sql.map(str::to_owned),
-            values: vec![Bound::Text("1".to_owned()), Bound::Null],
-            is_prepared,
-        };
-        assert_eq!(tags(Message::Simple("SELECT 1".to_owned()), false), "Q");
-        assert_eq!(tags(bound(None, false), false), "PBES");
-        assert_eq!(tags(bound(None, true), false), "CPBES");
-        assert_eq!(tags(bound(None, true), true), "BES");
-        assert_eq!(tags(bound(Some("SELECT $1, $2, 3"), true), true), "PBES");
-    }
 }

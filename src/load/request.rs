@@ -76,7 +76,9 @@ impl Request {
         }
         let value = |(generator, i): (&Generator, u64), out: &mut BytesMut| generator.write(&draw, i, out);
         bind(&self.handle, [], self.generators.iter().zip(0..), value, self.result_formats, out)?;
-        execute(out)
+        frontend::execute("", 0, out)?;
+        frontend::sync(out);
+        Ok(())
     }
 
     /// Appends the statement as one text, its values written in.
@@ -136,13 +138,6 @@ pub(super) fn bind<T>(
         BindError::Serialization(error) => error,
         BindError::Conversion(error) => io::Error::other(error),
     })
-}
-
-/// Appends what runs a statement whose values are bound, and the end of its messages.
-pub(super) fn execute(out: &mut BytesMut) -> io::Result<()> {
-    frontend::execute("", 0, out)?;
-    frontend::sync(out);
-    Ok(())
 }
 
 /// Appends what ends a `COPY FROM STDIN` that the server waits for: there are no rows to load.

@@ -6,9 +6,10 @@ use std::time::Instant;
 use bytes::BytesMut;
 use postgres_protocol::message::frontend;
 
-use super::frame::{Event, Frames, SqlState, TransactionStatus};
+use super::frame::{Event, Frames, TransactionStatus};
 use super::pace::Due;
 use super::request::{self, Protocol, Request};
+use crate::trace::SqlState;
 use crate::workload::parameter::Draw;
 
 /// The client's side of one session.

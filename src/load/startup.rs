@@ -132,7 +132,8 @@ fn set_up(talk: &mut Talk, endpoint: &Endpoint) -> Result<(), Failure> {
         true
     };
     request::bind("", [], values, value, &[], &mut talk.output)?;
-    request::execute(&mut talk.output)?;
+    frontend::execute("", 0, &mut talk.output)?;
+    frontend::sync(&mut talk.output);
     talk.until_ready().map(drop)
 }
 

@@ -6,12 +6,12 @@
 //! it ignores Sync.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use super::frames::{Frame, Frames, Garbage};
 use super::record::{Bound, Client, Executed, Prepared, Record, Sql, Start};
-use super::request::{Pending, Portal, Run, number, rows, sql_state, until_zero};
-use crate::trace::{Outcome, Protocol, SqlState, Time, Transaction, TransactionState};
+use super::request::{Pending, Portal, Run, number, rows, until_zero};
+use crate::trace::{Outcome, Protocol, SqlState, Time, Transaction, TransactionState, prepared};
 
 /// Beyond this, a client that never waits for answers is no longer followed.
 const MAX_PENDING_BYTES: usize = 16 * 1024 * 1024;
@@ -55,6 +55,8 @@ pub(super) struct Conversation {
     front: Frames,
     back: Frames,
     statements: HashMap<Box<[u8]>, Arc<Prepared>>,
+    /// Whether some of them were prepared by SQL.
+    has_sql_names: bool,
     portals: HashMap<Box<[u8]>, Portal>,
     pending: VecDeque<Pending>,
     pending_bytes: usize,
@@ -85,6 +87,7 @@ impl Conversation {
             front: Frames::default(),
             back: Frames::default(),
             statements: HashMap::new(),
+            has_sql_names: false,
             portals: HashMap::new(),
             pending: VecDeque::new(),
             pending_bytes: 0,
@@ -238,12 +241,7 @@ impl Conversation {
         let (name, rest) = until_zero(body);
         let (text, types) = until_zero(rest);
         let stated_types = types.get(2..).unwrap_or_default().chunks_exact(4).map(number).collect();
-        let prepared = Arc::new(Prepared {
-            text: text.into(),
-            stated_types,
-            types: OnceLock::new(),
-            columns: OnceLock::new(),
-        });
+        let prepared = Arc::new(Prepared { stated_types, ..Prepared::new(text) });
         let started_at = self.group(now);
         let before = if self.statements.len() < MAX_NAMES {
             self.statements.insert(name.into(), prepared.clone())
@@ -435,7 +433,7 @@ impl Conversation {
                 _ => return,
             },
         };
-        self.forget_names(tag, &run);
+        self.follow_names(tag, &run);
         let n_rows = match frame.tag {
             // The portal may have more rows, for which another Execute asks or none.
             b's' => Some(run.n_data_rows),
@@ -450,16 +448,13 @@ impl Conversation {
     }
 
     /// Follows what SQL does to the names of prepared statements.
-    fn forget_names(&mut self, tag: &[u8], run: &Run) {
+    fn follow_names(&mut self, tag: &[u8], run: &Run) {
         match tag {
+            b"PREPARE" => self.prepared_by_sql(run),
             b"DEALLOCATE ALL" | b"DISCARD ALL" => self.statements.retain(|name, _| name.is_empty()),
             b"DEALLOCATE" => {
-                let text = match &run.sql {
-                    Some(Sql::Query { text, .. }) => text,
-                    Some(Sql::Prepared(prepared)) => &*prepared.text,
-                    None => return,
-                };
-                let text = String::from_utf8_lossy(text);
+                let Some(sql) = &run.sql else { return };
+                let text = String::from_utf8_lossy(sql.bytes());
                 let words =
                     text.split(|c: char| c.is_whitespace() || c == ';').filter(|word| !word.is_empty());
                 let name = words.skip(1).find(|word| !word.eq_ignore_ascii_case("prepare"));
@@ -473,6 +468,27 @@ impl Conversation {
             }
             _ => {}
         }
+    }
+
+    fn prepared_by_sql(&mut self, run: &Run) {
+        let Some(sql) = &run.sql else { return };
+        let text = String::from_utf8_lossy(sql.bytes());
+        let Some((name, text)) = prepared::prepare(sql.of(&text)) else { return };
+        if self.statements.len() < MAX_NAMES {
+            self.statements.insert(name.into_bytes().into(), Arc::new(Prepared::new(text.as_bytes())));
+            self.has_sql_names = true;
+        }
+    }
+
+    /// Takes what SQL executes for the statement that was prepared, where its values are constants.
+    fn executed_by_sql(&self, run: &mut Run) {
+        let Some(sql) = &run.sql else { return };
+        let text = String::from_utf8_lossy(sql.bytes());
+        let Some((name, values)) = prepared::execute(sql.of(&text)) else { return };
+        let Some(prepared) = self.statements.get(name.as_bytes()) else { return };
+        let bound = Bound::of_text(&values);
+        run.sql = Some(Sql::Prepared(prepared.clone()));
+        (run.bound, run.protocol) = (Some(Arc::new(bound)), Protocol::Prepared);
     }
 
     /// The server takes rows from now on, and ignores each Sync before the end of the rows.
@@ -491,7 +507,7 @@ impl Conversation {
     }
 
     fn error(&mut self, body: &[u8], now: u64) {
-        let state = sql_state(body);
+        let state = SqlState::of_error(body);
         self.take_all();
         match self.pending.front_mut() {
             // The rest of the message is not executed, and ReadyForQuery follows.
@@ -583,7 +599,10 @@ impl Conversation {
         Ok(())
     }
 
-    fn ended(&mut self, run: Run, outcome: Outcome, n_rows: Option<u64>, now: u64) {
+    fn ended(&mut self, mut run: Run, outcome: Outcome, n_rows: Option<u64>, now: u64) {
+        if self.has_sql_names {
+            self.executed_by_sql(&mut run);
+        }
         let started_at = run.arrived_at.max(self.answered_at);
         self.answered_at = now;
         let Some(sql) = run.sql else {

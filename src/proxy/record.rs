@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use crate::trace::{Outcome, Protocol, Time, Transaction};
+use crate::trace::{self, Outcome, Protocol, Time, Transaction};
 
 /// One thing that was seen on the wire.
 #[derive(Clone, Debug)]
@@ -92,6 +92,27 @@ pub(super) enum Sql {
     },
 }
 
+impl Sql {
+    /// Returns the statement in the whole text of its message.
+    pub(super) fn of<'t>(&self, text: &'t str) -> &'t str {
+        let Self::Query { part, .. } = self else { return text };
+        let is_one = !text.trim_end().trim_end_matches(';').contains(';');
+        if is_one && *part == 0 {
+            return text;
+        }
+        // A text that was cut may have fewer statements than the server saw.
+        trace::split(text).get(*part).copied().unwrap_or("")
+    }
+
+    /// The text of its message, as the client sent it.
+    pub(super) fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Prepared(prepared) => &prepared.text,
+            Self::Query { text, .. } => text,
+        }
+    }
+}
+
 /// A statement that was parsed.
 #[derive(Debug)]
 pub(super) struct Prepared {
@@ -105,6 +126,15 @@ pub(super) struct Prepared {
 }
 
 impl Prepared {
+    pub(super) fn new(text: &[u8]) -> Self {
+        Self {
+            text: text.into(),
+            stated_types: Box::default(),
+            types: OnceLock::new(),
+            columns: OnceLock::new(),
+        }
+    }
+
     /// The types of the parameters, as far as they are known.
     pub(super) fn types(&self) -> &[u32] {
         self.types.get().unwrap_or(&self.stated_types)
@@ -114,6 +144,22 @@ impl Prepared {
 /// Values of parameters as in a Bind message, from the number of formats on; it may be cut.
 #[derive(Debug)]
 pub(super) struct Bound(pub(super) Box<[u8]>);
+
+impl Bound {
+    /// Values in text form.
+    pub(super) fn of_text(values: &[Option<String>]) -> Self {
+        let mut bytes = vec![0, 0];
+        bytes.extend(u16::try_from(values.len()).unwrap_or(u16::MAX).to_be_bytes());
+        for value in values {
+            let length = value.as_ref().map(|value| i32::try_from(value.len()).unwrap_or(i32::MAX));
+            bytes.extend(length.unwrap_or(-1).to_be_bytes());
+            bytes.extend(value.iter().flat_map(|value| value.bytes()));
+        }
+        // No formats of results: text.
+        bytes.extend([0, 0]);
+        Self(bytes.into())
+    }
+}
 
 impl Record {
     /// About how much memory it holds.

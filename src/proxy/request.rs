@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::record::{Bound, Prepared, Rows, Sql};
-use crate::trace::{Protocol, SqlState};
+use crate::trace::Protocol;
 
 /// What an entry of the queue takes beside its texts.
 const ENTRY_BYTES: usize = 160;
@@ -120,10 +120,4 @@ pub(super) fn number(bytes: &[u8]) -> u32 {
 pub(super) fn rows(tag: &[u8]) -> Option<u64> {
     let digits = tag.rsplit(|byte| *byte == b' ').next().filter(|digits| digits.len() < tag.len())?;
     std::str::from_utf8(digits).ok()?.parse().ok()
-}
-
-/// The code of an error: each field is a type byte and a text that ends with a zero byte.
-pub(super) fn sql_state(body: &[u8]) -> SqlState {
-    let code = body.split(|byte| *byte == 0).find_map(|field| field.strip_prefix(b"C"));
-    code.and_then(|code| code.try_into().ok()).map_or(SqlState(*b"XX000"), SqlState)
 }

@@ -255,9 +255,43 @@ fn gives_up_what_it_cannot_follow() {
     assert!(talk(&[Server(asides.concat())], &[]).is_ok());
 }
 
+#[test]
+fn what_sql_prepares_is_known_by_its_name() {
+    let answered =
+        |request: Vec<u8>, answer: Vec<u8>| [Client(request), Server([answer, ready(b'I')].concat())];
+    let found = || complete("SELECT 1");
+    let turns = [
+        answered(query("EXECUTE a (1)"), failure("26000")),
+        answered(
+            query("BEGIN; PREPARE a (int) AS SELECT $1; COMMIT"),
+            [complete("BEGIN"), complete("PREPARE"), complete("COMMIT")].concat(),
+        ),
+        answered(query("EXECUTE a (7)"), found()),
+        answered(query("EXECUTE a (now())"), found()),
+        answered([bind("a"), execute(), sync()].concat(), [message(b'2', b""), found()].concat()),
+        answered(query("DEALLOCATE a"), complete("DEALLOCATE")),
+        answered(query("EXECUTE a (7)"), failure("26000")),
+    ];
+    check(
+        &turns.concat(),
+        &[
+            "EXECUTE a (1)#0 simple 1-2 26000 t1 Idle",
+            "BEGIN; PREPARE a (int) AS SELECT $1; COMMIT#0 simple 3-4 complete t2 Idle",
+            "BEGIN; PREPARE a (int) AS SELECT $1; COMMIT#1 simple 4-4 complete t2 Idle",
+            "BEGIN; PREPARE a (int) AS SELECT $1; COMMIT#2 simple 4-4 complete t2 Idle",
+            "SELECT $1 prepared 5-6 complete 1 rows t3 Idle",
+            "EXECUTE a (now())#0 simple 7-8 complete 1 rows t4 Idle",
+            "SELECT $1 prepared 9-10 complete 1 rows t5 Idle",
+            "DEALLOCATE a#0 simple 11-12 complete t6 Idle",
+            "EXECUTE a (7)#0 simple 13-14 26000 t7 Idle",
+        ],
+    );
+}
+
 fn turns() -> impl Strategy<Value = Vec<Turn>> {
     let client = prop_oneof![
         Just(query("SELECT 1; SELECT 2")),
+        Just(query("PREPARE a AS SELECT $1; EXECUTE a (1)")),
         Just(parse("a", "A")),
         Just(parse("", "U")),
         Just(bind("a")),
@@ -274,6 +308,7 @@ fn turns() -> impl Strategy<Value = Vec<Turn>> {
         Just(ready(b'T')),
         Just(complete("SELECT 1")),
         Just(complete("DISCARD ALL")),
+        Just(complete("PREPARE")),
         Just(failure("22012")),
         Just(message(b'1', b"")),
         Just(message(b'2', b"")),

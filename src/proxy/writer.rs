@@ -135,10 +135,7 @@ impl Output {
             Sql::Query { text, .. } => (&**text, &[][..]),
         };
         let text = String::from_utf8_lossy(bytes);
-        let sql = match &executed.sql {
-            Sql::Query { part, .. } => nth_statement(&text, *part),
-            Sql::Prepared(_) => &text,
-        };
+        let sql = executed.sql.of(&text);
         let seen = self.statements.see(sql, types);
         if let Some(new) = seen.new {
             self.writer.write(&Event::Statement(new))?;
@@ -203,16 +200,6 @@ impl Output {
         self.told = now;
         self.writer.write(&Event::Dropped(dropped))
     }
-}
-
-/// Returns one of the statements in a query message.
-fn nth_statement(text: &str, part: usize) -> &str {
-    let is_one = !text.trim_end().trim_end_matches(';').contains(';');
-    if is_one && part == 0 {
-        return text;
-    }
-    // A text that was cut may have fewer statements than the server saw.
-    trace::split(text).get(part).copied().unwrap_or("")
 }
 
 /// Reads the values of a Bind message, as far as they were kept.

@@ -20,6 +20,7 @@ mod only_table;
 pub(crate) mod quote;
 mod scope;
 mod shape;
+mod template;
 pub(crate) mod words;
 mod writes;
 
@@ -45,6 +46,7 @@ pub(crate) use shape::{
     Bound, Condition, Notation, Operand, Order, ParameterUse, SortItem, StatementShape, TableUse, Test,
     Write, same_expression,
 };
+pub(crate) use template::Template;
 pub(crate) use writes::may_write;
 
 /// SQL text that is not one statement of PostgreSQL.
@@ -222,15 +224,8 @@ pub(crate) fn placeholders(sql: &str) -> Vec<(Range<usize>, usize)> {
 }
 
 /// Returns a statement with something else in the place of each placeholder `$n`, which is told its number from 0.
-pub(crate) fn with_placeholders(sql: &str, mut instead: impl FnMut(usize) -> String) -> String {
-    let mut text = String::with_capacity(sql.len());
-    let mut end = 0;
-    for (place, number) in placeholders(sql) {
-        text += &sql[end..place.start];
-        text += &instead(number);
-        end = place.end;
-    }
-    text + &sql[end..]
+pub(crate) fn with_placeholders(sql: &str, instead: impl FnMut(usize) -> String) -> String {
+    Template::new(sql).with(instead)
 }
 
 /// Byte offsets of a tokenizer's lines and columns.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-use super::explain::one_line;
+use super::explain::{broken, one_line};
 use super::{Align, Document, SCHEMA_VERSION, Style, Table};
 use crate::trace::Nanos;
 use crate::unit;
@@ -109,20 +109,12 @@ fn rewritten(rewrite: &Rewrite, style: &Style) -> Vec<String> {
 /// A line for a terminal as wide as it is, with the rest below; whole where nobody looks at its width.
 fn labelled(label: &str, text: &str, style: &Style) -> Vec<String> {
     const INDENT: usize = 12;
+    const LEAST_ROOM: usize = 24;
     if !style.terminal {
         return vec![format!("  {label:<10}{text}")];
     }
-    let width = style.width.saturating_sub(INDENT).max(24);
-    let mut lines: Vec<String> = Vec::new();
-    for word in text.split(' ') {
-        match lines.last_mut() {
-            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(word.to_owned()),
-        }
-    }
+    // SQL is copied from here, so nothing of it is cut.
+    let lines = broken(text, style.width.saturating_sub(INDENT).max(LEAST_ROOM));
     let label = |n: usize| if n == 0 { label } else { "" };
     lines.iter().enumerate().map(|(n, line)| format!("  {:<10}{line}", label(n))).collect()
 }

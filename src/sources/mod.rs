@@ -1,6 +1,7 @@
 //! Where workloads come from, and how their parameters get values.
 
 mod captured;
+mod left_out;
 mod read;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,6 +24,8 @@ use crate::workload::{
     self, Known, N_CLASSES, ParameterType, Source, Statement, ValueSet, Wanting, Workload,
 };
 
+pub(crate) use left_out::{nothing_left, reason, report_left_out};
+
 /// A page of a list, for a `LIMIT $n` that nobody gave a value.
 const TYPICAL_LIMIT: &str = "20";
 /// As many keys as such a page asks for at once, for an `= ANY ($n)`.
@@ -38,6 +41,7 @@ pub(crate) async fn load(
 ) -> Result<Workload> {
     let mut workload = of_names(context, named, connection, catalog).await?;
     infer_parameters(&mut workload, catalog);
+    report_left_out(context, &workload.skipped);
     usable(context, workload)
 }
 
@@ -139,7 +143,7 @@ async fn find(
         workload.skip_if(|statement| {
             let shape = query::parse(&statement.sql).ok()?.shape(catalog);
             let reads = shape.uses.iter().any(|table_use| catalog.table(&table_use.table).is_some());
-            (!reads && !statement.kind.writes()).then(|| "reads no table of this database".to_owned())
+            (!reads && !statement.kind.writes()).then(|| left_out::NOT_OF_DATABASE.to_owned())
         });
         if workload.statements.iter().any(|statement| !statement.kind.writes()) {
             return Ok(Some(workload));

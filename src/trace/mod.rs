@@ -7,6 +7,7 @@
 mod code;
 mod file;
 mod normal;
+pub(crate) mod prepared;
 mod statements;
 mod tags;
 #[cfg(test)]
@@ -191,6 +192,18 @@ pub(crate) enum Outcome {
 pub(crate) struct SqlState(pub(crate) [u8; 5]);
 
 impl SqlState {
+    pub(crate) const SERIALIZATION_FAILURE: Self = Self(*b"40001");
+    pub(crate) const DEADLOCK_DETECTED: Self = Self(*b"40P01");
+    pub(crate) const UNDEFINED_STATEMENT: Self = Self(*b"26000");
+    /// What is taken for an error that has none.
+    const INTERNAL_ERROR: Self = Self(*b"XX000");
+
+    /// Reads the field `C` of an error as the server sends it: each field is a type byte and a text that ends with a zero byte.
+    pub(crate) fn of_error(body: &[u8]) -> Self {
+        let code = body.split(|byte| *byte == 0).find_map(|field| field.strip_prefix(b"C"));
+        code.and_then(|code| code.try_into().ok()).map_or(Self::INTERNAL_ERROR, Self)
+    }
+
     pub(crate) fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).unwrap_or("XX000")
     }

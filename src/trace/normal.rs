@@ -264,7 +264,7 @@ fn is_one_of(word: &str, words: &[&str]) -> bool {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     Space,
     Comment,
     Word,
@@ -278,9 +278,9 @@ enum Kind {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Lexeme<'a> {
-    kind: Kind,
-    text: &'a str,
+pub(super) struct Lexeme<'a> {
+    pub(super) kind: Kind,
+    pub(super) text: &'a str,
 }
 
 impl Lexeme<'_> {
@@ -293,12 +293,12 @@ impl Lexeme<'_> {
 }
 
 /// Cuts SQL text into pieces that make up the whole text (manual, "Lexical Structure").
-struct Lexer<'a> {
+pub(super) struct Lexer<'a> {
     rest: &'a str,
 }
 
 impl<'a> Lexer<'a> {
-    fn new(sql: &'a str) -> Self {
+    pub(super) fn new(sql: &'a str) -> Self {
         Self { rest: sql }
     }
 }

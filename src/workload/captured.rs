@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::parameter::{Parameter, Rows};
 use super::top::{By, Top};
 use super::{Source, Workload};
-use crate::query::{self, quote::quote_literal};
+use crate::query::{self, Template, quote::quote_literal};
 use crate::random;
 use crate::trace::{Event, Execution, Fingerprint, Outcome, Statement, StatementId, Value};
 
@@ -133,6 +133,9 @@ impl Captured {
             let mean_ms = (total.n_timed > 0).then(|| total.mean_ns() / 1e6);
             workload.add(None, &text, parameters, calls, mean_ms);
         }
+        for statement in &mut workload.statements {
+            statement.is_observed = true;
+        }
         workload
     }
 
@@ -143,9 +146,13 @@ impl Captured {
         let mut found = Vec::new();
         for variant in same {
             let Some(places) = places(sql, &variant.text) else { continue };
-            let in_order = |set: &Vec<Option<String>>| {
-                places.iter().map(|place| set.get(*place).cloned()).collect::<Option<Vec<_>>>()
+            // A parameter that stands in two places has been seen where both had one value.
+            let one = |set: &Vec<Option<String>>, places: &Vec<usize>| {
+                let value = set.get(*places.first()?)?;
+                places.iter().all(|place| set.get(*place) == Some(value)).then(|| value.clone())
             };
+            let in_order =
+                |set: &Vec<Option<String>>| places.iter().map(|it| one(set, it)).collect::<Option<Vec<_>>>();
             found.extend(variant.sets.iter().filter_map(in_order));
         }
         found
@@ -186,23 +193,7 @@ impl Variant {
         let is_repeated = self.n_sets_seen >= MIN_REPEATED;
         let fixed =
             |number: usize| self.constants.get(number).and_then(Option::as_deref).filter(|_| is_repeated);
-        let placeholders = query::placeholders(&self.text);
-        let n_parameters = placeholders.iter().map(|(_, number)| number + 1).max().unwrap_or(0);
-        let varying: Vec<usize> = (0..n_parameters).filter(|number| fixed(*number).is_none()).collect();
-        let mut text = String::new();
-        let mut start = 0;
-        for (place, number) in &placeholders {
-            text.push_str(&self.text[start..place.start]);
-            start = place.end;
-            match (fixed(*number), varying.iter().position(|varying| varying == number)) {
-                (Some(constant), _) => text.push_str(constant),
-                (None, at) => {
-                    text.push('$');
-                    text.push_str(&(at.unwrap_or(*number) + 1).to_string());
-                }
-            }
-        }
-        text.push_str(&self.text[start..]);
+        let (text, varying) = Template::new(&self.text).inlined(fixed);
         let rows: Rows = self
             .sets
             .iter()
@@ -215,13 +206,23 @@ impl Variant {
     }
 }
 
-/// Returns for each parameter of a statement, which one of another text for the same statement it is.
-fn places(sql: &str, other: &str) -> Option<Vec<usize>> {
+/// Returns for each parameter of a statement, which ones of another text for the same statement stand in its places.
+fn places(sql: &str, other: &str) -> Option<Vec<Vec<usize>>> {
     let mark = |number: usize| format!("perfkit parameter {number}");
     let marked = query::with_placeholders(other, |number| quote_literal(&mark(number)));
-    let values = query::literals_for(sql, &query::plannable(&marked))?;
+    // Each place by itself: in the other text there may be a constant of its own.
+    let mut numbers = Vec::new();
+    let apart = query::with_placeholders(sql, |number| {
+        numbers.push(number);
+        format!("${}", numbers.len())
+    });
+    let values = query::literals_for(&apart, &query::plannable(&marked))?;
     let n = query::placeholder_count(other);
-    values.into_iter().map(|value| (0..n).find(|number| value.as_deref() == Some(&mark(*number)))).collect()
+    let mut places = vec![Vec::new(); query::placeholder_count(sql)];
+    for (number, value) in numbers.into_iter().zip(values) {
+        places[number].push((0..n).find(|number| value.as_deref() == Some(&mark(*number)))?);
+    }
+    Some(places)
 }
 
 #[cfg(test)]
@@ -341,6 +342,22 @@ mod tests {
         let found = captured.values_of("SELECT a FROM t WHERE id = 7 AND b = $1");
         assert_eq!(found, [[Some("x".to_owned())]]);
         assert!(captured.values_of("SELECT b FROM t WHERE id = $1").is_empty());
+    }
+
+    #[test]
+    fn a_parameter_in_two_places_takes_two_equal_constants() {
+        let seen = "SELECT a FROM t WHERE id = $1 OR parent = $2";
+        let captured = captured(&[
+            (seen, &[literal("7"), literal("7")]),
+            (seen, &[literal("8"), literal("9")]),
+            ("SELECT a FROM t WHERE id = $1 OR parent = $1", &[text("5")]),
+        ]);
+        let of = |value: &str| vec![Some(value.to_owned())];
+        assert_eq!(captured.values_of("SELECT a FROM t WHERE id = $1 OR parent = $1"), [of("7"), of("5")]);
+        let mut apart = captured.values_of("SELECT a FROM t WHERE id = $2 OR parent = $1");
+        apart.sort();
+        let of = |one: &str, two: &str| vec![Some(one.to_owned()), Some(two.to_owned())];
+        assert_eq!(apart, [of("5", "5"), of("7", "7"), of("9", "8")]);
     }
 
     #[test]

@@ -4,6 +4,7 @@ pub(crate) mod captured;
 mod column_values;
 mod documents;
 pub(crate) mod duration;
+pub(crate) mod ignored;
 pub(crate) mod n_plus_one;
 mod neutral;
 pub(crate) mod pagination;

@@ -52,6 +52,8 @@ pub(crate) struct Statement {
     pub(crate) weight: f64,
     /// Mean execution time where the source knows it, in milliseconds.
     pub(crate) mean_ms: Option<f64>,
+    /// Whether it is one that somebody sent, rather than one that somebody describes.
+    pub(crate) is_observed: bool,
 }
 
 /// What a statement does to the data.
@@ -64,14 +66,6 @@ pub(crate) enum StatementKind {
     Merge,
     /// DDL, SET, VACUUM and the like, which have no plan.
     Utility,
-}
-
-impl Statement {
-    /// Whether it is one that somebody sent, rather than one that somebody describes.
-    pub(crate) fn is_observed(&self) -> bool {
-        // Somebody has seen how long it took.
-        self.mean_ms.is_some()
-    }
 }
 
 impl StatementKind {
@@ -115,6 +109,7 @@ impl Workload {
                     parameters,
                     weight,
                     mean_ms,
+                    is_observed: mean_ms.is_some(),
                 });
             }
             Err(error) => self.skip(sql, &error.to_string()),

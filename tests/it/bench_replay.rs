@@ -7,6 +7,8 @@ use serde_json::Value;
 
 use crate::support::cli::{Finished, end, perfkit};
 use crate::support::pg::Database;
+use crate::support::proxy::{Ended, proxy};
+use crate::support::wire::{Wire, bind, execute, parse, query, sync};
 
 /// Two sessions; the second statement of the first comes after those of the other.
 const LOG: &str = "\
@@ -79,6 +81,72 @@ fn the_pace_is_what_is_asked_for() {
     assert!(replay(&database, &["--rate", "5"], 2).stderr.contains("--rate"));
 }
 
+/// Counts the executions that the session which writes sent before the answer to the one before them came.
+fn n_piped(ended: &Ended) -> usize {
+    let ns = |execution: &Value, key: &str| execution[key].as_u64().unwrap();
+    let session = &ended.execution("INSERT INTO seen (note) VALUES ($1)")["session"];
+    let times: Vec<(u64, u64)> = ended
+        .executions()
+        .iter()
+        .filter(|(_, execution)| execution["session"] == *session)
+        .map(|(_, it)| (ns(it, "started_at_ns"), ns(it, "started_at_ns") + ns(it, "total_ns")))
+        .collect();
+    times.windows(2).filter(|pair| pair[0].1 == pair[1].0).count()
+}
+
+#[test]
+fn pipelines_are_sent_again_as_pipelines() {
+    let database = seen();
+    database.execute("ALTER TABLE seen ADD transaction text DEFAULT pg_current_xact_id()::text");
+    let running = proxy(&database, &[]);
+    let mut wire = Wire::through(running.port, &database);
+    let insert = |note: &str| [bind("", "s", 0, &[Some(note.as_bytes())]), execute("", 0)].concat();
+    // A Sync for both.
+    let prepare = parse("s", "INSERT INTO seen (note) VALUES ($1)", &[]);
+    wire.say(&[prepare, insert("a1"), insert("a2"), sync()].concat(), 1);
+    // One for each.
+    wire.say(&[insert("b1"), sync(), insert("b2"), sync()].concat(), 2);
+    // An error takes what is before it, and the server skips what is behind it.
+    let fails =
+        [parse("", "SELECT 1 / $1::int", &[]), bind("", "", 0, &[Some(b"0")]), execute("", 0)].concat();
+    wire.say(&[insert("c1"), fails, insert("c2"), sync()].concat(), 1);
+    wire.say(&query("INSERT INTO seen (note) VALUES ('d1'); INSERT INTO seen (note) VALUES ('d2')"), 1);
+    // A block, with its end behind an error.
+    let block = [
+        query("BEGIN"),
+        query("INSERT INTO seen (note) VALUES ('e1')"),
+        query("SELECT 1 / 0"),
+        query("ROLLBACK"),
+    ];
+    wire.say(&block.concat(), 4);
+    for note in ["f1", "f2"] {
+        wire.say(&[insert(note), sync()].concat(), 1);
+    }
+    wire.end();
+    let captured = running.end();
+    let transactions =
+        "SELECT string_agg(note, ' ' ORDER BY n) FROM seen GROUP BY transaction ORDER BY min(n)";
+    let expected = ["a1 a2", "b1", "b2", "d1 d2", "f1", "f2"];
+    assert_eq!(database.query(transactions), expected);
+
+    for speed in ["1", "max"] {
+        database.execute("TRUNCATE seen");
+        let running = proxy(&database, &[]);
+        let name = database.value("SELECT current_database()");
+        let url = format!("postgresql://postgres@127.0.0.1:{}/{name}", running.port);
+        let trace = captured.trace.to_str().unwrap();
+        let args = ["bench", "--json", "--allow-writes", "--speed", speed, "-d", &url, "--replay", trace];
+        let report = perfkit(&args).succeeds().json();
+        let again = running.end();
+        assert_eq!(database.query(transactions), expected, "--speed {speed}");
+        assert_eq!(n_piped(&again), n_piped(&captured), "--speed {speed}");
+        let statements = report["statements"].as_array().unwrap();
+        let sum = |key: &str| statements.iter().map(|it| it[key].as_u64().unwrap()).sum::<u64>();
+        // Both errors, and nothing else.
+        assert_eq!((sum("count"), sum("errors")), (12, 2), "{report:#}");
+    }
+}
+
 #[test]
 fn refuses_what_it_must_not_or_cannot_send() {
     let database = seen();
@@ -95,6 +163,39 @@ fn refuses_what_it_must_not_or_cannot_send() {
     assert!(redacted.contains("were left out (`--redact`)"), "{redacted}");
     assert!(run(&["bench", "--replay", "gone.trace"], 2).stderr.contains("gone.trace"));
     assert_eq!(database.value("SELECT count(*) FROM seen"), "0");
+}
+
+/// Without values there is nothing to send, but loops still show.
+#[test]
+fn redacted_traces_are_refused_and_their_loops_found() {
+    let database = seen();
+    database.execute("INSERT INTO seen (note) SELECT 'n' || i FROM generate_series(1, 10) AS i");
+    let running = proxy(&database, &["--redact"]);
+    let mut wire = Wire::through(running.port, &database);
+    wire.say(&query("SELECT n FROM seen ORDER BY n"), 1);
+    for n in 1..=10 {
+        let n = n.to_string();
+        let call =
+            [parse("", "SELECT note FROM seen WHERE n = $1", &[23]), bind("", "", 0, &[Some(n.as_bytes())])];
+        wire.say(&[call.concat(), execute("", 0), sync()].concat(), 1);
+    }
+    wire.end();
+    let captured = running.end();
+    let trace = captured.trace.to_str().unwrap();
+    perfkit(&["bench", "--replay", trace])
+        .on(&database)
+        .fails(2, &["were left out (`--redact`) in 10 executions", "Record it without `--redact`"]);
+    let found =
+        perfkit(&["workload", "n-plus-one", "--strict", "--json", trace]).on(&database).exits(1).json();
+    let rewrite = &found["findings"][0]["rewrite"];
+    assert_eq!(found["findings"][0]["origins"][0]["column"], "n", "{found:#}");
+    assert!(
+        rewrite["verified"].is_null() && rewrite["reason"].as_str().unwrap().contains("--redact"),
+        "{found:#}"
+    );
+    perfkit(&["workload", "pagination", trace]).on(&database).succeeds();
+    let bench = perfkit(&["bench", "--duration", "300ms", "-w", trace]).on(&database).succeeds();
+    assert!(bench.stderr.contains("without their values"), "{}", bench.stderr);
 }
 
 #[test]

@@ -114,6 +114,16 @@ fn values_are_those_of_a_trace() {
     let run = bench(&config(sql, params), &[]).file("app.log", LOG);
     run.on(&database).fails(2, &["perfkit.yaml:6:", "no execution of the statement"]);
 
+    // A parameter in two places takes the values of calls that had one constant in both.
+    let both = "INSERT INTO seen SELECT $1::int, 'both' WHERE $1::int > 0";
+    let twice =
+        LOG.replace("SELECT max(id) FROM t", "INSERT INTO seen SELECT '8'::int, 'both' WHERE '8'::int > 0");
+    let params = "        - {trace: app.log}";
+    without_errors(&bench(&config(both, params), &[]).file("app.log", &twice).on(&database).succeeds());
+    assert_eq!(database.query("SELECT DISTINCT id || kind FROM seen"), ["8both"]);
+    database.execute("TRUNCATE seen");
+    let params = "        - {trace: app.log}\n        - {trace: app.log}";
+
     let sql = "INSERT INTO seen VALUES ($1, $2)";
     let log =
         LOG.replace("SELECT count(*) FROM t WHERE id = 5 AND kind = 'a'", "insert into seen values (5, 'a')");
@@ -151,6 +161,54 @@ fn a_log_is_a_workload() {
         .on(&database)
         .succeeds();
     assert!(redacted.stderr.contains("without their values"), "{}", redacted.stderr);
+}
+
+/// One rule for all commands: what somebody sent and this database does not take is named, and the rest goes on.
+#[test]
+fn statements_of_another_database_are_left_out() {
+    let database = Database::create();
+    database.execute(
+        "CREATE TABLE t (id int, kind text); INSERT INTO t SELECT i, 'a' FROM generate_series(1, 2000) AS i; ANALYZE t",
+    );
+    // As costly as all others, and without a duration: it is not known to have been observed by its time alone.
+    let log = format!(
+        "{LOG}2026-11-22 11:48:12.000 UTC [7] LOG:  duration: 900.000 ms  statement: SELECT max(id) FROM lost\n\
+         2026-11-22 11:48:13.000 UTC [7] LOG:  statement: SELECT min(id) FROM gone\n"
+    );
+    let only_gone: String =
+        log.lines().filter(|line| line.contains("FROM gone")).map(|it| format!("{it}\n")).collect();
+    let commands: [&[&str]; 6] = [
+        &["explain", "--top", "9"],
+        &["explain", "--top", "9", "--estimate-only"],
+        &["index", "suggest"],
+        &["bench", "--duration", "300ms"],
+        &["bench", "compare", "--calibrate", "--block", "100ms", "--max-pairs", "3", "-c", "2"],
+        &["bench", "find-max", "--until", "p50 < 1s", "--window", "50ms", "-c", "2"],
+    ];
+    for command in commands {
+        let args = [command, &["-w", "app.log"]].concat();
+        let run = perfkit(&args).file("app.log", &log).on(&database).run();
+        assert!(matches!(run.status, 0 | 1 | 4), "{command:?} {}: {}", run.status, run.stderr);
+        for table in ["lost", "gone"] {
+            let lines = run.stderr.lines().filter(|line| {
+                line.contains("left out: SELECT")
+                    && line.contains(&format!("relation \"{table}\" does not exist"))
+            });
+            assert!(lines.count() >= 1, "{command:?} {table}: {}", run.stderr);
+        }
+        perfkit(&args)
+            .file("app.log", &only_gone)
+            .on(&database)
+            .fails(2, &["no statement of the workload can be used in this database", "does not exist"]);
+    }
+    // What somebody describes is meant to run.
+    let described = "SELECT count(*) FROM gone;\nSELECT 1 FROM t;\n";
+    for command in ["explain", "bench"] {
+        perfkit(&[command, "-w", "app.sql"])
+            .file("app.sql", described)
+            .on(&database)
+            .fails(2, &["relation \"gone\" does not exist"]);
+    }
 }
 
 #[test]

@@ -69,6 +69,36 @@ fn queries_are_counted_and_limits_held() {
 }
 
 #[test]
+fn what_sql_prepares_is_counted_as_what_it_executes() {
+    let database = database();
+    let script = "\
+PREPARE by_a (int) AS SELECT b FROM t WHERE a = $1;
+PREPARE more AS SELECT count(*) FROM t;
+EXECUTE by_a (1);
+EXECUTE by_a (2);
+EXECUTE more;
+DEALLOCATE by_a;
+";
+    let report = budget(&database, script, &["--json", "--max-calls", "1"]).exits(1).json();
+    assert_eq!(report["valid"], true);
+    assert_eq!(report["scopes"][0]["queries"], 3, "{report:#}");
+    assert_eq!(report["checks"][0]["causes"][0]["statement"], "SELECT b FROM t WHERE a = $1");
+}
+
+#[test]
+fn statements_are_ignored_by_table_or_text() {
+    let database = database();
+    let queries = |args: &[&str]| {
+        let report = budget(&database, WORK, &[&["--json"], args].concat()).succeeds().json();
+        report["scopes"][0]["queries"].as_u64().unwrap()
+    };
+    assert_eq!(queries(&["--ignore", "*WHERE a = *"]), 2);
+    assert_eq!(queries(&["--ignore", "public.t"]), 0);
+    assert_eq!(queries(&["--ignore", "other"]), 4);
+    budget(&database, WORK, &["--ignore", "two words"]).fails(2, &["a table, or a pattern of the text"]);
+}
+
+#[test]
 fn what_the_command_reads_and_prints_is_its_own() {
     let database = database();
     let finished = perfkit(&["budget", "--", "sh", "-c", "echo beside >&2; psql -XAtq; printf end"])
@@ -220,7 +250,7 @@ budgets:
             -c 'SELECT b FROM t WHERE a = 5' -c 'SELECT b FROM t WHERE a = 6'
         PGAPPNAME=worker psql -Xqc \"SELECT b FROM t WHERE a < 3 /*route='%2Ft'*/\"";
     let finished =
-        perfkit(&["budget", "--", "sh", "-c", script]).on(&database).file("perfkit.yaml", yaml).exits(1);
+        perfkit(&["budget", "--", "sh", "-c", script]).on(&database).file("perfkit.yaml", yaml).exits(2);
     let missed: Vec<&str> =
         finished.stderr.lines().filter(|line| line.ends_with("missed") && line.contains("  ")).collect();
     let expected = ["scope list", "scope list", "tag route=/t"];
@@ -229,11 +259,15 @@ budgets:
         assert!(line.starts_with(scope), "{line}");
     }
     assert!(finished.stderr.contains("6 calls in a loop"), "{}", finished.stderr);
-    assert!(
-        finished.stderr.contains("there is a budget of scope lits, but nothing came from it"),
-        "{}",
-        finished.stderr
-    );
+    for words in [
+        "error: nothing came from scope lits, of which there is a budget",
+        "there were run, scope list,",
+        "missed: 9 queries",
+    ] {
+        assert!(finished.stderr.contains(words), "no {words:?} in {}", finished.stderr);
+    }
+    let seen = yaml.replace("  - {scope: lits, max_queries: 1}\n", "");
+    perfkit(&["budget", "--", "sh", "-c", script]).on(&database).file("perfkit.yaml", &seen).exits(1);
     perfkit(&["budget", "--", "true"])
         .on(&database)
         .file("perfkit.yaml", "budgets:\n  - {scope: a, max_querys: 1}\n")

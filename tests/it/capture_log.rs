@@ -187,6 +187,48 @@ fn compressed_logs_and_streams_are_read() {
     cut_off(&gz);
 }
 
+#[test]
+fn compressed_traces_are_shown_and_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let trace = folder.path().join("app.trace");
+    perfkit(&["capture", "log", "-o", trace.to_str().unwrap(), &log(".log")]).succeeds();
+    let plain = std::fs::read(&trace).unwrap();
+    let show = |path: &Path| perfkit(&["capture", "show", "--json", path.to_str().unwrap()]);
+    let expected = show(&trace).succeeds().stdout;
+    let gz = folder.path().join("app.trace.gz");
+    let mut encoder =
+        flate2::write::GzEncoder::new(std::fs::File::create(&gz).unwrap(), flate2::Compression::fast());
+    encoder.write_all(&plain).unwrap();
+    encoder.finish().unwrap();
+    let zst = folder.path().join("app.trace.zst");
+    std::fs::write(&zst, zstd::bulk::compress(&plain, 1).unwrap()).unwrap();
+    for path in [&gz, &zst] {
+        assert_eq!(show(path).succeeds().stdout, expected, "{path:?}");
+        perfkit(&["workload", "top", path.to_str().unwrap()]).succeeds();
+    }
+    let bytes = std::fs::read(&gz).unwrap();
+    std::fs::write(&gz, &bytes[..bytes.len() / 2]).unwrap();
+    show(&gz).fails(2, &["could not read trace"]);
+}
+
+#[test]
+fn a_trace_that_is_there_is_not_written_over() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("x.trace"), "precious").unwrap();
+    perfkit(&["capture", "log", "-o", "x.trace", &log(".log")])
+        .within(folder.path())
+        .fails(2, &["could not write trace \"x.trace\"", "Name another file, or remove this one."]);
+    assert_eq!(std::fs::read_to_string(folder.path().join("x.trace")).unwrap(), "precious");
+}
+
+#[test]
+fn a_full_disk_is_told() {
+    // No file may have more than so many blocks of 512 bytes.
+    perfkit(&["capture", "log", "-o", "x.trace", &log(".log")])
+        .through_shell("trap '' XFSZ; ulimit -f 0; exec \"$@\"")
+        .fails(2, &["could not write trace \"x.trace\""]);
+}
+
 /// What a compressed file has before its end is used, and the exit status tells.
 fn cut_off(gz: &Path) {
     let bytes = std::fs::read(gz).expect("the log was written");

@@ -54,6 +54,7 @@ mod index_suggest;
 mod index_undo;
 mod index_verify;
 mod init;
+mod prove_capture;
 mod prove_compare;
 mod prove_seed;
 mod sandbox;

@@ -12,8 +12,8 @@ use crate::load::{self, Load, Playbook, Protocol, Request};
 use crate::pg::bench::Watch;
 use crate::pg::{self, Access, Connection, Endpoint, Target};
 use crate::sources;
-use crate::workload::Statement;
 use crate::workload::parameter::Generator;
+use crate::workload::{Skipped, Statement};
 
 /// Statements that are known to run, and the way to their server.
 pub(super) struct Checked {
@@ -37,16 +37,14 @@ impl Checked {
         plan: &Plan,
     ) -> Result<Self> {
         let (mut shapes, mut statements, mut generators) = (Vec::new(), Vec::new(), Vec::new());
+        let mut left_out = Vec::new();
         for (statement, drawn_by) in all.into_iter().zip(generators_of_all) {
             // A statement that cannot even be planned would only count errors for the whole run.
             let values = sources::draw(&drawn_by, plan.seed);
             match pg::bench::plan_shape(connection, &statement.sql, &values).await {
                 Ok(shape) => shapes.push(shape),
-                // What others have sent may have failed there as well; what somebody describes is meant to run.
-                Err(error) if statement.is_observed() && error.code().is_some() => {
-                    let error = Error::from(error);
-                    let sql = sources::one_line(&statement.sql);
-                    context.ui.warn(format_args!("left out: {sql} ({})", error.message()));
+                Err(error) if statement.is_observed => {
+                    left_out.push(Skipped { sql: statement.sql, reason: sources::reason(context, error)? });
                     continue;
                 }
                 Err(error) => {
@@ -57,9 +55,9 @@ impl Checked {
             statements.push(statement);
             generators.push(drawn_by);
         }
+        sources::report_left_out(context, &left_out);
         if statements.is_empty() {
-            return Err(Error::usage("no statement of the workload can be run")
-                .hint("Check that this is the database that the workload was captured from."));
+            return Err(sources::nothing_left(&left_out));
         }
         let access = if plan.allow_writes { Access::ReadWrite } else { Access::ReadOnly };
         Ok(Self {

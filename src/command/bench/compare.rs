@@ -250,6 +250,9 @@ impl Arm {
         if let Some(other) = other {
             let other = &other.checked.statements;
             if side.statements.is_empty() {
+                // What A has been found to do without, B does without.
+                let has = |name: &str| other.iter().any(|it| it.name == name);
+                statements.retain(|statement| !statement.is_observed || has(&statement.name));
                 require_same_names(other, &statements)?;
             } else {
                 // Who names statements of their own means them as versions of the others.
@@ -267,6 +270,9 @@ impl Arm {
             }
         }
         let checked = Checked::new(context, &target, &mut connection, statements, generators, plan).await?;
+        if let Some(other) = other {
+            require_same_names(&other.checked.statements, &checked.statements)?;
+        }
         Ok(Self { label, checked, connection })
     }
 }
@@ -301,16 +307,15 @@ fn require_alike(of_a: usize, of_b: usize, what: &str) -> Result<()> {
         .hint("The first of A is compared with the first of B, and so on."))
 }
 
-fn require_same_names(of_a: &[Statement], of_b: &[Statement]) -> Result<()> {
+fn require_same_names(a: &[Statement], b: &[Statement]) -> Result<()> {
     let names = |statements: &[Statement]| -> Vec<String> {
         statements.iter().map(|statement| statement.name.clone()).collect()
     };
-    let (a, b) = (names(of_a), names(of_b));
-    if a == b {
+    if names(a) == names(b) {
         return Ok(());
     }
     Err(Error::usage("A and B do not have the same statements")
-        .cause(format!("A has {}; B has {}", a.join(", "), b.join(", ")))
+        .cause(format!("A has {}; B has {}", names(a).join(", "), names(b).join(", ")))
         .hint("Give statements that belong together the same name, in the same order."))
 }
 

@@ -18,6 +18,7 @@ use crate::context::Context;
 use crate::error::{Error, ExitStatus, Result};
 use crate::report::budget::{self as report, BudgetReport};
 use crate::unit;
+use crate::workload::ignored::Ignored;
 use signals::Signals;
 use watch::{Program, Watched, Way};
 
@@ -26,7 +27,8 @@ use watch::{Program, Watched, Way};
 /// Runs the command with `DATABASE_URL` and the libpq variables pointing at a proxy in this process, and counts what it sends:
 /// in the whole run, and between `SELECT 'perfkit:scope=NAME'` and the next such statement of a session. Limits are those of
 /// `budgets:` in perfkit.yaml, of the flags, and the counts of the baseline file where it is there. The report follows the
-/// command's own output, on standard error. Exits with 1 if a budget is missed, and with 4 if the command fails.
+/// command's own output, on standard error. Exits with 1 if a budget is missed, with 2 if nothing came from the scope of one, and
+/// with 4 if the command fails.
 #[derive(Args, Debug)]
 pub(crate) struct BudgetArgs {
     /// Run this command
@@ -49,9 +51,9 @@ pub(crate) struct BudgetArgs {
     /// Count apart by `application_name`, or by the values of a call site's key, as in tag:route (can be repeated)
     #[arg(long = "by", value_name = "WHAT", value_parser = parse_by)]
     by: Vec<By>,
-    /// Leave out the statement with this fingerprint, or with one that begins so (can be repeated)
-    #[arg(long = "ignore", value_name = "FINGERPRINT")]
-    ignored: Vec<String>,
+    /// Leave out statements: by the first digits of a fingerprint, by a table, or by a text as in '*FROM audit*' (can be repeated)
+    #[arg(long = "ignore", value_name = "STATEMENT")]
+    ignored: Vec<Ignored>,
     /// Set this variable to the proxy's URL as well as `DATABASE_URL` (can be repeated)
     #[arg(long = "env", value_name = "NAME")]
     variables: Vec<String>,
@@ -149,8 +151,9 @@ pub(crate) async fn run(context: &Context, args: &BudgetArgs) -> Result<ExitStat
         return Err(nothing_sent(&watched));
     }
     context.ui.publish_beside(&report.document(context.ui.style_beside()))?;
-    warn(context, &watched, &verdict.unseen);
+    warn(context, &watched);
     watched.require_valid()?;
+    require_seen(&watched, &verdict.unseen)?;
     if args.update {
         file.write(context, &watched.tally)?;
     }
@@ -212,18 +215,27 @@ fn nothing_sent(watched: &Watched) -> Error {
         .hint("A shell that reads \"$DATABASE_URL\" on perfkit's command line puts the old one there: write sh -c '…'.")
 }
 
-fn warn(context: &Context, watched: &Watched, unseen: &[Scope]) {
+/// A budget that is held against nothing is kept whatever is sent: its name is wrong, or that of the scope has changed.
+fn require_seen(watched: &Watched, unseen: &[Scope]) -> Result<()> {
+    if unseen.is_empty() {
+        return Ok(());
+    }
+    let names =
+        |scopes: &mut dyn Iterator<Item = &Scope>| -> Vec<String> { scopes.map(Scope::to_string).collect() };
+    Err(Error::usage(format!(
+        "nothing came from {}, of which there is a budget",
+        report::listed(&names(&mut unseen.iter()))
+    ))
+    .cause(format!("there were {}", report::listed(&names(&mut watched.tally.scopes.keys()))))
+    .hint("Correct the name under `budgets` in perfkit.yaml, or run what it is of.")
+    .hint("A scope begins with SELECT 'perfkit:scope=NAME', in a session that goes through perfkit."))
+}
+
+fn warn(context: &Context, watched: &Watched) {
     if watched.n_left_open > 0 {
         context.ui.warn(format_args!(
             "{} sessions were still open after the command had ended; what they send later is not counted",
             unit::count(watched.n_left_open)
-        ));
-    }
-    let seen: Vec<String> = watched.tally.scopes.keys().map(Scope::to_string).collect();
-    for scope in unseen {
-        context.ui.warn(format_args!(
-            "there is a budget of {scope}, but nothing came from it; there were {}",
-            report::listed(&seen)
         ));
     }
 }

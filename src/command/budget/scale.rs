@@ -44,7 +44,7 @@ pub(super) async fn run(
         let program = Program::of_shell(&step.command, format!("the command for {} rows", step.rows));
         context.ui.status(format_args!("{} rows", step.rows));
         let watched = watch::watch(context, &way, &program, rules.clone(), None, signals).await?;
-        warn(context, &watched, &[]);
+        warn(context, &watched);
         let doing = || format!("could not run {}", program.name);
         watched.require_valid().map_err(|error| error.context(doing()))?;
         if watched.tally.is_empty() {

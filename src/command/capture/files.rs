@@ -206,7 +206,7 @@ fn read_trace(
 }
 
 /// What is read, without its compression.
-struct Input {
+pub(super) struct Input {
     inner: Box<dyn Read>,
     /// The first bytes, to tell traces from logs.
     start: Vec<u8>,
@@ -232,7 +232,8 @@ impl Read for Input {
     }
 }
 
-fn open(path: &Path, interrupt: &Interrupt) -> io::Result<Input> {
+/// Opens a file, or standard input for `-`, and undoes its compression.
+pub(super) fn open(path: &Path, interrupt: &Interrupt) -> io::Result<Input> {
     let raw: Box<dyn Read> = if path == Path::new(STDIN) {
         Box::new(stream(interrupt.clone()))
     } else {

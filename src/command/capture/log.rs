@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::files::{self, Inputs, Options};
+use super::proxy;
 use crate::context::Context;
 use crate::error::{Error, ExitStatus, Result};
 use crate::report;
@@ -15,7 +16,7 @@ use crate::trace::{Event, Source, Time, Writer};
 ///
 /// Reads stderr with any prefix, csvlog and jsonlog, and what `auto_explain` wrote; rotated files in their order. Statements get
 /// their durations, parameters, errors and transactions. The trace is written with `-o FILE.trace`; without it there is the
-/// summary only. What cannot be read is counted, and named with its line.
+/// summary only; a file that is there is not written over. What cannot be read is counted, and named with its line.
 #[derive(Args, Debug)]
 pub(crate) struct LogArgs {
     /// Read these logs, in the order of time; .gz and .zst as well, `-` is standard input
@@ -31,6 +32,9 @@ pub(crate) struct LogArgs {
 
 pub(super) async fn run(context: &Context, args: &LogArgs) -> Result<ExitStatus> {
     let trace = context.ui.trace().map(Path::to_owned);
+    if let Some(path) = &trace {
+        proxy::require_new(path)?;
+    }
     let options = Options { prefix: args.log_line_prefix.clone(), is_redacted: args.redact };
     let (paths, interrupt, path) = (args.files.clone(), context.interrupt.clone(), trace.clone());
     let reading = tokio::task::spawn_blocking(move || {
@@ -85,16 +89,14 @@ struct Recorder {
 impl Recorder {
     fn take(&mut self, event: &Event) -> Result<()> {
         let Some(path) = &self.path else { return Ok(()) };
-        // A log in which nobody did anything leaves an older trace of this name alone.
+        // A log in which nobody did anything makes no trace.
         if self.writer.is_none() && matches!(event, Event::End { .. }) {
             return Ok(());
         }
         if self.writer.is_none() {
             let header = super::header(Source::Log, first_time(event), self.is_redacted);
-            let file = File::create(path).map_err(|error| {
-                Error::usage(format!("could not write {:?}", path.display())).cause(error)
-            })?;
-            self.writer = Some(Writer::new(file, &header).map_err(|error| self.failed(&error))?);
+            self.writer =
+                Some(Writer::new(proxy::create(path)?, &header).map_err(|error| self.failed(&error))?);
         }
         let written = self.writer.as_mut().map_or(Ok(()), |writer| writer.write(event));
         written.map_err(|error| self.failed(&error))
@@ -109,7 +111,7 @@ impl Recorder {
 
     fn failed(&self, error: &crate::trace::WriteError) -> Error {
         let path = self.path.as_deref().unwrap_or(Path::new("-"));
-        Error::usage(format!("could not write trace {:?}", path.display())).cause(error).causes_of(error)
+        proxy::unwritable(path, error).causes_of(error)
     }
 }
 

@@ -30,7 +30,7 @@ pub(super) async fn run(context: &Context, command: &CaptureCommand) -> Result<E
         CaptureCommand::Proxy(args) => proxy::run(context, args).await,
         CaptureCommand::Log(args) => log::run(context, args).await,
         CaptureCommand::Statements(args) => statements::run(context, args).await,
-        CaptureCommand::Show(args) => show::run(context, args),
+        CaptureCommand::Show(args) => show::run(context, args).await,
     }
 }
 

@@ -126,13 +126,22 @@ pub(in crate::command) fn listen(address: &str) -> Result<TcpListener> {
 
 /// Creates the file of a trace. One that is there is not written over: it may be of a run that cannot be had again.
 pub(in crate::command) fn create(path: &Path) -> Result<File> {
-    OpenOptions::new().read(true).write(true).create_new(true).open(path).map_err(|error| {
-        let hint = match error.kind() {
-            io::ErrorKind::AlreadyExists => "Name another file, or remove this one.",
-            _ => "Name a file that can be written.",
-        };
-        unwritable(path, &error).hint(hint)
-    })
+    let opened = OpenOptions::new().read(true).write(true).create_new(true).open(path);
+    opened.map_err(|error| not_created(path, &error))
+}
+
+/// Refuses a file that is there, before anything is done for it.
+pub(super) fn require_new(path: &Path) -> Result<()> {
+    let is_there = path.symlink_metadata().is_ok();
+    if is_there { Err(not_created(path, &io::ErrorKind::AlreadyExists.into())) } else { Ok(()) }
+}
+
+fn not_created(path: &Path, error: &io::Error) -> Error {
+    let hint = match error.kind() {
+        io::ErrorKind::AlreadyExists => "Name another file, or remove this one.",
+        _ => "Name a file that can be written.",
+    };
+    unwritable(path, error).hint(hint)
 }
 
 pub(in crate::command) fn unwritable(path: &Path, error: &dyn std::fmt::Display) -> Error {

@@ -1,15 +1,16 @@
 //! `perfkit capture show`: prints what a trace holds.
 
-use std::fs::File;
-use std::io::{self, BufReader, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::files;
 use crate::context::Context;
 use crate::error::{Error, ExitStatus, Result};
+use crate::pg::Interrupt;
 use crate::report::capture::Listing;
 use crate::trace::{Event, ReadError, Reader};
+use crate::ui::Ui;
 
 /// Lines are printed in pieces of about this size.
 const PIECE_BYTES: usize = 64 * 1024;
@@ -19,23 +20,24 @@ const PIECE_BYTES: usize = 64 * 1024;
 /// With `--json` each line is an object with all that is known.
 #[derive(Args, Debug)]
 pub(crate) struct ShowArgs {
-    /// The trace; `-` is standard input
+    /// The trace; .gz and .zst as well, `-` is standard input
     #[arg(value_name = "TRACE")]
     trace: PathBuf,
 }
 
-pub(super) fn run(context: &Context, args: &ShowArgs) -> Result<ExitStatus> {
-    let name = args.trace.display().to_string();
-    let input: Box<dyn Read> = if name == "-" {
-        Box::new(io::stdin().lock())
-    } else {
-        let file = File::open(&args.trace).map_err(|error| {
-            Error::usage(format!("could not open trace {name:?}"))
-                .cause(error)
-                .hint("Check the path, or make a trace with `perfkit capture proxy` or `capture log`.")
-        })?;
-        Box::new(BufReader::new(file))
-    };
+pub(super) async fn run(context: &Context, args: &ShowArgs) -> Result<ExitStatus> {
+    let (ui, path, interrupt) = (context.ui.clone(), args.trace.clone(), context.interrupt.clone());
+    let showing = tokio::task::spawn_blocking(move || show(&ui, &path, &interrupt)).await;
+    showing.map_err(|error| Error::usage("could not show the trace").cause(error))?
+}
+
+fn show(ui: &Ui, path: &Path, interrupt: &Interrupt) -> Result<ExitStatus> {
+    let name = path.display().to_string();
+    let input = files::open(path, interrupt).map_err(|error| {
+        Error::usage(format!("could not open trace {name:?}"))
+            .cause(error)
+            .hint("Check the path, or make a trace with `perfkit capture proxy` or `capture log`.")
+    })?;
     let failed = |error: ReadError| {
         let hint = match error {
             ReadError::Newer(_) => "Read it with the perfkit that wrote it, or a newer one.",
@@ -45,7 +47,7 @@ pub(super) fn run(context: &Context, args: &ShowArgs) -> Result<ExitStatus> {
         Error::usage(format!("could not read trace {name:?}")).cause(&error).causes_of(&error).hint(hint)
     };
     let mut reader = Reader::new(input).map_err(failed)?;
-    let mut listing = Listing::new(context.ui.is_json());
+    let mut listing = Listing::new(ui.is_json());
     let mut piece = listing.header(reader.header());
     let mut has_ended = false;
     loop {
@@ -56,18 +58,18 @@ pub(super) fn run(context: &Context, args: &ShowArgs) -> Result<ExitStatus> {
             }
             Ok(None) => break,
             Err(error) => {
-                context.ui.print(&piece)?;
+                ui.print(&piece)?;
                 return Err(failed(error));
             }
         }
         if piece.len() >= PIECE_BYTES {
-            context.ui.print(&piece)?;
+            ui.print(&piece)?;
             piece.clear();
         }
     }
-    context.ui.print(&piece)?;
+    ui.print(&piece)?;
     if reader.is_cut_off() || !has_ended {
-        context.ui.warn("the trace was cut off: it holds what was written until then");
+        ui.warn("the trace was cut off: it holds what was written until then");
     }
     Ok(ExitStatus::Success)
 }

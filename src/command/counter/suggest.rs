@@ -6,7 +6,6 @@ use clap::Args;
 
 use crate::catalog::Catalog;
 use crate::cli::{ConnectArgs, WorkloadArgs};
-use crate::command::index::suggest::reason;
 use crate::context::Context;
 use crate::counter::state::State;
 use crate::counter::suggest::{self, Benefit, Refused, Suggestion, Wanted};
@@ -51,7 +50,9 @@ pub(crate) async fn run(context: &Context, args: &SuggestArgs) -> Result<ExitSta
     let has_rates = workload.source == Source::PgStatStatements;
     let mut suggestions = Vec::new();
     for candidate in &candidates {
-        match suggestion(&connection, candidate, (&workload.statements, has_rates), &catalog, &state).await? {
+        match suggestion(context, &connection, candidate, (&workload.statements, has_rates), &catalog, &state)
+            .await?
+        {
             Ok(suggestion) => suggestions.push(suggestion),
             Err(reason) => refused.extend(candidate.uses.iter().map(|(at, _)| {
                 let statement = &workload.statements[*at];
@@ -124,6 +125,7 @@ fn tables(candidates: &[Candidate]) -> Vec<String> {
 
 /// Prices a counter; an error says why it is not suggested.
 async fn suggestion(
+    context: &Context,
     connection: &Connection,
     candidate: &Candidate,
     (statements, has_rates): (&[Statement], bool),
@@ -152,7 +154,7 @@ async fn suggestion(
         let statement = &statements[*at];
         let (cost_before, rows) = match explain::generic_estimate(connection, &statement.sql).await {
             Ok(estimate) => estimate,
-            Err(error) => return Ok(Err(reason(error)?)),
+            Err(error) => return Ok(Err(sources::reason(context, error)?)),
         };
         benefits.push(Benefit {
             statement: statement.name.clone(),

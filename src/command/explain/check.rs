@@ -107,9 +107,7 @@ fn statements(
         };
         is_named && is_asked
     });
-    for skipped in &workload.skipped {
-        context.ui.warn(format_args!("skipped: {} ({})", sources::one_line(&skipped.sql), skipped.reason));
-    }
+    sources::report_left_out(context, &workload.skipped);
     if workload.statements.is_empty() {
         return Err(Error::usage(format!("no statement of {} has a contract", file.path.display()))
             .hint("Accept the plans as they are with `perfkit explain check --update`."));

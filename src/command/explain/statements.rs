@@ -11,7 +11,7 @@ use crate::plan::run::{Alternative, median};
 use crate::plan::{self, Explained, Plan, Server};
 use crate::query;
 use crate::sources;
-use crate::workload::Statement;
+use crate::workload::{Skipped, Statement};
 
 /// The values that statements are explained with come from this stream.
 pub(super) const SEED: u64 = 1;
@@ -24,6 +24,44 @@ pub(super) struct Task {
     /// Other values that the plan is compared with, as is the plan for any values: name and values. `None` when nobody
     /// had to choose values.
     others: Option<Vec<(String, Vec<TextValue>)>>,
+    /// Whether the rest goes on without it if the server does not take it.
+    is_observed: bool,
+}
+
+/// Why a statement is not explained.
+pub(super) enum Failure {
+    /// perfkit does not run it.
+    Refused(Error),
+    Server(pg::Error),
+    /// It is not about the statement.
+    Run(Error),
+}
+
+impl From<pg::Error> for Failure {
+    fn from(error: pg::Error) -> Self {
+        Self::Server(error)
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Refused(error) | Failure::Run(error) => error,
+            Failure::Server(error) => error.into(),
+        }
+    }
+}
+
+impl Failure {
+    /// Returns why the statement is left out, unless it is one to stop at.
+    fn reason(self, context: &Context, task: &Task) -> Result<Skipped> {
+        let reason = match self {
+            Self::Refused(error) if task.is_observed => error.message().to_owned(),
+            Self::Server(error) if task.is_observed => sources::reason(context, error)?,
+            failure => return Err(failure.into()),
+        };
+        Ok(Skipped { sql: task.sql.clone(), reason })
+    }
 }
 
 /// Explains what the arguments name.
@@ -34,9 +72,19 @@ pub(super) async fn explain(context: &Context, args: &ExplainArgs) -> Result<Vec
     if args.running.estimate_only {
         return estimate_in_shadow(context, args, &connection, &server, &surroundings, tasks).await;
     }
-    let mut explained = Vec::new();
+    let n_wanted = n_wanted(args, &tasks);
+    let (mut explained, mut left_out) = (Vec::new(), Vec::new());
     for task in &tasks {
-        let mut one = explain_task(&mut connection, &server, task, &args.running).await?;
+        if explained.len() == n_wanted {
+            break;
+        }
+        let mut one = match explain_task(&mut connection, &server, task, &args.running).await {
+            Ok(one) => one,
+            Err(failure) => {
+                left_out.push(failure.reason(context, task)?);
+                continue;
+            }
+        };
         index_check::check(
             context,
             &args.programs,
@@ -47,6 +95,20 @@ pub(super) async fn explain(context: &Context, args: &ExplainArgs) -> Result<Vec
         )
         .await?;
         explained.push(one);
+    }
+    usable(context, explained, &left_out)
+}
+
+/// How many of the tasks are explained: all that were named, or the costliest of a workload.
+fn n_wanted(args: &ExplainArgs, tasks: &[Task]) -> usize {
+    if args.sql.is_some() || args.file.is_some() { tasks.len() } else { usize::from(args.top) }
+}
+
+/// Names what is left out; an error if that is all.
+fn usable(context: &Context, explained: Vec<Explained>, left_out: &[Skipped]) -> Result<Vec<Explained>> {
+    sources::report_left_out(context, left_out);
+    if explained.is_empty() && !left_out.is_empty() {
+        return Err(sources::nothing_left(left_out));
     }
     Ok(explained)
 }
@@ -81,7 +143,7 @@ async fn tasks(
             Some((_, values)) => (values, Some(sets.collect())),
             None => (Vec::new(), None),
         };
-        tasks.push(Task { name: None, sql: sql.to_owned(), values, others });
+        tasks.push(Task { name: None, sql: sql.to_owned(), values, others, is_observed: false });
     }
     Ok(tasks)
 }
@@ -90,7 +152,7 @@ fn text(bytes: Vec<u8>, place: &str) -> Result<String> {
     String::from_utf8(bytes).map_err(|error| Error::usage(format!("{place} is not UTF-8 text")).cause(error))
 }
 
-/// The statements on which the workload spends most.
+/// The statements of the workload, those first on which it spends most.
 async fn workload_tasks(
     context: &Context,
     args: &ExplainArgs,
@@ -100,8 +162,13 @@ async fn workload_tasks(
     let mut workload = sources::load(context, &args.workload.workload, Some(connection), catalog).await?;
     if !args.running.allow_writes && !args.running.estimate_only {
         workload.skip_if(|statement| statement.kind.writes().then(|| "changes data".to_owned()));
+        if workload.statements.is_empty() {
+            return Err(Error::usage("every statement of the workload changes data").hint(
+                "Add `--allow-writes` to run them (what they do is rolled back), or `--estimate-only` to plan them alone.",
+            ));
+        }
     }
-    costliest(context, connection, catalog, &workload.statements, usize::from(args.top)).await
+    costliest(context, connection, catalog, &workload.statements).await
 }
 
 /// Explains the statements on which the workload spends most; those that change data are left out.
@@ -112,9 +179,9 @@ pub(crate) async fn explain_costliest(
     statements: &[Statement],
     top: usize,
 ) -> Result<Vec<Explained>> {
-    let tasks = costliest(context, connection, &server.catalog, statements, top).await?;
+    let tasks = costliest(context, connection, &server.catalog, statements).await?;
     let mut explained = Vec::new();
-    for task in &tasks {
+    for task in tasks.iter().take(top) {
         explained.push(explain_task(connection, server, task, &RunArgs::default()).await?);
     }
     Ok(explained)
@@ -125,19 +192,24 @@ async fn costliest(
     connection: &mut Connection,
     catalog: &Catalog,
     statements: &[Statement],
-    top: usize,
 ) -> Result<Vec<Task>> {
     let mut by_load = Vec::new();
     for (statement, task) in statements.iter().zip(drawn(context, connection, catalog, statements).await?) {
         let each = match statement.mean_ms {
             Some(mean_ms) => mean_ms,
             // Cost units stand in for times that nobody has measured.
-            None => estimated_cost(connection, &task.sql, &task.values).await?,
+            None => match estimated_cost(connection, &task.sql, &task.values).await {
+                // Its turn comes last, and then it is left out.
+                Err(Failure::Server(error)) if task.is_observed => {
+                    sources::reason(context, error).map(|_| 0.0)?
+                }
+                cost => cost?,
+            },
         };
         by_load.push((each * statement.weight, task));
     }
     by_load.sort_by(|a, b| b.0.total_cmp(&a.0));
-    Ok(by_load.into_iter().take(top).map(|(_, task)| task).collect())
+    Ok(by_load.into_iter().map(|(_, task)| task).collect())
 }
 
 /// Returns the statements of a workload with the same values each time.
@@ -156,11 +228,12 @@ pub(super) async fn drawn(
             sql: statement.sql.clone(),
             values: sources::draw(generators, SEED),
             others: None,
+            is_observed: statement.is_observed,
         })
         .collect())
 }
 
-async fn estimated_cost(connection: &Connection, sql: &str, values: &[TextValue]) -> Result<f64> {
+async fn estimated_cost(connection: &Connection, sql: &str, values: &[TextValue]) -> Result<f64, Failure> {
     let plan = read(&pg::explain::estimate(connection, sql, values).await?)?;
     Ok(total_cost(&plan).unwrap_or(0.0))
 }
@@ -170,11 +243,12 @@ fn total_cost(plan: &Plan) -> Option<f64> {
 }
 
 /// Reads the server's own answer.
-fn read(json: &str) -> Result<Plan> {
+fn read(json: &str) -> Result<Plan, Failure> {
     let fail = || Error::server("could not read the server's plan");
     let hint = "Please report this as a bug of perfkit.";
-    let reading = plan::read::plans(json.as_bytes()).map_err(|error| fail().cause(error).hint(hint))?;
-    reading.plans.into_iter().next().ok_or_else(|| fail().hint(hint))
+    let reading =
+        plan::read::plans(json.as_bytes()).map_err(|error| Failure::Run(fail().cause(error).hint(hint)))?;
+    reading.plans.into_iter().next().ok_or_else(|| Failure::Run(fail().hint(hint)))
 }
 
 /// Runs a statement and judges its plan.
@@ -183,8 +257,8 @@ pub(super) async fn explain_task(
     server: &Server,
     task: &Task,
     running: &RunArgs,
-) -> Result<Explained> {
-    refuse_effects(&task.sql, running)?;
+) -> Result<Explained, Failure> {
+    refuse_effects(&task.sql, running).map_err(Failure::Refused)?;
     let mut plans = Vec::new();
     for run in 0..running.n_warm_ups() + running.n_runs() {
         let json = pg::explain::analyze(connection, &task.sql, &task.values, running.allow_writes).await?;
@@ -211,7 +285,7 @@ async fn alternatives(
     others: &[(String, Vec<TextValue>)],
     running: &RunArgs,
     shown: &Plan,
-) -> Result<Vec<Alternative>> {
+) -> Result<Vec<Alternative>, Failure> {
     let mut alternatives = vec![Alternative::of_plan("typical", parameters(&task.values), shown, shown)];
     for (name, values) in others {
         let ran = pg::explain::analyze(connection, &task.sql, values, running.allow_writes).await;
@@ -279,16 +353,27 @@ async fn estimate_in_shadow(
     let catalog = &server.catalog;
     let mut shadow = index_check::shadow(context, &programs, (catalog, surroundings), &[]).await?;
     warn_of_gaps(context, &shadow);
-    let mut explained = Vec::new();
+    let n_wanted = n_wanted(args, &tasks);
+    let (mut explained, mut left_out) = (Vec::new(), Vec::new());
     for task in tasks {
-        let mut plan = read(&shadow.explain(&task.sql, &task.values).await?)?;
+        if explained.len() == n_wanted {
+            break;
+        }
+        let json = match shadow.explain(&task.sql, &task.values).await {
+            Ok(json) => json,
+            Err(error) => {
+                left_out.push(Failure::Server(error).reason(context, &task)?);
+                continue;
+            }
+        };
+        let mut plan = read(&json)?;
         plan.query = Some(task.sql);
         let mut one = Explained::new(plan, Some(server));
         one.name = task.name;
         one.parameters = parameters(&task.values);
         explained.push(one);
     }
-    Ok(explained)
+    usable(context, explained, &left_out)
 }
 
 fn warn_of_gaps(context: &Context, shadow: &Shadow) {

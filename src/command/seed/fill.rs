@@ -152,7 +152,7 @@ pub(super) async fn compare(
         .status(format_args!("{n_inside} of {} columns have the statistics of the source", deltas.len()));
     report.deltas = Some(deltas);
     if let Some(planned) = planned {
-        report.plans = Some(planned.compare(&connection, &measured).await?);
+        report.plans = Some(planned.compare(context, &connection, &measured).await?);
     }
     Ok(())
 }

@@ -1,7 +1,6 @@
 //! The plans of a workload in the source of `--from-stats`, and in the copy.
 
 use crate::catalog::Catalog;
-use crate::command::index::suggest::reason;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::pg::catalog::Surroundings;
@@ -50,7 +49,7 @@ impl Planner<'_> {
                     hints.types.push(types);
                     statements.push(statement);
                 }
-                Err(error) => workload.skip(&statement.sql, &reason(error)?),
+                Err(error) => workload.skip(&statement.sql, &sources::reason(context, error)?),
             }
         }
         let sets = sources::value_sets(context, None, catalog, &statements, &hints).await?;
@@ -64,7 +63,7 @@ impl Planner<'_> {
                 }
             };
             for set in sets {
-                let outline = shape(self.explain(&statement.sql, &set.values).await)?;
+                let outline = shape(context, self.explain(&statement.sql, &set.values).await)?;
                 cases.push(Case {
                     statement: statement.name.clone(),
                     label: set.label,
@@ -74,8 +73,9 @@ impl Planner<'_> {
                 });
             }
         }
-        for skipped in &workload.skipped {
-            context.ui.warn(format_args!("{:?} {}", sources::one_line(&skipped.sql), skipped.reason));
+        sources::report_left_out(context, &workload.skipped);
+        if cases.is_empty() {
+            return Err(sources::nothing_left(&workload.skipped));
         }
         Ok(cases)
     }
@@ -98,7 +98,12 @@ impl Planner<'_> {
 
 impl Planned {
     /// Plans the same in the copy, which is `measured`, with the counterparts of all values and the settings of the source.
-    pub(super) async fn compare(&self, connection: &Connection, measured: &Catalog) -> Result<Vec<Pair>> {
+    pub(super) async fn compare(
+        &self,
+        context: &Context,
+        connection: &Connection,
+        measured: &Catalog,
+    ) -> Result<Vec<Pair>> {
         let (catalog, surroundings) = &self.known;
         shadow::plan_as(connection, (catalog, surroundings)).await?;
         let counterparts = Counterparts { source: catalog, copy: measured };
@@ -111,7 +116,7 @@ impl Planned {
                 statement: case.statement.clone(),
                 values: case.label.clone(),
                 source: case.outline.clone(),
-                copy: shape(explain::estimate_verbosely(connection, &sql, &values).await)?,
+                copy: shape(context, explain::estimate_verbosely(connection, &sql, &values).await)?,
             });
         }
         Ok(pairs)
@@ -119,10 +124,10 @@ impl Planned {
 }
 
 /// Returns the outline of a plan, or why the server makes none.
-fn shape(explained: pg::Result<String>) -> Result<Result<Vec<String>, String>> {
+fn shape(context: &Context, explained: pg::Result<String>) -> Result<Result<Vec<String>, String>> {
     let json = match explained {
         Ok(json) => json,
-        Err(error) => return reason(error).map(Err),
+        Err(error) => return sources::reason(context, error).map(Err),
     };
     let reading = plan::read::plans(json.as_bytes())
         .map_err(|error| Error::server("could not read a plan of the server").cause(error))?;

@@ -1,5 +1,6 @@
 //! `perfkit workload`: what a captured workload says.
 
+mod inspect;
 mod n_plus_one;
 mod pagination;
 mod top;

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::inspect::InspectArgs;
 use super::trial;
-use crate::cli::ConnectArgs;
 use crate::command::capture::{self, files};
 use crate::context::Context;
 use crate::error::{Error, ExitStatus, Result};
@@ -26,31 +26,22 @@ pub(crate) struct NPlusOneArgs {
     /// Look at these traces or server logs; logs in the order of time, .gz and .zst as well, `-` is standard input
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// What each line of a log begins with, as `SHOW log_line_prefix` prints it [default: told from the lines]
-    #[arg(long, value_name = "PREFIX")]
-    log_line_prefix: Option<String>,
-    /// Leave out the statement with this fingerprint, or with one that begins so (can be repeated)
-    #[arg(long = "ignore", value_name = "FINGERPRINT")]
-    ignored: Vec<String>,
     /// Show what is doubtful, and what wastes less than 5 ms in all, as well
     #[arg(long)]
     strict: bool,
-    /// Look at the files alone: connect to no database, and try nothing
-    #[arg(long, requires = "files", conflicts_with = "database_url")]
-    offline: bool,
     #[command(flatten)]
-    connect: ConnectArgs,
+    inspect: InspectArgs,
 }
 
 pub(super) async fn run(context: &Context, args: &NPlusOneArgs) -> Result<ExitStatus> {
     let (detector, mut connection, has_failed) = if args.files.is_empty() {
-        let connection = context.connect(&args.connect, Access::ReadOnly).await?;
+        let connection = context.connect(&args.inspect.connect, Access::ReadOnly).await?;
         (of_statistics(&connection).await?, Some(connection), false)
     } else {
-        let (paths, prefix) = (args.files.clone(), args.log_line_prefix.clone());
+        let (paths, prefix) = (args.files.clone(), args.inspect.log_line_prefix.clone());
         let (detector, inputs) =
             files::read_into(context, paths, prefix, Detector::default(), Detector::take).await?;
-        (detector, connection(context, args).await?, inputs.has_failed())
+        (detector, args.inspect.database(context).await?, inputs.has_failed())
     };
     let has_counters = detector.has_counters();
     let catalog = match &mut connection {
@@ -65,9 +56,7 @@ pub(super) async fn run(context: &Context, args: &NPlusOneArgs) -> Result<ExitSt
     }
     let n_found = report.findings.len();
     report.findings.retain(|finding| {
-        let fingerprint = finding.fingerprint.to_string();
-        let is_ignored =
-            args.ignored.iter().any(|ignored| !ignored.is_empty() && fingerprint.starts_with(ignored));
+        let is_ignored = args.inspect.is_ignored(finding.fingerprint, &finding.statement);
         !is_ignored && (args.strict || finding.confidence > Confidence::Low)
     });
     let n_left_out = n_found - report.findings.len();
@@ -87,16 +76,6 @@ pub(super) async fn run(context: &Context, args: &NPlusOneArgs) -> Result<ExitSt
     }
     let has_failing = report.findings.iter().any(Finding::fails);
     Ok(if has_failing { ExitStatus::Findings } else { ExitStatus::Success })
-}
-
-/// Connects to the database to try rewrites on, if there is one.
-async fn connection(context: &Context, args: &NPlusOneArgs) -> Result<Option<Connection>> {
-    let target = if args.offline { None } else { context.target_if_any(&args.connect)? };
-    let Some(target) = target else { return Ok(None) };
-    let connected = target.connect(Access::ReadOnly, &context.interrupt).await;
-    let connected =
-        connected.map_err(|error| Error::from(error).hint("Or look at the files alone with `--offline`."));
-    connected.map(Some)
 }
 
 /// Reads the counters of a server once.

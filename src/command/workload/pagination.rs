@@ -4,14 +4,13 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::inspect::InspectArgs;
 use crate::catalog::Catalog;
-use crate::cli::ConnectArgs;
 use crate::command::capture::files;
-use crate::config;
 use crate::context::Context;
 use crate::error::{Error, ExitStatus, Result};
 use crate::pg::pages::Paged;
-use crate::pg::{self, Access, Connection};
+use crate::pg::{self, Connection};
 use crate::query::{self, Way};
 use crate::report::pagination::{self as report, Found, Rewrite, Unproven};
 use crate::workload::pagination::{self, Limits, Pages, ProblemKind, SeenList};
@@ -27,34 +26,22 @@ pub(crate) struct PaginationArgs {
     /// Look at these traces or server logs; logs in the order of time, .gz and .zst as well, `-` is standard input
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
-    /// What each line of a log begins with, as `SHOW log_line_prefix` prints it [default: told from the lines]
-    #[arg(long, value_name = "PREFIX")]
-    log_line_prefix: Option<String>,
-    /// Leave out the statement with this fingerprint, or with one that begins so (can be repeated)
-    #[arg(long = "ignore", value_name = "FINGERPRINT")]
-    ignored: Vec<String>,
     /// Let clients ask for pages of so many rows
     #[arg(long, value_name = "ROWS", default_value_t = 1000)]
     max_page_size: u64,
-    /// Ask no database
-    #[arg(long, conflicts_with = "database_url")]
-    offline: bool,
     #[command(flatten)]
-    connect: ConnectArgs,
+    inspect: InspectArgs,
 }
 
 pub(super) async fn run(context: &Context, args: &PaginationArgs) -> Result<ExitStatus> {
-    let (paths, prefix) = (args.files.clone(), args.log_line_prefix.clone());
+    let (paths, prefix) = (args.files.clone(), args.inspect.log_line_prefix.clone());
     let (pages, inputs) = files::read_into(context, paths, prefix, Pages::default(), Pages::take).await?;
     let report = pages.finish(Limits { max_page_size: args.max_page_size });
     if report.n_executions == 0 {
         return Err(Error::usage("there is no execution in what was read")
             .hint("Record some with `perfkit capture`, or log them with log_min_duration_statement = 0."));
     }
-    let is_ignored = |list: &SeenList| {
-        let fingerprint = list.fingerprint.to_string();
-        args.ignored.iter().any(|ignored| !ignored.is_empty() && fingerprint.starts_with(ignored))
-    };
+    let is_ignored = |list: &SeenList| args.inspect.is_ignored(list.fingerprint, &list.statement);
     let n_lists = report.lists.len();
     let lists: Vec<SeenList> = report.lists.into_iter().filter(|list| !is_ignored(list)).collect();
 
@@ -85,14 +72,9 @@ struct Database {
 }
 
 impl Database {
-    /// Connects where a database is named.
+    /// Connects if there is a database.
     async fn open(context: &Context, args: &PaginationArgs) -> Result<Option<Self>> {
-        let is_named =
-            config::conninfo(&args.connect, &context.environment, context.config.as_ref())?.is_some();
-        if args.offline || !is_named {
-            return Ok(None);
-        }
-        let mut connection = context.connect(&args.connect, Access::ReadOnly).await?;
+        let Some(mut connection) = args.inspect.database(context).await? else { return Ok(None) };
         let catalog = pg::catalog::load(&mut connection).await?;
         Ok(Some(Self { connection, catalog }))
     }

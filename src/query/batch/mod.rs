@@ -13,7 +13,6 @@ mod writes;
 
 use std::fmt::Write as _;
 
-use edit::Text;
 use read::Child;
 
 pub(crate) use writes::change;
@@ -341,28 +340,4 @@ impl Child<'_> {
     fn select_end(&self) -> usize {
         self.text.outer_words("select").first().map_or(0, |place| place.end)
     }
-}
-
-/// The parameters of a statement, from 0, each once, in the order of their numbers.
-pub(crate) fn parameters(sql: &str) -> Vec<usize> {
-    let mut numbers: Vec<usize> = Text::new(sql).parameters().into_iter().map(|(_, number)| number).collect();
-    numbers.sort_unstable();
-    numbers.dedup();
-    numbers
-}
-
-/// The text of a statement with these parameters, numbered from 0, replaced by constants, and the others numbered anew in
-/// their order.
-pub(crate) fn with_constants_inlined(sql: &str, constants: &[Option<String>]) -> String {
-    let text = Text::new(sql);
-    let mut kept = parameters(sql);
-    kept.retain(|number| constants.get(*number).is_none_or(Option::is_none));
-    let edits = text.parameters().into_iter().map(|(place, number)| {
-        let written = match constants.get(number).and_then(Option::as_ref) {
-            Some(constant) => constant.clone(),
-            None => format!("${}", kept.iter().position(|it| *it == number).unwrap_or(0) + 1),
-        };
-        (place, written)
-    });
-    text.with(edits.collect())
 }

@@ -243,15 +243,6 @@ fn changes_that_are_none_for_all_say_why() {
     }
 }
 
-#[test]
-fn constants_go_back_to_their_places() {
-    let constants = [None, Some("'x'".to_owned()), None, Some("3".to_owned())];
-    assert_eq!(
-        with_constants_inlined("SELECT a FROM t WHERE b = $3 AND c = $2 AND d = $1 LIMIT $4", &constants),
-        "SELECT a FROM t WHERE b = $2 AND c = 'x' AND d = $1 LIMIT 3"
-    );
-}
-
 proptest! {
     #[test]
     fn bad_input_never_panics(sql in "(SELECT|INSERT INTO t VALUES|UPDATE t SET|DELETE FROM t)? ?[a-z$0-9=(),.;' /*-]{0,50}( WHERE a = \\$1)?") {
@@ -260,7 +251,6 @@ proptest! {
         let _ = batches(&repeated);
         let _ = change(&repeated);
         let _ = joined(&repeated, &sql, &["a".to_owned()]);
-        let _ = with_constants_inlined(&sql, &[Some("1".to_owned())]);
     }
 
     /// What is written again is a statement, and nothing but the places of values is changed.

@@ -24,6 +24,15 @@ pub(super) fn suites(report: &BudgetReport) -> Vec<Suite> {
         });
         suites.push(Suite { name: scope.to_string(), cases: cases.collect() });
     }
+    for scope in &report.verdict.unseen {
+        let message = format!("nothing came from {scope}, of which there is a budget");
+        let case = Case {
+            name: "seen".to_owned(),
+            time_ms: None,
+            problems: vec![problem("unseen-scope", message, None)],
+        };
+        suites.push(Suite { name: scope.to_string(), cases: vec![case] });
+    }
     if let Some(comparison) = report.comparison {
         let cases = report.tally.scopes.keys().map(|scope| Case {
             name: scope.to_string(),

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 
 pub(super) use self::findings::escaped;
 use self::json::Report;
-pub(super) use self::tree::{fit, wrap};
+pub(super) use self::tree::{broken, fit, wrap};
 use super::{Align, Document, Format, Style, Table};
 use crate::plan::flame::folded;
 use crate::plan::summary::{Group, by_index, by_node_type, by_table};

@@ -224,6 +224,16 @@ pub(in crate::report) fn wrap(text: &str, style: &Style, used: usize, max_lines:
     if !style.terminal {
         return vec![text.to_owned()];
     }
+    let mut lines = broken(text, room);
+    if lines.len() > max_lines {
+        lines.truncate(max_lines);
+        lines[max_lines - 1].push_str(" …");
+    }
+    lines.iter().map(|line| fit(line, style, style.width.saturating_sub(room))).collect()
+}
+
+/// Breaks text between words into lines of so many columns. A longer word has a line of its own, and stays whole.
+pub(in crate::report) fn broken(text: &str, room: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split(' ') {
         let line = lines.last_mut().expect("there is one line at least");
@@ -236,11 +246,7 @@ pub(in crate::report) fn wrap(text: &str, style: &Style, used: usize, max_lines:
             lines.push(word.to_owned());
         }
     }
-    if lines.len() > max_lines {
-        lines.truncate(max_lines);
-        lines[max_lines - 1].push_str(" …");
-    }
-    lines.iter().map(|line| fit(line, style, style.width.saturating_sub(room))).collect()
+    lines
 }
 
 /// Cuts text to what `used` columns leave of the terminal's width; what goes into a pipe or file stays whole.

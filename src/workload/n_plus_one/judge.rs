@@ -47,6 +47,15 @@ pub(super) struct Loop {
     pub(super) parent_sample: Option<Seen>,
 }
 
+impl Loop {
+    /// Whether it asks for something by keys that are known.
+    fn is_look_up(&self) -> bool {
+        matches!(self.kind, Kind::NPlusOne | Kind::CountLoop)
+            && self.sample.keys.iter().flatten().all(is_comparable)
+            && !self.sample.keys.is_empty()
+    }
+}
+
 /// What calls of a statement were sent with.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Seen {
@@ -76,20 +85,23 @@ pub(super) fn judge(scope: &Scope, facts: &[&Facts]) -> Judged {
             places.entry(call.statement).or_default().push(place);
         }
     }
-    // The statements of a turn, and the number of turns.
-    let mut in_sequence: HashMap<usize, usize> = HashMap::new();
+    // The statements of a turn, with the number of turns and the keys of the first of them.
+    let mut in_sequence: HashMap<usize, (usize, Vec<Vec<Value>>)> = HashMap::new();
     for (statement, places) in places {
         let repetition = Repetition { scope, facts, statement, places };
         match repetition.judge() {
             // Of several statements in one turn, the first speaks for all; one that runs oftener is a loop within the loop, and one
-            // whose values are known to come from a list is a loop of its own.
+            // whose values are known to come from a list, or are those of the first, is a loop of its own.
             Some(Ok(found))
                 if !found.origins.is_empty()
-                    || in_sequence.get(&statement).is_none_or(|n_turns| found.n_calls > *n_turns) =>
+                    || in_sequence.get(&statement).is_none_or(|(n_turns, keys)| {
+                        found.n_calls > *n_turns || found.is_look_up() && found.sample.keys == *keys
+                    }) =>
             {
                 // A doubtful one, or a query that is the same in each turn, hides no loop.
                 if found.confidence > Confidence::Low && found.kind != Kind::Duplicate {
-                    in_sequence.extend(found.beside.iter().map(|beside| (*beside, found.n_calls)));
+                    let first = (found.n_calls, found.sample.keys.clone());
+                    in_sequence.extend(found.beside.iter().map(|beside| (*beside, first.clone())));
                 }
                 judged.loops.push(found);
             }

@@ -2,7 +2,7 @@
 
 use super::{Finding, Kind};
 use crate::query::batch::{self, Batch, Repeated};
-use crate::query::constant_text;
+use crate::query::{Template, constant_text};
 use crate::trace::Value;
 
 /// Keys of a loop that are kept, and that one statement asks for when it is tried.
@@ -60,24 +60,15 @@ pub(crate) struct Question {
 
 impl Question {
     pub(crate) fn new(sample: &Sample) -> Self {
-        let constants: Vec<Option<String>> = sample
-            .values
-            .iter()
-            .enumerate()
-            .map(|(at, value)| match value {
-                Value::Literal(text) if !sample.varying.contains(&at) => Some(text.clone()),
-                _ => None,
-            })
-            .collect();
-        // Their order is that in which the text numbers them anew.
-        let numbers = batch::parameters(&sample.text);
-        let kept: Vec<usize> =
-            numbers.into_iter().filter(|number| constants.get(*number).is_none_or(Option::is_none)).collect();
+        let (sql, kept) = Template::new(&sample.text).inlined(|at| match sample.values.get(at) {
+            Some(Value::Literal(text)) if !sample.varying.contains(&at) => Some(text.as_str()),
+            _ => None,
+        });
         let place = |number: &usize| kept.iter().position(|it| it == number);
         // A text that was cut may lack a parameter that has values.
         let keys = sample.varying.iter().map(place).collect::<Option<Vec<usize>>>();
         Self {
-            sql: batch::with_constants_inlined(&sample.text, &constants),
+            sql,
             keys: keys.unwrap_or_default(),
             types: kept.iter().map(|at| sample.types.get(*at).copied().and_then(type_name)).collect(),
             values: kept.iter().map(|at| sample.values.get(*at).and_then(text)).collect(),

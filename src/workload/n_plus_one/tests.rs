@@ -427,14 +427,26 @@ fn rows_written_one_by_one_are_their_own_finding() {
 }
 
 #[test]
-fn sequences_are_one_finding() {
+fn statements_that_need_each_other_are_one_finding() {
+    const PICTURE: &str = "SELECT url FROM pictures WHERE name = $1";
+    let mut trace = Trace::new();
+    trace.run(LIST, &["10"], 4);
+    for id in ["1", "2", "3", "4"] {
+        trace.run(AUTHOR, &[id], 1).run(PICTURE, &[&format!("of {id}")], 1);
+    }
+    trace.finds(&["n-plus-one authors 4 high posts id"]);
+    assert_eq!(trace.report().findings[0].beside, [PICTURE]);
+}
+
+/// Nobody has the hashes of a log, but the same values are of the same list.
+#[test]
+fn statements_with_the_same_keys_are_findings_of_their_own() {
     let mut trace = Trace::new();
     trace.run(LIST, &["10"], 4);
     for id in ["1", "2", "3", "4"] {
         trace.run(AUTHOR, &[id], 1).run("SELECT url FROM avatars WHERE author_id = $1", &[id], 1);
     }
-    trace.finds(&["n-plus-one authors 4 high posts id"]);
-    assert_eq!(trace.report().findings[0].beside, ["SELECT url FROM avatars WHERE author_id = $1"]);
+    trace.finds(&["n-plus-one authors 4 high posts id", "n-plus-one avatars 4 high posts author_id"]);
 }
 
 #[test]

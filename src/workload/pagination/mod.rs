@@ -11,11 +11,12 @@ mod tests;
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::query::{self, Amount, List, Relations, TableName};
+use crate::query::{self, Amount, List};
 use crate::trace::{
     Event, Execution, Fingerprint, Nanos, Outcome, SessionId, Statement, StatementId, Time, Value,
 };
 
+use super::ignored::TextAlone;
 pub(crate) use judge::{Limits, Problem, ProblemKind, unstable};
 pub(crate) use key::{NeededIndex, key};
 pub(crate) use proof::{PageTime, Proof, Row, Verdict, judge_walk, runnable, timed_pages, values};
@@ -141,15 +142,6 @@ impl Samples {
             self.rows.push((at, n_rows));
         }
         self.n_seen += 1;
-    }
-}
-
-/// Nothing is known of the tables: columns without a qualifier belong to the only table.
-struct TextAlone;
-
-impl Relations for TextAlone {
-    fn has_column(&self, _: &TableName, _: &str) -> Option<bool> {
-        None
     }
 }
 

@@ -1,6 +1,6 @@
 //! Whether pages by key are the pages of a list, as a walk over them on a database has shown.
 
-use crate::query::{self, Source};
+use crate::query::{Source, Template};
 use crate::trace::{Nanos, Value};
 
 /// A statement with the values of one call: constants of the text stand in it again.
@@ -41,26 +41,17 @@ pub(crate) struct PageTime {
 
 /// Puts the constants of a call back into its text; `None` where a value was not kept.
 pub(crate) fn runnable(text: &str, parameters: &[Value]) -> Option<Runnable> {
-    let mut values: Vec<Option<String>> = Vec::new();
-    let mut numbers: Vec<Option<usize>> = vec![None; parameters.len()];
-    let mut is_known = true;
-    let sql = query::with_placeholders(text, |number| {
-        let value = match parameters.get(number) {
-            Some(Value::Literal(literal)) => return literal.clone(),
-            Some(Value::Text(text)) => Some(text.clone()),
-            Some(Value::Null) => None,
-            _ => {
-                is_known = false;
-                return String::new();
-            }
-        };
-        let new = *numbers[number].get_or_insert_with(|| {
-            values.push(value);
-            values.len()
-        });
-        format!("${new}")
+    let (sql, kept) = Template::new(text).inlined(|number| match parameters.get(number) {
+        Some(Value::Literal(literal)) => Some(literal.as_str()),
+        _ => None,
     });
-    is_known.then_some(Runnable { sql, values })
+    let value = |number: &usize| match parameters.get(*number)? {
+        Value::Text(text) => Some(Some(text.clone())),
+        Value::Null => Some(None),
+        _ => None,
+    };
+    let values = kept.iter().map(value).collect::<Option<Vec<_>>>()?;
+    Some(Runnable { sql, values })
 }
 
 /// Returns the values of a page's parameters.

@@ -3,6 +3,7 @@
 pub(crate) mod browser;
 pub(crate) mod cli;
 pub(crate) mod pg;
+pub(crate) mod proxy;
 pub(crate) mod wire;
 
 use std::ops::{Deref, DerefMut};

@@ -10,8 +10,22 @@ use super::pg::Database;
 /// No answer takes this long.
 const PATIENCE: Duration = Duration::from_mins(2);
 
-trait Socket: Read + Write {}
-impl<T: Read + Write> Socket for T {}
+trait Socket: Read + Write + Send {
+    /// Another handle of the same socket.
+    fn twin(&self) -> Box<dyn Socket>;
+}
+
+impl Socket for TcpStream {
+    fn twin(&self) -> Box<dyn Socket> {
+        Box::new(self.try_clone().expect("there are handles enough"))
+    }
+}
+
+impl Socket for UnixStream {
+    fn twin(&self) -> Box<dyn Socket> {
+        Box::new(self.try_clone().expect("there are handles enough"))
+    }
+}
 
 /// A session of protocol 3.0.
 pub(crate) struct Wire {
@@ -123,6 +137,37 @@ impl Wire {
             all.extend(message);
         }
         all
+    }
+
+    /// Sends bytes while it reads all up to the `n_ready`th `ReadyForQuery`: a server reads no more than it can answer.
+    pub(crate) fn talk(&mut self, bytes: &[u8], n_ready: usize) {
+        let mut twin = self.socket.twin();
+        std::thread::scope(|scope| {
+            scope.spawn(move || twin.write_all(bytes).expect("it is sent"));
+            self.read_to(n_ready);
+        });
+    }
+
+    /// Gives all up to the next `ReadyForQuery` away in pieces, however long its messages are; returns how many bytes.
+    pub(crate) fn read_in_pieces(&mut self, mut take: impl FnMut(&[u8])) -> u64 {
+        let mut buffer = vec![0; 64 * 1024];
+        let mut n_bytes = 0;
+        loop {
+            let mut header = [0; 5];
+            self.socket.read_exact(&mut header).expect("the session goes on");
+            take(&header);
+            let mut n_left = u32::from_be_bytes([header[1], header[2], header[3], header[4]]) as usize - 4;
+            n_bytes += (header.len() + n_left) as u64;
+            while n_left > 0 {
+                let n = n_left.min(buffer.len());
+                self.socket.read_exact(&mut buffer[..n]).expect("the session goes on");
+                take(&buffer[..n]);
+                n_left -= n;
+            }
+            if header[0] == b'Z' {
+                return n_bytes;
+            }
+        }
     }
 
     /// Returns the next message.

@@ -25,9 +25,6 @@ use crate::sources;
 use crate::unit;
 use crate::workload::Skipped;
 
-/// Statements that are not run and are shown one by one; JSON lists all.
-const MAX_SHOWN: usize = 5;
-
 /// How the changes are proven.
 #[derive(Args, Debug, Clone)]
 #[command(next_help_heading = "Proof")]
@@ -104,7 +101,7 @@ impl<'a> Prover<'a> {
             prover.observed.push(Observed { measured, before: named, after: Named::default() });
         }
         drop(spinner);
-        prover.report_skipped();
+        sources::report_left_out(context, &prover.skipped);
         if prover.observed.iter().all(|it| it.measured.before.is_empty()) {
             let error = Error::usage("no statement of the workload could be run, so nothing can be proven");
             let error = prover.skipped.first().iter().fold(error, |error, it| error.cause(&it.reason));
@@ -258,16 +255,6 @@ impl<'a> Prover<'a> {
             self.context.ui.warn(format_args!("{} is still slower: {}", statement.name, times(statement)));
         }
         Ok(Some(Undone { steps, statements }))
-    }
-
-    fn report_skipped(&self) {
-        let ui = &self.context.ui;
-        for skipped in self.skipped.iter().take(MAX_SHOWN) {
-            ui.status(format_args!("not run: {} ({})", sources::one_line(&skipped.sql), skipped.reason));
-        }
-        if self.skipped.len() > MAX_SHOWN {
-            ui.status(format_args!("not run: {} more, see --json", self.skipped.len() - MAX_SHOWN));
-        }
     }
 }
 

@@ -33,15 +33,13 @@ use engine::{Bridge, Engine};
 use inputs::Inputs;
 use measure::Measured;
 use problem::Pricing;
+pub(crate) use statements::Verified;
 use statements::{Known, Planned};
-pub(crate) use statements::{Verified, reason};
 
 /// Questions to the planner that the search may ask: for 22 queries of TPC-H enough to come within 1.5 percent of what twice
 /// as many find, and for many statements a few each.
 const MAX_CALLS: usize = 800;
 const MAX_CALLS_PER_CASE: usize = 10;
-/// Skipped statements that are shown one by one; reports list all.
-const MAX_SHOWN: usize = 5;
 
 /// Suggest the index set that makes the workload cheapest
 ///
@@ -179,7 +177,7 @@ pub(crate) async fn run(context: &Context, args: &SuggestArgs) -> Result<ExitSta
 
 /// Says what the advice does not rest on.
 pub(crate) fn report_gaps(context: &Context, advice: &Advice) {
-    report_skipped(context, &advice.skipped);
+    sources::report_left_out(context, &advice.skipped);
     if let Some(trusted) = report::index::trusted(advice) {
         context.ui.warn(trusted);
     }
@@ -190,15 +188,6 @@ pub(crate) fn report_gaps(context: &Context, advice: &Advice) {
         context.ui.status(
             "the search ended at its limit of time or planner calls; the set is the best found until then",
         );
-    }
-}
-
-fn report_skipped(context: &Context, skipped: &[Skipped]) {
-    for skipped in skipped.iter().take(MAX_SHOWN) {
-        context.ui.status(format_args!("skipped: {} ({})", sources::one_line(&skipped.sql), skipped.reason));
-    }
-    if skipped.len() > MAX_SHOWN {
-        context.ui.status(format_args!("skipped: {} more, see --json", skipped.len() - MAX_SHOWN));
     }
 }
 
@@ -231,14 +220,14 @@ pub(crate) async fn runnable(
 ) -> Result<Runnable> {
     let Inputs { catalog, mut workload, .. } = inputs::of_database(context, connection, workload).await?;
     let known = Known { catalog: &catalog, connection: Some(connection) };
-    let (planned, mut hints) = statements::prepare(&known, &mut None, &mut workload).await?;
+    let (planned, mut hints) = statements::prepare(context, &known, &mut None, &mut workload).await?;
     let shapes: Vec<StatementShape> = planned.iter().map(|planned| planned.shape.clone()).collect();
     // Expressions that are compared have no statistics but those of rows that are read for them.
     let proposals = candidates::candidates(&shapes, &catalog, &args.candidates());
     let measured = measured(&proposals, &catalog, Some(connection), &mut None).await?;
     hints.expressions = measured.expressions;
     let statements = statements::with_values(context, &known, planned, &hints).await?;
-    report_skipped(context, &workload.skipped);
+    sources::report_left_out(context, &workload.skipped);
     Ok(Runnable { catalog, statements, skipped: workload.skipped })
 }
 
@@ -270,7 +259,7 @@ async fn design(
         WhatIf::Hypopg => None,
     };
 
-    let (mut planned, mut hints) = statements::prepare(&known, &mut shadow, &mut workload).await?;
+    let (mut planned, mut hints) = statements::prepare(context, &known, &mut shadow, &mut workload).await?;
     warn_of_unanalyzed(context, &planned, &catalog);
     let own: Vec<StatementShape> = planned.iter().map(|planned| planned.shape.clone()).collect();
     let touched = args.redesign.then(|| Touched::new(&own, &catalog));
@@ -302,9 +291,7 @@ async fn design(
         statements::cases(context, &known, &planned, &hints, &mut engine).await?;
     workload.skipped.extend(skipped);
     if cases.is_empty() {
-        return Err(Error::usage("no statement of the workload could be planned")
-            .cause(workload.skipped.last().map(|skipped| skipped.reason.clone()).unwrap_or_default())
-            .hint("Check that the workload belongs to this database."));
+        return Err(sources::nothing_left(&workload.skipped));
     }
     let self_check = engine.self_check(connection, &planned, &cases).await?;
     let limits = Limits {

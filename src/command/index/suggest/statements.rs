@@ -7,7 +7,7 @@ use super::engine::Engine;
 use crate::catalog::{Catalog, Table};
 use crate::command::index::verify;
 use crate::context::Context;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::index::candidates::{self, ForeignKeyCheck, Written};
 use crate::index::{Answer, Touched, Writes};
 use crate::pg::shadow::{Question, Shadow};
@@ -47,6 +47,7 @@ pub(super) struct Case<'p> {
 /// Takes the workload's statements apart and asks the server what their parameters are. Those that the server does not
 /// take are moved to the skipped ones.
 pub(super) async fn prepare(
+    context: &Context,
     known: &Known<'_>,
     shadow: &mut Option<Shadow>,
     workload: &mut Workload,
@@ -60,7 +61,7 @@ pub(super) async fn prepare(
                 hints.types.push(types);
                 planned.push(Planned { statement, shape, is_foreign_key_check: false });
             }
-            Err(error) => workload.skip(&statement.sql, &reason(error)?),
+            Err(error) => workload.skip(&statement.sql, &sources::reason(context, error)?),
         }
     }
     if let Some(connection) = known.connection {
@@ -85,14 +86,6 @@ async fn parameter_types(
         (Some(shadow), _) => shadow.parameter_types(sql).await,
         (None, Some(connection)) => explain::parameter_types(connection, sql).await,
         (None, None) => Ok(Vec::new()),
-    }
-}
-
-/// Returns why a statement cannot be planned, when the server says so; anything else ends the run.
-pub(crate) fn reason(error: pg::Error) -> Result<String> {
-    match error.code() {
-        Some(_) if !error.is_cancelled() => Ok(Error::from(error).message().to_owned()),
-        _ => Err(error.into()),
     }
 }
 
@@ -142,7 +135,8 @@ pub(super) async fn add_foreign_key_checks(
         }
         let Ok(types) = parameter_types(known, shadow, &sql).await else { continue };
         hints.types.push(types);
-        let statement = Statement { name, sql, kind, parameters: Vec::new(), weight, mean_ms: None };
+        let statement =
+            Statement { name, sql, kind, parameters: Vec::new(), weight, mean_ms: None, is_observed: false };
         planned.push(Planned { statement, shape, is_foreign_key_check: true });
     }
     Ok(by_table(written))
@@ -176,7 +170,7 @@ async fn written_rows(
     match plan {
         Ok(plan) => Ok(explain::written_rows(&plan).unwrap_or(1.0)),
         // It is skipped with this reason when its value sets are planned.
-        Err(error) => reason(error).map(|_| 1.0),
+        Err(error) => sources::reason(context, error).map(|_| 1.0),
     }
 }
 
@@ -222,13 +216,13 @@ pub(super) async fn cases<'p>(
             used.entry(case.statement).or_default().extend(answer.used);
         }
     };
-    if let Ok(answers) = plan(&cases, engine).await? {
+    if let Ok(answers) = plan(context, &cases, engine).await? {
         remember(&cases, answers);
         return Ok((cases, used, skipped));
     }
     let mut plannable = Vec::new();
     for cases in cases.chunk_by(|a, b| a.statement == b.statement) {
-        match plan(cases, engine).await? {
+        match plan(context, cases, engine).await? {
             Ok(answers) => {
                 remember(cases, answers);
                 plannable.extend_from_slice(cases);
@@ -240,7 +234,11 @@ pub(super) async fn cases<'p>(
 }
 
 /// Asks the planner about each of the cases once, as things are today; says why one cannot be planned.
-async fn plan(cases: &[Case<'_>], engine: &mut Engine) -> Result<Result<Vec<Answer>, String>> {
+async fn plan(
+    context: &Context,
+    cases: &[Case<'_>],
+    engine: &mut Engine,
+) -> Result<Result<Vec<Answer>, String>> {
     let today = engine.existing();
     let questions: Vec<Question> = cases
         .iter()
@@ -248,7 +246,7 @@ async fn plan(cases: &[Case<'_>], engine: &mut Engine) -> Result<Result<Vec<Answ
         .collect();
     match engine.answers(&questions).await {
         Ok(answers) => Ok(Ok(answers)),
-        Err(error) => reason(error).map(Err),
+        Err(error) => sources::reason(context, error).map(Err),
     }
 }
 

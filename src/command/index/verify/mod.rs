@@ -20,6 +20,7 @@ use crate::index::{Advice, DropAdvice, Suggestion};
 use crate::pg::catalog::Surroundings;
 use crate::pg::{self, Connection, Target, TextValue, trial};
 use crate::query;
+use crate::sources;
 use crate::workload::{Skipped, StatementKind};
 
 /// A statement is not run again after this time, once both sides have two runs.
@@ -129,13 +130,7 @@ pub(crate) async fn verify(
 
 /// Says what the runs have shown beside the numbers.
 pub(crate) fn report(context: &Context, verification: &Verification) {
-    for skipped in &verification.skipped {
-        context.ui.status(format_args!(
-            "not run: {} ({})",
-            crate::sources::one_line(&skipped.sql),
-            skipped.reason
-        ));
-    }
+    sources::report_left_out(context, &verification.skipped);
     for missing in &verification.missing {
         context.ui.warn(format_args!("not verified: {missing}"));
     }
@@ -254,9 +249,5 @@ async fn run(connection: &mut Connection, case: &Case<'_>, allow_writes: bool) -
 
 /// Returns why a case could not be run, unless the user or the server ended everything.
 pub(super) fn skipped(context: &Context, case: &Case<'_>, error: pg::Error) -> Result<Skipped> {
-    let is_of_statement = error.code().is_some() || matches!(error, pg::Error::Answer { .. });
-    if context.interrupt.is_raised() || !is_of_statement {
-        return Err(error.into());
-    }
-    Ok(Skipped { sql: case.sql.to_owned(), reason: Error::from(error).message().to_owned() })
+    Ok(Skipped { sql: case.sql.to_owned(), reason: sources::reason(context, error)? })
 }
