@@ -70,6 +70,17 @@ pub(crate) fn count(n: u64) -> String {
     text
 }
 
+/// Returns a count with its noun, as in `1 index`, `2 indexes` and `3 queries`.
+pub(crate) fn counted(n: u64, noun: &str) -> String {
+    let plural = match noun.strip_suffix('y') {
+        _ if n == 1 => noun.to_owned(),
+        Some(stem) => format!("{stem}ies"),
+        None if noun.ends_with('x') => format!("{noun}es"),
+        None => format!("{noun}s"),
+    };
+    format!("{} {plural}", count(n))
+}
+
 /// Returns a count that is not exact, without digits after the point.
 pub(crate) fn estimate(n: f64) -> String {
     #[expect(
@@ -132,6 +143,13 @@ mod tests {
         ] {
             assert_eq!(bytes(n), expected);
         }
+    }
+
+    #[test]
+    fn counts_have_their_noun() {
+        let found = [(1, "index"), (2, "index"), (1, "query"), (0, "query"), (4000, "row")]
+            .map(|(n, noun)| counted(n, noun));
+        assert_eq!(found, ["1 index", "2 indexes", "1 query", "0 queries", "4,000 rows"]);
     }
 
     #[test]

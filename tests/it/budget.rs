@@ -107,7 +107,7 @@ fn what_the_command_reads_and_prints_is_its_own() {
         .succeeds();
     assert_eq!(finished.stdout, "7\nend");
     assert!(
-        finished.stderr.contains("beside\n") && finished.stderr.contains("passed: 1 queries"),
+        finished.stderr.contains("beside\n") && finished.stderr.contains("passed: 1 query"),
         "{}",
         finished.stderr
     );
@@ -176,7 +176,7 @@ fn a_trace_with_gaps_is_no_pass() {
         cat <&3 >/dev/null";
     perfkit(&["budget", "--max-queries", "100", "--", "bash", "-c", script])
         .on(&database)
-        .fails(4, &["the trace is incomplete: 0 executions and 1 sessions could not be recorded"]);
+        .fails(4, &["the trace is incomplete: 0 executions and 1 session could not be recorded"]);
 }
 
 #[test]
@@ -317,7 +317,7 @@ fn a_signal_ends_the_command_before_its_report() {
     let mut stderr = String::new();
     child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
     assert_eq!((child.wait().unwrap().code(), rest.as_str()), (Some(130), "cleaned up\n"), "{stderr}");
-    assert!(stderr.contains("1 queries in 1 sessions") && stderr.contains("interrupted"), "{stderr}");
+    assert!(stderr.contains("1 query in 1 session") && stderr.contains("interrupted"), "{stderr}");
 }
 
 #[test]

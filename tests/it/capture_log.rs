@@ -258,7 +258,7 @@ fn what_is_skipped_is_named_by_line_and_byte() {
     let finished = perfkit(&["capture", "log", "half.log"]).file("half.log", &text).succeeds();
     let warning = "skipped 2 lines of log \"half.log\"; the first, line 2 at byte 78, does not begin with the prefix of the log";
     assert!(finished.stderr.contains(warning), "{}", finished.stderr);
-    assert!(finished.stdout.contains("2 executions of 1 sessions"), "{}", finished.stdout);
+    assert!(finished.stdout.contains("2 executions of 1 session,"), "{}", finished.stdout);
 }
 
 #[test]

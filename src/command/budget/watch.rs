@@ -16,13 +16,12 @@ use tokio::process::Command;
 use super::BudgetArgs;
 use super::signals::{Signals, hand_on};
 use crate::budget::{Counter, Rules, Tally};
-use crate::command::capture::proxy::{Kept, capture, create, failed, listen, unwritable};
+use crate::command::capture::proxy::{Kept, capture, create, failed, incomplete, listen, unwritable};
 use crate::context::Context;
 use crate::error::{Error, ExitStatus, Result};
 use crate::pg::{self, Access, Endpoint, Target, redirect};
 use crate::proxy::{self, Clock, Options, Proxy};
 use crate::trace::{Dropped, Reader};
-use crate::unit;
 
 /// How long sessions may take to end after the command has: they end with it, unless it has left something running.
 const SETTLE_TIME: Duration = Duration::from_secs(2);
@@ -142,12 +141,7 @@ impl Watched {
                 .hint("Its budgets are not judged: what it sent is not what it sends when it passes."));
         }
         if self.dropped != Dropped::default() {
-            return Err(invalid(format!(
-                "the trace is incomplete: {} executions and {} sessions could not be recorded",
-                unit::count(self.dropped.n_executions),
-                unit::count(self.dropped.n_sessions)
-            ))
-            .hint(match self.dropped.n_sessions {
+            return Err(invalid(incomplete(&self.dropped)).hint(match self.dropped.n_sessions {
                 0 => "Run the command again on a machine that is less busy.",
                 _ => "A client said what is not PostgreSQL's protocol; the server's log tells more.",
             }));

@@ -15,7 +15,7 @@ use crate::error::{Error, ExitStatus, Result};
 use crate::pg::{self, Access};
 use crate::proxy::{self, Capture, Clock, Options, Proxy};
 use crate::report::capture::ProxyReport;
-use crate::trace::{Source, Statements, Writer};
+use crate::trace::{Dropped, Source, Statements, Writer};
 use crate::unit;
 
 /// The trace when none is named.
@@ -103,11 +103,7 @@ pub(super) async fn run(context: &Context, args: &ProxyArgs) -> Result<ExitStatu
     if report.is_complete() {
         return Ok(ExitStatus::Success);
     }
-    context.ui.warn(format_args!(
-        "the trace is incomplete: {} executions and {} sessions could not be recorded",
-        unit::count(report.dropped.n_executions),
-        unit::count(report.dropped.n_sessions)
-    ));
+    context.ui.warn(incomplete(&report.dropped));
     Ok(if is_ci { ExitStatus::InvalidMeasurement } else { ExitStatus::Success })
 }
 
@@ -207,4 +203,13 @@ pub(in crate::command) fn failed(path: &Path, error: &proxy::Error) -> Error {
         .cause(error)
         .causes_of(error)
         .hint(hint)
+}
+
+/// Says what a trace lacks.
+pub(crate) fn incomplete(dropped: &Dropped) -> String {
+    format!(
+        "the trace is incomplete: {} and {} could not be recorded",
+        unit::counted(dropped.n_executions, "execution"),
+        unit::counted(dropped.n_sessions, "session")
+    )
 }

@@ -5,7 +5,6 @@ use std::time::Duration;
 use super::Audit;
 use crate::index::audit::{Finding, Severity, Unproven};
 use crate::query::quote;
-use crate::report::index::counted;
 use crate::unit;
 
 pub(super) const SEVERITIES: [(Severity, &str); 3] =
@@ -49,7 +48,7 @@ pub(super) fn summary(audit: &Audit) -> String {
     let found = match (audit.findings.len(), parts.is_empty()) {
         (0, true) => "no findings".to_owned(),
         (0, false) => format!("no new findings ({})", parts.join(", ")),
-        (n, _) => format!("{} ({})", counted(n, "finding"), parts.join(", ")),
+        (n, _) => format!("{} ({})", unit::counted(n as u64, "finding"), parts.join(", ")),
     };
     let frees = match audit.frees_bytes() {
         0 => String::new(),
@@ -63,8 +62,8 @@ fn scope(audit: &Audit) -> String {
     let noun = if schemas.len() == 1 { "schema" } else { "schemas" };
     format!(
         "{} with {} of {noun} {}",
-        counted(audit.n_tables, "table"),
-        counted(audit.n_indexes, "index"),
+        unit::counted(audit.n_tables as u64, "table"),
+        unit::counted(audit.n_indexes as u64, "index"),
         schemas.join(", ")
     )
 }
@@ -85,7 +84,10 @@ fn not_proven(unproven: &Unproven) -> String {
     let Unproven { indexes, reason, wait_s } = unproven;
     let was = if indexes.len() == 1 { "was" } else { "were" };
     let wait = wait_s.map_or_else(String::new, |wait_s| format!("; audit again in {}", age(Some(wait_s))));
-    format!("{} {was} not scanned, which proves nothing: {reason}{wait}", counted(indexes.len(), "index"))
+    format!(
+        "{} {was} not scanned, which proves nothing: {reason}{wait}",
+        unit::counted(indexes.len() as u64, "index")
+    )
 }
 
 /// Writes an age in its two largest units.

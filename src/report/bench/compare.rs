@@ -57,9 +57,12 @@ pub(crate) fn document<'a>(compared: &'a Compared, style: &Style) -> Document<'a
 fn summary(compared: &Compared) -> String {
     let [a, b] = &compared.labels;
     let Comparison { n_pairs, .. } = compared.comparison;
-    let pairs = if n_pairs == 1 { "pair" } else { "pairs" };
     let block = humantime::format_duration(compared.block);
-    format!("{}: B ({b}) against A ({a}), {n_pairs} {pairs} of {block}", compared.verdict().name())
+    format!(
+        "{}: B ({b}) against A ({a}), {} of {block}",
+        compared.verdict().name(),
+        unit::counted(n_pairs as u64, "pair")
+    )
 }
 
 fn table(findings: &[Finding]) -> Table {

@@ -64,7 +64,7 @@ pub(crate) fn document<'a>(found: &'a Found, style: &Style) -> Document<'a> {
 fn summary(found: &Found, search: &Search) -> String {
     let until: Vec<String> = found.until.iter().map(ToString::to_string).collect();
     let (until, connections) = (until.join(" and "), search.connections);
-    let with = format!("{until} with {connections} connection{}", if connections == 1 { "" } else { "s" });
+    let with = format!("{until} with {}", unit::counted(connections as u64, "connection"));
     let rate = |rate: Option<f64>| rate.map_or("-".to_owned(), unit::estimate);
     match (&search.spoilt, search.capacity()) {
         (Some(reason), _) => format!("not found: {with}: {reason}"),

@@ -100,9 +100,9 @@ impl BudgetReport<'_> {
             (true, false) => "missed",
         };
         format!(
-            "{verdict}: {} queries in {} sessions, {} ms; {} ended with {}",
-            unit::count(queries),
-            unit::count(self.n_sessions),
+            "{verdict}: {} in {}, {} ms; {} ended with {}",
+            unit::counted(queries, "query"),
+            unit::counted(self.n_sessions, "session"),
             self.elapsed.as_millis(),
             self.program,
             self.ended

@@ -34,9 +34,9 @@ pub(crate) fn log(files: &[LogFile], counts: Counts) -> Document<'static> {
 
 fn text(counts: Counts) -> String {
     let mut lines = vec![format!(
-        "{} executions of {} sessions, {} to {}",
-        unit::count(counts.n_executions),
-        unit::count(counts.n_sessions),
+        "{} of {}, {} to {}",
+        unit::counted(counts.n_executions, "execution"),
+        unit::counted(counts.n_sessions, "session"),
         time(counts.first).unwrap_or_default(),
         time(counts.last).unwrap_or_default(),
     )];

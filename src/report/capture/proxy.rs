@@ -42,10 +42,10 @@ impl ProxyReport {
     pub(crate) fn document(&self) -> Document<'static> {
         let complete = if self.is_complete() { "complete" } else { "incomplete" };
         let text = format!(
-            "{}: {} sessions, {} executions in {:.1} s, {complete}\n",
+            "{}: {}, {} in {:.1} s, {complete}\n",
             self.trace,
-            unit::count(self.sessions),
-            unit::count(self.executions),
+            unit::counted(self.sessions, "session"),
+            unit::counted(self.executions, "execution"),
             self.elapsed.as_secs_f64()
         );
         Document::new(Json {

@@ -210,8 +210,8 @@ pub(super) fn verified(verification: &Verification) -> Vec<String> {
     };
     let mut lines = vec![format!(
         "{} run {} on {}: {} faster, {} the same, {} slower",
-        counted(verification.statements.len(), "statement"),
-        counted(verification.n_runs, "time"),
+        unit::counted(verification.statements.len() as u64, "statement"),
+        unit::counted(verification.n_runs as u64, "time"),
         verification.place,
         n(Verdict::Faster),
         n(Verdict::Same),
@@ -262,7 +262,7 @@ pub(super) fn index_set(advice: &Advice, redesign: &Redesign) -> Table {
 pub(crate) fn helps_in_words(helps: &[Help]) -> String {
     match helps {
         [only] => format!("helps {}", one_line(&only.statement)),
-        all => format!("helps {}", counted(all.len(), "statement")),
+        all => format!("helps {}", unit::counted(all.len() as u64, "statement")),
     }
 }
 
@@ -278,7 +278,7 @@ pub(super) fn summary(advice: &Advice) -> String {
         let mut text = format!(
             "{} → {}, {} → {}",
             before.n_indexes,
-            counted(after.n_indexes, "index"),
+            unit::counted(after.n_indexes as u64, "index"),
             unit::bytes(before.size_bytes),
             unit::bytes(after.size_bytes)
         );
@@ -289,9 +289,15 @@ pub(super) fn summary(advice: &Advice) -> String {
     }
     let size: u64 = advice.suggestions.iter().map(|suggestion| suggestion.size_bytes).sum();
     let freed: u64 = advice.drops.iter().map(|drop| drop.size_bytes).sum();
-    let mut text = format!("{}, {}", counted(advice.suggestions.len(), "index"), unit::bytes(size));
+    let mut text =
+        format!("{}, {}", unit::counted(advice.suggestions.len() as u64, "index"), unit::bytes(size));
     if !advice.drops.is_empty() {
-        let _ = write!(text, "; {}, {} freed", counted(advice.drops.len(), "drop"), unit::bytes(freed));
+        let _ = write!(
+            text,
+            "; {}, {} freed",
+            unit::counted(advice.drops.len() as u64, "drop"),
+            unit::bytes(freed)
+        );
     }
     format!("{text}; {costs}")
 }
@@ -315,7 +321,7 @@ pub(super) fn caveats(advice: &Advice) -> Vec<String> {
             Some((statement, difference)) => format!(
                 "costs in the shadow are within {} of the server's for {}; worst: {statement}",
                 percent(*difference),
-                counted(check.n_compared, "statement")
+                unit::counted(check.n_compared as u64, "statement")
             ),
             None => "no cost of the shadow could be compared with the server's".to_owned(),
         });
@@ -336,19 +342,9 @@ pub(crate) fn trusted(advice: &Advice) -> Option<String> {
     (n_trusted > 0).then(|| {
         format!(
             "{} {goes} by the workload alone, which must be complete: {doubt}",
-            counted(n_trusted, "index")
+            unit::counted(n_trusted as u64, "index")
         )
     })
-}
-
-/// Returns a number with its noun, as in `1 index` and `2 indexes`.
-pub(in crate::report) fn counted(n: usize, noun: &str) -> String {
-    let ending = match (n, noun.ends_with('x')) {
-        (1, _) => "",
-        (_, true) => "es",
-        (_, false) => "s",
-    };
-    format!("{} {noun}{ending}", unit::count(n as u64))
 }
 
 /// Returns a cost with digits after the point only where they matter.

@@ -6,6 +6,7 @@ use super::facts::{self, Fact};
 use crate::index::{Advice, Suggestion};
 use crate::report::explain::{escaped, one_line};
 use crate::report::verification;
+use crate::unit;
 
 /// The costliest statements that are shown: GitHub cuts comments at 65,536 characters.
 const MAX_STATEMENTS: usize = 50;
@@ -88,7 +89,7 @@ fn statements(text: &mut String, advice: &Advice) {
     if costliest.len() > shown.len() {
         let _ = writeln!(table, "\nand {} cheaper ones", costliest.len() - shown.len());
     }
-    folded(text, &facts::counted(costliest.len(), "statement"), &table);
+    folded(text, &unit::counted(costliest.len() as u64, "statement"), &table);
 }
 
 fn skipped(text: &mut String, advice: &Advice) {
@@ -102,7 +103,7 @@ fn skipped(text: &mut String, advice: &Advice) {
     if advice.skipped.len() > MAX_SKIPPED {
         let _ = writeln!(lines, "- and {} more", advice.skipped.len() - MAX_SKIPPED);
     }
-    folded(text, &format!("{} skipped", facts::counted(advice.skipped.len(), "statement")), &lines);
+    folded(text, &format!("{} skipped", unit::counted(advice.skipped.len() as u64, "statement")), &lines);
 }
 
 fn list(text: &mut String, facts: &[Fact]) {

@@ -11,7 +11,6 @@ mod text;
 mod undone;
 
 pub(crate) use self::apply::{Applied, BuiltIndex, DoneStep, Space, applied, built, plan_lines, planned};
-pub(super) use self::facts::counted;
 pub(crate) use self::facts::{helps_in_words, trusted};
 pub(super) use self::markdown::{fenced, folded, inline};
 pub(crate) use self::proof::{Proven, Undone};
