@@ -50,20 +50,24 @@ pub(crate) struct Look {
     line_contrast: f64,
 }
 
-/// Looks at a page that runs no script, by a copy of it that runs one. What it draws must fit and be readable.
+/// Looks at a page that runs no script, in a frame of one that does: windows are not as narrow as phones. What it draws must fit and
+/// be readable.
 pub(crate) fn look_at(page: &Path, screen: Screen) -> Look {
     /// What text and graphics need (Web Content Accessibility Guidelines 2, 1.4.3); two of six colors of lines are less on white, and
     /// have their names beside them.
     const MIN_TEXT_CONTRAST: f64 = 4.5;
     const MIN_LINE_CONTRAST: f64 = 2.0;
     const MIN_LABEL_PX: f64 = 9.0;
-    let text = std::fs::read_to_string(page).expect("it was written");
-    let (before, policy) = text.split_once("<meta http-equiv").expect("it has a policy");
-    let (_, after) = policy.split_once(">\n").expect("the policy ends");
-    let probe = concat!("<script>", include_str!("probe.js"), "</script></body>");
-    let copy = page.with_extension("probe.html");
-    std::fs::write(&copy, format!("{before}{}", after.replace("</body>", probe)))
-        .expect("the folder can be written");
+    let text =
+        std::fs::read_to_string(page).expect("it was written").replace('&', "&amp;").replace('"', "&quot;");
+    let around = format!(
+        "<!doctype html><meta charset=\"utf-8\"><style>:root {{ color-scheme: light dark; }} iframe {{ border: 0; width: {}px; height: 3000px; }}</style>\
+         <body><iframe srcdoc=\"{text}\"></iframe><script>(async () => {{{}}})()</script>",
+        screen.width,
+        include_str!("probe.js")
+    );
+    let copy = page.with_extension("framed.html");
+    std::fs::write(&copy, around).expect("the folder can be written");
     let shown = show_on(&copy, "", screen);
     let look: Look = serde_json::from_str(&shown.text_of("pre", "probe")).expect("the probe has run");
     assert_eq!((look.width, look.dark), (screen.width, screen.is_dark));

@@ -1,5 +1,7 @@
-// Says what a page looks like: whether it fits, and whether what it draws can be read.
-const style = (element) => getComputedStyle(element);
+// Says what the page in the frame looks like: whether it fits, and whether what it draws can be read.
+const frame = document.querySelector("iframe");
+await new Promise((loaded) => frame.addEventListener("load", loaded));
+const style = (element) => frame.contentWindow.getComputedStyle(element);
 const color = (text) => text.match(/[\d.]+/g).map(Number);
 const luminance = (rgb) => {
   const linear = (part) => (part / 255 <= 0.04045 ? part / 255 / 12.92 : ((part / 255 + 0.055) / 1.055) ** 2.4);
@@ -17,7 +19,7 @@ const behind = (element) => {
   }
   return [255, 255, 255];
 };
-const all = (selector) => [...document.querySelectorAll(selector)];
+const all = (selector) => [...frame.contentDocument.querySelectorAll(selector)];
 const box = (element) => element.getBoundingClientRect();
 const lowest = (elements, of) => Math.min(...elements.map((it) => contrast(color(style(it)[of]), behind(it))));
 const words = all("h1, h2, p, li, dt, dd, th, td");
@@ -37,9 +39,9 @@ const text = (elements) => elements.map((it) => it.textContent || it.outerHTML.s
 const pre = document.createElement("pre");
 pre.id = "probe";
 pre.textContent = JSON.stringify({
-  width: innerWidth,
-  dark: matchMedia("(prefers-color-scheme: dark)").matches,
-  overflow: document.documentElement.scrollWidth - innerWidth,
+  width: frame.contentWindow.innerWidth,
+  dark: frame.contentWindow.matchMedia("(prefers-color-scheme: dark)").matches,
+  overflow: frame.contentDocument.documentElement.scrollWidth - frame.contentWindow.innerWidth,
   outside: text(outside),
   overlapping: text(overlapping),
   label_px: Math.min(
