@@ -625,9 +625,9 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_s
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from compare" -l workload-b -d 'Take the statements of B from here (can be repeated); those of A are named by `--workload`' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from compare" -l with-index -d 'B is A with this index, which is built for the measurement and dropped after it (can be repeated)' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from compare" -l noise -d 'Give no verdict on what this report of `--calibrate --json` shows to be noise on this machine' -r -F
-complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from compare" -l block -d 'Measure each block this long' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from compare" -l block -d 'Measure each block this long [default: 3s]' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from compare" -l rate -d 'Send this many statements per second, over all connections' -r
-complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from compare" -l min-effect -d 'The smallest slowdown that matters, in percent; twice that for p99' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from compare" -l min-effect -d 'The smallest slowdown that matters, in percent; twice that for p99 [default: 5]' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from compare" -l max-pairs -d 'Measure so many pairs of blocks at the most: after 10 and 20 there is a verdict if it is clear [default: 30; 10 with an index]' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand bench; and __fish_seen_subcommand_from compare" -l on-inconclusive -d 'What an INCONCLUSIVE verdict does to the exit status' -r -f -a "pass\t'Exit with status 0'
 fail\t'Exit with status 1'"

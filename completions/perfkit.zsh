@@ -1024,9 +1024,9 @@ _arguments "${_arguments_options[@]}" : \
 '(-f --file -b --builtin)*--workload-b=[Take the statements of B from here (can be repeated); those of A are named by \`--workload\`]:SOURCE:_default' \
 '(--b --set-b --workload-b --calibrate)*--with-index=[B is A with this index, which is built for the measurement and dropped after it (can be repeated)]:CREATE INDEX:_default' \
 '(--calibrate)--noise=[Give no verdict on what this report of \`--calibrate --json\` shows to be noise on this machine]:FILE:_files' \
-'--block=[Measure each block this long]:TIME:_default' \
+'--block=[Measure each block this long \[default\: 3s\]]:TIME:_default' \
 '--rate=[Send this many statements per second, over all connections]:N:_default' \
-'--min-effect=[The smallest slowdown that matters, in percent; twice that for p99]:PERCENT:_default' \
+'--min-effect=[The smallest slowdown that matters, in percent; twice that for p99 \[default\: 5\]]:PERCENT:_default' \
 '--max-pairs=[Measure so many pairs of blocks at the most\: after 10 and 20 there is a verdict if it is clear \[default\: 30; 10 with an index\]]:N:_default' \
 '--on-inconclusive=[What an INCONCLUSIVE verdict does to the exit status]:WHAT:((pass\:"Exit with status 0"
 fail\:"Exit with status 1"))' \
