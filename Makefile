@@ -90,7 +90,7 @@ prove-compare: ## Compare A with itself RUNS times (default 200) and with what t
 
 prove-load-memory: ## Hold 1,000 connections and 1,000 executions a second for MINUTES (default 5): less than 60 MB, and no growth
 	@scripts/ensure-postgres >/dev/null
-	PERFKIT_MINUTES=$(or $(MINUTES),5) cargo test --quiet --test it bench_memory::a_thousand -- --ignored --nocapture
+	PERFKIT_MINUTES=$(or $(MINUTES),5) cargo test --profile quick --quiet --test it bench_memory::a_thousand -- --ignored --nocapture
 
 bench-startup: ## How long perfkit --version takes
 	cargo bench --quiet --bench startup
