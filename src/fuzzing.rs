@@ -90,7 +90,7 @@ mod tests {
                 }
                 5 => input.insert(at, byte),
                 _ if at < input.len() => {
-                    input[at] = if self.below(2) == 0 { byte } else { input[at] ^ (1 << (byte % 8)) }
+                    input[at] = if self.below(2) == 0 { byte } else { input[at] ^ (1 << (byte % 8)) };
                 }
                 _ => {}
             }
@@ -100,19 +100,21 @@ mod tests {
     /// Feeds a target so many mutations of its seeds; an input that makes it panic is shown.
     fn feed(target: fn(&[u8]), seeds: &[Vec<u8>], words: &[&[u8]], n_cases: u64) {
         assert!(seeds.iter().any(|seed| !seed.is_empty()));
-        seeds.iter().for_each(|seed| target(seed));
+        for seed in seeds {
+            target(seed);
+        }
         for case in 0..n_cases {
             let input = Mutator { seeds, words, stream: random::at(1, case), n: 0 }.input();
-            if catch_unwind(|| target(&input)).is_err() {
-                panic!("case {case} panics: {:?}", String::from_utf8_lossy(&input).into_owned());
-            }
+            let is_taken = catch_unwind(|| target(&input)).is_ok();
+            assert!(is_taken, "case {case} panics: {:?}", String::from_utf8_lossy(&input));
         }
     }
 
     /// Cases of a quick run, or of one as long as `PERFKIT_FUZZ_CASES` says.
     fn n_cases(quick: u64) -> u64 {
-        #[expect(clippy::disallowed_methods, reason = "tests are told by the environment how much to do")]
-        std::env::var("PERFKIT_FUZZ_CASES").map_or(quick, |cases| cases.parse().unwrap())
+        #[expect(clippy::disallowed_methods, reason = "a test has no Environment")]
+        let cases = std::env::var("PERFKIT_FUZZ_CASES");
+        cases.map_or(quick, |cases| cases.parse().unwrap())
     }
 
     fn files(folder: &str) -> Vec<Vec<u8>> {
@@ -125,20 +127,6 @@ mod tests {
 
     #[test]
     fn no_log_panics() {
-        let words: [&[u8]; 12] = [
-            b"DETAIL:  parameters: $1 = '",
-            b"\nLOG:  duration: 1.000 ms  ",
-            b"statement: ",
-            b"execute <unnamed>: ",
-            b"plan:\n",
-            b"\"\"",
-            b"\r\n",
-            b"\xff",
-            "é".as_bytes(),
-            b"{\"timestamp\":\"2026-01-01 00:00:00 UTC\",\"pid\":1,",
-            b"2026-11-22 11:48:11.123 UTC",
-            b"99999999999999999999",
-        ];
         const STDERR: &str = "\
 2026-11-22 11:48:11.100 UTC [7] app@shop LOG:  duration: 2.000 ms  parse s1: SELECT a FROM t\n\tWHERE id = $1
 2026-11-22 11:48:11.200 UTC [7] app@shop LOG:  duration: 2.000 ms  execute s1: SELECT a FROM t\n\tWHERE id = $1
@@ -160,6 +148,20 @@ mod tests {
         const JSON: &str = r#"{"timestamp":"2026-11-22 11:48:11.123 UTC","user":"app","dbname":"shop","pid":7,"session_id":"6561d0f7.7","line_num":1,"ps":"SELECT","vxid":"3/2","txid":0,"error_severity":"LOG","message":"duration: 1.000 ms  statement: SELECT 'é\u00e9\n'","application_name":"psql","backend_type":"client backend","query_id":0}
 {"timestamp":"2026-11-22 11:48:11.223 UTC","pid":7,"session_id":"6561d0f7.7","error_severity":"ERROR","state_code":"22012","message":"division by zero","statement":"SELECT 1/0"}
 "#;
+        let words: [&[u8]; 12] = [
+            b"DETAIL:  parameters: $1 = '",
+            b"\nLOG:  duration: 1.000 ms  ",
+            b"statement: ",
+            b"execute <unnamed>: ",
+            b"plan:\n",
+            b"\"\"",
+            b"\r\n",
+            b"\xff",
+            "é".as_bytes(),
+            b"{\"timestamp\":\"2026-01-01 00:00:00 UTC\",\"pid\":1,",
+            b"2026-11-22 11:48:11.123 UTC",
+            b"99999999999999999999",
+        ];
         let seeds = [STDERR, CSV, JSON].map(|text| text.repeat(2).into_bytes());
         feed(read_log, &seeds, &words, n_cases(1000));
     }

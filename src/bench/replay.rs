@@ -184,7 +184,7 @@ impl Open {
             _ => Awaits::Answer,
         };
         self.last = execution.timing.total.map(|total| Last {
-            ended_at: began_at + total,
+            ended_at: began_at.saturating_add(total),
             transaction,
             is_simple,
             has_failed: matches!(execution.outcome, Outcome::Failed(_)),

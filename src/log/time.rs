@@ -2,7 +2,7 @@
 
 use crate::trace::Time;
 
-const NANOS_PER_S: i64 = 1_000_000_000;
+const NANOS_PER_S: u64 = 1_000_000_000;
 
 /// A time and how many bytes it takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,8 +34,7 @@ pub(super) fn read(text: &[u8]) -> Option<Read> {
         at += 1 + zone.length;
     }
     let seconds = days_from_civil(year, month, day) * 86_400 + hour * 3_600 + minute * 60 + second - offset_s;
-    let time = Time(u64::try_from(seconds * NANOS_PER_S + fraction_ns).ok()?);
-    Some(Read { time, length: at, is_zone_known })
+    Some(Read { time: time(seconds, fraction_ns)?, length: at, is_zone_known })
 }
 
 /// Reads `1763812091.123` (`%n`): seconds since 1970 with milliseconds.
@@ -43,18 +42,23 @@ pub(super) fn read_epoch(text: &[u8]) -> Option<Read> {
     let end = text.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(text.len());
     let seconds = number(text.get(..end).filter(|digits| !digits.is_empty() && digits.len() < 12)?)?;
     let (fraction_ns, at) = if text.get(end) == Some(&b'.') { fraction(text, end + 1)? } else { (0, end) };
-    let time = Time(u64::try_from(seconds * NANOS_PER_S + fraction_ns).ok()?);
-    Some(Read { time, length: at, is_zone_known: true })
+    Some(Read { time: time(seconds, fraction_ns)?, length: at, is_zone_known: true })
+}
+
+/// `None` before 1970, and from 2554 on, which nanoseconds do not reach.
+fn time(seconds: i64, fraction_ns: u64) -> Option<Time> {
+    u64::try_from(seconds).ok()?.checked_mul(NANOS_PER_S)?.checked_add(fraction_ns).map(Time)
 }
 
 /// Returns the nanoseconds of a fraction of a second, and where it ends.
-fn fraction(text: &[u8], from: usize) -> Option<(i64, usize)> {
+fn fraction(text: &[u8], from: usize) -> Option<(u64, usize)> {
     let n = text[from..].iter().take_while(|byte| byte.is_ascii_digit()).count();
     if n == 0 || n > 9 {
         return None;
     }
     let missing = u32::try_from(9 - n).ok()?;
-    Some((number(&text[from..from + n])? * 10_i64.pow(missing), from + n))
+    let fraction = u64::try_from(number(&text[from..from + n])?).ok()?;
+    Some((fraction * 10_u64.pow(missing), from + n))
 }
 
 fn number(digits: &[u8]) -> Option<i64> {
@@ -167,6 +171,8 @@ mod tests {
             "2026-11-22",
             "2026-11-22 25:48:11 UTC",
             "2026-1a-22 11:48:11 UTC",
+            "1969-12-31 23:59:59 UTC",
+            "9999-11-22 11:48:11 UTC",
         ] {
             check(text, None);
         }
@@ -177,6 +183,7 @@ mod tests {
         let found = read_epoch(b"1795348091.123 [1]").unwrap();
         assert_eq!((found.time, found.length), (Time(1_795_348_091_123_000_000), 14));
         assert_eq!(read_epoch(b"x"), None);
+        assert_eq!(read_epoch(b"99999999999.5 "), None);
     }
 
     #[test]

@@ -30,6 +30,7 @@ fn require_little_memory(peak: Option<u64>) {
 }
 
 /// A row of so many bytes, as text and as bytea, is the same through the proxy, which never holds it.
+#[expect(clippy::print_stdout, reason = "the figures are what the command is for")]
 fn row_of(n_bytes: usize) {
     const PATTERN: &str = "a pattern of 23 letters";
     let database = Database::create();
@@ -105,6 +106,7 @@ fn pipeline_of(n_statements: usize, nap_each: usize) {
     }
 }
 
+#[expect(clippy::print_stdout, reason = "the figures are what the command is for")]
 fn each_has_its_time(ended: &Ended, name: &str, (n_statements, nap_each): (usize, usize)) {
     let executions: Vec<&Value> =
         ended.executions().into_iter().filter(|(sql, _)| sql.ends_with(name)).map(|(_, it)| it).collect();
@@ -131,6 +133,7 @@ fn each_has_its_time(ended: &Ended, name: &str, (n_statements, nap_each): (usize
 }
 
 /// Reads a log of so many bytes from standard input, which is made as it is read.
+#[expect(clippy::print_stdout, reason = "the figures are what the command is for")]
 fn log_of(n_bytes: u64) {
     let (child, _folder) = perfkit(&["capture", "log", "--json", "-"]).input("").spawn();
     let mut child = KilledAtDrop(child);
@@ -210,8 +213,9 @@ fn ten_thousand_statements() {
 #[test]
 #[ignore = "make prove-capture runs it"]
 fn a_log_of_any_size() {
-    let gb = std::env::var("PERFKIT_LOG_GB")
-        .map_or(10.0, |gb| gb.parse::<f64>().expect("PERFKIT_LOG_GB is a number"));
+    #[expect(clippy::disallowed_methods, reason = "a test has no Environment")]
+    let gb = std::env::var("PERFKIT_LOG_GB");
+    let gb: f64 = gb.map_or(10.0, |gb| gb.parse().expect("PERFKIT_LOG_GB is a number"));
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,

@@ -85,8 +85,8 @@ fn counts_of_the_same_rows() {
 fn constants_go_back_into_the_text() {
     let values = [Value::Literal("'it''s'".into()), Value::Text("7".into()), Value::Null];
     let found = runnable("SELECT $1, $3, $2, $3", &values).unwrap();
-    assert_eq!(found.sql, "SELECT 'it''s', $1, $2, $1");
-    assert_eq!(found.values, [None, Some("7".into())]);
+    assert_eq!(found.sql, "SELECT 'it''s', $2, $1, $2");
+    assert_eq!(found.values, [Some("7".into()), None]);
     assert_eq!(runnable("SELECT $1", &[Value::Redacted(1)]), None);
     assert_eq!(runnable("SELECT $1", &[]), None);
 }
