@@ -18,8 +18,6 @@ const RARE: f64 = 0.5;
 const MOST_RARE: u64 = 1_000;
 /// So often another array is tried for one that is there already.
 const N_TRIES: u64 = 16;
-/// Rounds in which elements take what others have no room for, which are in every row.
-const N_ROUNDS: usize = 8;
 
 /// The golden ratio as a share of 2^64: its multiples are spread evenly, however many there are.
 const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
@@ -195,23 +193,24 @@ fn quantile(weights: &[f64], before: f64) -> usize {
     place.unwrap_or_else(|| weights.iter().rposition(|weight| *weight > 0.0).unwrap_or(0))
 }
 
-/// Returns how likely each element is to be among so many, in proportion to what is left of it, and no more than certain.
+/// Returns how likely each element is to be among so many, in proportion to what is left of it, and no more than certain: others take what
+/// those have no room for.
 fn inclusions(left: &[f64], n: usize) -> Vec<f64> {
     let left: Vec<f64> = left.iter().map(|left| left.max(0.0)).collect();
     let mut likely = vec![0.0; left.len()];
-    let mut is_certain = vec![false; left.len()];
-    for _ in 0..N_ROUNDS {
-        let n_certain = is_certain.iter().filter(|it| **it).count();
+    loop {
+        let is_certain = |likely: &f64| *likely >= 1.0;
+        let n_certain = likely.iter().filter(|it| is_certain(it)).count();
         let open: f64 =
-            left.iter().zip(&is_certain).filter(|(_, certain)| !**certain).map(|(left, _)| left).sum();
+            left.iter().zip(&likely).filter(|(_, it)| !is_certain(it)).map(|(left, _)| left).sum();
         let factor = if open > 0.0 { count(n.saturating_sub(n_certain) as u64) / open } else { 0.0 };
-        for ((likely, left), certain) in likely.iter_mut().zip(&left).zip(&mut is_certain) {
-            *likely = if *certain { 1.0 } else { left * factor };
-            *certain |= *likely >= 1.0;
-            *likely = likely.min(1.0);
+        for (likely, left) in likely.iter_mut().zip(&left).filter(|(it, _)| !is_certain(it)) {
+            *likely = (left * factor).min(1.0);
+        }
+        if likely.iter().filter(|it| is_certain(it)).count() == n_certain {
+            return likely;
         }
     }
-    likely
 }
 
 /// Draws elements such that each is there as likely as it says, one after each whole number (systematic sampling: Madow, "On the theory

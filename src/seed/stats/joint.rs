@@ -130,24 +130,11 @@ pub(crate) fn combine(
     ranks: &Ranks,
     correlation: &dyn Fn(&str) -> Option<f64>,
 ) -> Vec<usize> {
-    let mut lists: Vec<(f64, Vec<usize>, Vec<Known>, Vec<(Vec<usize>, f64)>)> = lists
-        .iter()
-        .filter_map(|list| {
-            let place = |name: &String| columns.iter().position(|column| column.name == *name);
-            let places: Vec<usize> = list.columns.iter().map(place).collect::<Option<_>>()?;
-            let (known, items) = known(columns, &places, list, ranks)?;
-            let listed: f64 = items.iter().map(|(_, share)| share).sum();
-            let depends = |it: &Dependency| {
-                it.degree >= LEAST_DEGREE && list.columns.contains(&it.of) && list.columns.contains(&it.on)
-            };
-            let says_enough = listed >= LEAST_LISTED || !dependencies.iter().any(depends);
-            let is_meant = places.len() > 1 && !items.is_empty() && says_enough;
-            is_meant.then_some((listed, places, known, items))
-        })
-        .collect();
-    lists.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let mut lists: Vec<Listed> =
+        lists.iter().filter_map(|list| Listed::new(columns, list, dependencies, ranks)).collect();
+    lists.sort_by(|a, b| b.share().total_cmp(&a.share()));
     let mut settled: Vec<usize> = Vec::new();
-    for (_, places, known, items) in lists {
+    for Listed { places, known, items } in lists {
         let is_open = |at: &usize| !settled.contains(at) && is_free(columns, *at, correlation);
         let Some((first, _)) = places.first().and_then(|at| axis(&columns[*at])) else { continue };
         if !places.iter().all(is_open) {
@@ -163,6 +150,38 @@ pub(crate) fn combine(
         settled.extend(places);
     }
     settled
+}
+
+/// A list of combinations by the places of its columns and values.
+struct Listed {
+    places: Vec<usize>,
+    known: Vec<Known>,
+    items: Vec<(Vec<usize>, f64)>,
+}
+
+impl Listed {
+    /// Reads a list; `None` where it says less of its columns than their dependencies do.
+    fn new(
+        columns: &[ColumnPlan],
+        list: &Combinations,
+        dependencies: &[Dependency],
+        ranks: &Ranks,
+    ) -> Option<Self> {
+        let place = |name: &String| columns.iter().position(|column| column.name == *name);
+        let places: Vec<usize> = list.columns.iter().map(place).collect::<Option<_>>()?;
+        let (known, items) = known(columns, &places, list, ranks)?;
+        let listed = Self { places, known, items };
+        let depends = |it: &Dependency| {
+            it.degree >= LEAST_DEGREE && list.columns.contains(&it.of) && list.columns.contains(&it.on)
+        };
+        let says_enough = listed.share() >= LEAST_LISTED || !dependencies.iter().any(depends);
+        (listed.places.len() > 1 && !listed.items.is_empty() && says_enough).then_some(listed)
+    }
+
+    /// The share of the rows that it tells of.
+    fn share(&self) -> f64 {
+        self.items.iter().map(|(_, share)| share).sum()
+    }
 }
 
 /// Returns the places of the values that a list names, and its items by these; those that name a value of which nothing else is known are

@@ -330,9 +330,8 @@ impl<'b> Planner<'b> {
                 sequence: field.sequence.clone().filter(|_| is_serial),
             };
             if is_open {
-                let gap =
-                    self.state(column, &mut plan, may_be_null, conditions, arranged, &paired, &mut ranks);
-                self.gaps.extend(gap);
+                let known = (&paired, &mut ranks);
+                self.gaps.extend(self.state(column, &mut plan, may_be_null, conditions, arranged, known));
             }
             columns.push(plan);
         }

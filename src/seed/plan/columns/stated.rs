@@ -59,8 +59,7 @@ impl Planner<'_> {
         may_be_null: bool,
         conditions: &Conditions,
         arranged: &Arranged,
-        paired: &Paired,
-        ranks: &mut Ranks,
+        (paired, ranks): (&Paired, &mut Ranks),
     ) -> Option<Gap> {
         let (_, statistics) = self.statistics(column)?;
         let field = &self.relation.fields[column];
