@@ -278,6 +278,17 @@ impl TextDomain {
         Self::matching(Pattern { text: regex.to_owned(), kind: PatternKind::Regex }, true)
     }
 
+    /// Returns the texts that are not in the set, where its patterns leave out single texts and nothing else.
+    pub(crate) fn left_out(&self) -> Option<Vec<Literal>> {
+        let texts = self.patterns.iter().map(|(pattern, is_negated)| {
+            let is_single = *is_negated && pattern.kind == PatternKind::Like;
+            is_single.then(|| pattern::single(&pattern.text)).flatten().map(Literal::Text)
+        });
+        let empty = (self.min_chars == 1).then(|| Some(Literal::Text(String::new())));
+        (self.min_chars <= 1).then_some(())?;
+        texts.chain(empty).collect()
+    }
+
     fn meet(&self, other: &Self) -> Domain {
         let mut patterns: Vec<_> = self.patterns.iter().chain(&other.patterns).cloned().collect();
         patterns.sort_unstable();

@@ -518,6 +518,20 @@ fn bracket(rest: &mut Chars<'_>, regex: &mut String) -> Option<()> {
     }
 }
 
+/// Returns the only text that a pattern of LIKE matches; `None` where it matches more.
+pub(super) fn single(like: &str) -> Option<String> {
+    let mut text = String::with_capacity(like.len());
+    let mut chars = like.chars();
+    while let Some(it) = chars.next() {
+        match it {
+            '%' | '_' => return None,
+            '\\' => text.push(chars.next()?),
+            it => text.push(it),
+        }
+    }
+    Some(text)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -616,5 +630,16 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_pattern_of_one_text_is_that_text() {
+        let check =
+            |like: &str, expected: Option<&str>| assert_eq!(single(like).as_deref(), expected, "{like}");
+        check("EUR", Some("EUR"));
+        check("50\\% a\\_b\\\\", Some("50% a_b\\"));
+        check("a%", None);
+        check("a_", None);
+        check("", Some(""));
     }
 }

@@ -38,6 +38,7 @@ impl Planner<'_> {
             Domain::Any => Fits::Any,
             Domain::Values(literals) => Fits::OneOf(suit::cells(ty, wire, literals)?),
             Domain::Except(literals) => Fits::NoneOf(suit::cells(ty, wire, literals)?),
+            Domain::Text(texts) => Fits::NoneOf(suit::cells(ty, wire, &texts.left_out()?)?),
             Domain::Numbers(numbers)
                 if wire.kind() == Kind::Int && !matches!(numbers.unit, Unit::Decimal { .. }) =>
             {
