@@ -336,16 +336,8 @@ impl<'b> Planner<'b> {
             columns.push(plan);
         }
         self.join(&mut columns, &paired, &ranks);
-        let components = (0..)
-            .zip(&conditions.components)
-            .map(|(place, component)| match pools.get(&place) {
-                Some(pool) => self.component(place, pool.weights(), Vec::new()),
-                None => {
-                    let guides = self.guides(component, &columns, &edges, &plans);
-                    self.component(place, component.weights.clone(), guides)
-                }
-            })
-            .collect();
+        let components =
+            self.components(conditions, &pools, |component| self.guides(component, &columns, &edges, &plans));
         self.gaps.extend(edges.gaps);
         let n_columns = ColumnId::try_from(columns.len()).expect("fewer columns than PostgreSQL can name");
         let cap_reason = self.cap_reason(arranged);
@@ -386,8 +378,20 @@ impl<'b> Planner<'b> {
     }
 
     /// What is drawn for a component of conditions: a case, or a form of the rows that the server accepted.
-    fn component(&self, place: usize, weights: Vec<u32>, guides: Vec<Guide>) -> Component {
-        Component { weights, key: self.stream(&format!("case {place}")), guides }
+    fn components(
+        &self,
+        conditions: &Conditions,
+        pools: &BTreeMap<usize, Pooled>,
+        guides: impl Fn(&condition::Component) -> Vec<Guide>,
+    ) -> Vec<Component> {
+        let of = |(place, component): (usize, &condition::Component)| {
+            let (weights, guides) = match pools.get(&place) {
+                Some(pool) => (pool.weights(), Vec::new()),
+                None => (component.weights.clone(), guides(component)),
+            };
+            Component { weights, key: self.stream(&format!("case {place}")), guides }
+        };
+        (0..).zip(&conditions.components).map(of).collect()
     }
 
     /// The values of a component's columns that the server accepted.
