@@ -340,11 +340,10 @@ impl<'b> Planner<'b> {
             self.components(conditions, &pools, |component| self.guides(component, &columns, &edges, &plans));
         self.gaps.extend(edges.gaps);
         let n_columns = ColumnId::try_from(columns.len()).expect("fewer columns than PostgreSQL can name");
-        let cap_reason = self.cap_reason(arranged);
         TableColumns {
             n_rows: self.n_rows,
             refusal: None,
-            cap_reason,
+            cap_reason: self.cap_reason(arranged),
             gaps: self.gaps,
             routing: super::routing::routing(self.relation, &columns),
             columns,
