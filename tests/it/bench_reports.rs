@@ -51,7 +51,7 @@ fn the_page_of_a_run_is_readable_on_any_screen() {
     let long = "a-statement-with-a-name-that-is-much-longer-than-what-a-column-has-room-for";
     let config = format!(
         "workload:\n  statements:\n    - {{name: one, sql: SELECT 1}}\n    - {{name: {long}, sql: SELECT pg_sleep(0.001)}}\n    \
-         - {{name: maybe, sql: SELECT 1 / $1::int, params: [{{choice: [0, 1]}}]}}\n"
+         - {{name: maybe, sql: SELECT 1 / ($1::int * pg_backend_pid()), params: [{{choice: [0, 1]}}]}}\n"
     );
     std::fs::write(folder.path().join("perfkit.yaml"), config).unwrap();
     let args = [
@@ -96,5 +96,5 @@ fn the_page_of_a_comparison_is_readable_on_any_screen() {
     else {
         panic!()
     };
-    assert!(intervals >= 2 && dots == intervals && limits == intervals, "{intervals} {dots} {limits}");
+    assert!(intervals >= 1 && dots == intervals && limits == intervals, "{intervals} {dots} {limits}");
 }
