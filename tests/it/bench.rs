@@ -57,7 +57,7 @@ pub(crate) struct Statement {
     p95_ms: f64,
     p99_ms: f64,
     p999_ms: f64,
-    pub(crate) max_ms: f64,
+    max_ms: f64,
     pub(crate) response: Value,
     hdr: String,
     pub(crate) errors_by_sqlstate: BTreeMap<String, u64>,

