@@ -368,7 +368,7 @@ mod tests {
             ("bench: {compare: {block: 0s}}", "perfkit.yaml:1:19: block must be above 0, up to 30 days"),
             (
                 "bench: {compare: {a: {set: {jit: null}}}}",
-                "perfkit.yaml:1:27: bench.compare.a.set: jit has no value",
+                "perfkit.yaml:1:22: bench.compare.a: jit has no value",
             ),
             ("database: {lock_timeout: 0s}", "perfkit.yaml:1:12: lock_timeout must be from 1 ms to 24 days"),
             (

@@ -166,7 +166,7 @@ fn intervals_stay_inside_of_the_plot() {
         }
         assert!(
             svg.contains(">0 %<")
-                && svg.contains("more characters…")
+                && svg.contains("more char…")
                 && svg.matches("<circle").count() == rows.len()
         );
     }
