@@ -4442,7 +4442,7 @@ _perfkit() {
             return 0
             ;;
         perfkit__subcmd__workload__subcmd__n__subcmd__plus__subcmd__one)
-            opts="-d -o -q -h --log-line-prefix --ignore --strict --offline --database-url --statement-timeout --lock-timeout --json --output --quiet --color --config --help"
+            opts="-d -o -q -h --strict --log-line-prefix --ignore --offline --database-url --statement-timeout --lock-timeout --json --output --quiet --color --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4496,21 +4496,21 @@ _perfkit() {
             return 0
             ;;
         perfkit__subcmd__workload__subcmd__pagination)
-            opts="-d -o -q -h --log-line-prefix --ignore --max-page-size --offline --database-url --statement-timeout --lock-timeout --json --output --quiet --color --config --help"
+            opts="-d -o -q -h --max-page-size --log-line-prefix --ignore --offline --database-url --statement-timeout --lock-timeout --json --output --quiet --color --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --max-page-size)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --log-line-prefix)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --ignore)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --max-page-size)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -803,7 +803,7 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_see
 complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from top" -s q -l quiet -d 'Print results, warnings and errors only'
 complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from top" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from n-plus-one" -l log-line-prefix -d 'What each line of a log begins with, as `SHOW log_line_prefix` prints it [default: told from the lines]' -r
-complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from n-plus-one" -l ignore -d 'Leave out the statement with this fingerprint, or with one that begins so (can be repeated)' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from n-plus-one" -l ignore -d 'Leave out statements: by the first digits of a fingerprint, by a table, or by a text as in \'*FROM audit*\' (can be repeated)' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from n-plus-one" -s d -l database-url -d 'Connect to this database (URL or keyword/value string)' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from n-plus-one" -l statement-timeout -d 'Cancel a statement after this time [default: 30s]' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from n-plus-one" -l lock-timeout -d 'Give up waiting for a lock after this time [default: 2s]' -r
@@ -817,9 +817,9 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_see
 complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from n-plus-one" -l json -d 'Print the result as JSON'
 complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from n-plus-one" -s q -l quiet -d 'Print results, warnings and errors only'
 complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from n-plus-one" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from pagination" -l log-line-prefix -d 'What each line of a log begins with, as `SHOW log_line_prefix` prints it [default: told from the lines]' -r
-complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from pagination" -l ignore -d 'Leave out the statement with this fingerprint, or with one that begins so (can be repeated)' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from pagination" -l max-page-size -d 'Let clients ask for pages of so many rows' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from pagination" -l log-line-prefix -d 'What each line of a log begins with, as `SHOW log_line_prefix` prints it [default: told from the lines]' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from pagination" -l ignore -d 'Leave out statements: by the first digits of a fingerprint, by a table, or by a text as in \'*FROM audit*\' (can be repeated)' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from pagination" -s d -l database-url -d 'Connect to this database (URL or keyword/value string)' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from pagination" -l statement-timeout -d 'Cancel a statement after this time [default: 30s]' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from pagination" -l lock-timeout -d 'Give up waiting for a lock after this time [default: 2s]' -r
@@ -828,7 +828,7 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_see
 always\t''
 never\t''"
 complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from pagination" -l config -d 'Read this configuration file instead of ./perfkit.yaml' -r -F
-complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from pagination" -l offline -d 'Ask no database'
+complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from pagination" -l offline -d 'Look at the files alone: connect to no database, and try nothing'
 complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from pagination" -l json -d 'Print the result as JSON'
 complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from pagination" -s q -l quiet -d 'Print results, warnings and errors only'
 complete -c perfkit -n "__fish_perfkit_using_subcommand workload; and __fish_seen_subcommand_from pagination" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -845,7 +845,7 @@ complete -c perfkit -n "__fish_perfkit_using_subcommand budget" -l max-ms -d 'Al
 complete -c perfkit -n "__fish_perfkit_using_subcommand budget" -l baseline -d 'Hold the calls of each statement against this file [default: perfkit-budget.json, if it is there]' -r -F
 complete -c perfkit -n "__fish_perfkit_using_subcommand budget" -l scale -d 'Run each of these shell commands, which use data of so many rows, and fail if a count grows with them' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand budget" -l by -d 'Count apart by `application_name`, or by the values of a call site\'s key, as in tag:route (can be repeated)' -r
-complete -c perfkit -n "__fish_perfkit_using_subcommand budget" -l ignore -d 'Leave out the statement with this fingerprint, or with one that begins so (can be repeated)' -r
+complete -c perfkit -n "__fish_perfkit_using_subcommand budget" -l ignore -d 'Leave out statements: by the first digits of a fingerprint, by a table, or by a text as in \'*FROM audit*\' (can be repeated)' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand budget" -l env -d 'Set this variable to the proxy\'s URL as well as `DATABASE_URL` (can be repeated)' -r
 complete -c perfkit -n "__fish_perfkit_using_subcommand budget" -l trace -d 'Keep the trace of the run in this file' -r -F
 complete -c perfkit -n "__fish_perfkit_using_subcommand budget" -s d -l database-url -d 'Connect to this database (URL or keyword/value string)' -r

@@ -1259,7 +1259,7 @@ _arguments "${_arguments_options[@]}" : \
 '--quiet[Print results, warnings and errors only]' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
-':trace -- The trace; `-` is standard input:_files' \
+':trace -- The trace; .gz and .zst as well, `-` is standard input:_files' \
 && ret=0
 ;;
 (help)
@@ -1350,7 +1350,7 @@ _arguments "${_arguments_options[@]}" : \
 (n-plus-one)
 _arguments "${_arguments_options[@]}" : \
 '--log-line-prefix=[What each line of a log begins with, as \`SHOW log_line_prefix\` prints it \[default\: told from the lines\]]:PREFIX:_default' \
-'*--ignore=[Leave out the statement with this fingerprint, or with one that begins so (can be repeated)]:FINGERPRINT:_default' \
+'*--ignore=[Leave out statements\: by the first digits of a fingerprint, by a table, or by a text as in '\''*FROM audit*'\'' (can be repeated)]:STATEMENT:_default' \
 '-d+[Connect to this database (URL or keyword/value string)]:URL:_default' \
 '--database-url=[Connect to this database (URL or keyword/value string)]:URL:_default' \
 '--statement-timeout=[Cancel a statement after this time \[default\: 30s\]]:TIME:_default' \
@@ -1371,9 +1371,9 @@ _arguments "${_arguments_options[@]}" : \
 ;;
 (pagination)
 _arguments "${_arguments_options[@]}" : \
-'--log-line-prefix=[What each line of a log begins with, as \`SHOW log_line_prefix\` prints it \[default\: told from the lines\]]:PREFIX:_default' \
-'*--ignore=[Leave out the statement with this fingerprint, or with one that begins so (can be repeated)]:FINGERPRINT:_default' \
 '--max-page-size=[Let clients ask for pages of so many rows]:ROWS:_default' \
+'--log-line-prefix=[What each line of a log begins with, as \`SHOW log_line_prefix\` prints it \[default\: told from the lines\]]:PREFIX:_default' \
+'*--ignore=[Leave out statements\: by the first digits of a fingerprint, by a table, or by a text as in '\''*FROM audit*'\'' (can be repeated)]:STATEMENT:_default' \
 '-d+[Connect to this database (URL or keyword/value string)]:URL:_default' \
 '--database-url=[Connect to this database (URL or keyword/value string)]:URL:_default' \
 '--statement-timeout=[Cancel a statement after this time \[default\: 30s\]]:TIME:_default' \
@@ -1382,7 +1382,7 @@ _arguments "${_arguments_options[@]}" : \
 '--output=[Write the result to a file, in the format of its ending (.json .md .html .csv .sql .xml .sarif .folded .txt), or a capture'\''s trace]:FILE:_files' \
 '--color=[Use color]:WHEN:(auto always never)' \
 '--config=[Read this configuration file instead of ./perfkit.yaml]:FILE:_files' \
-'(-d --database-url)--offline[Ask no database]' \
+'(-d --database-url)--offline[Look at the files alone\: connect to no database, and try nothing]' \
 '--json[Print the result as JSON]' \
 '-q[Print results, warnings and errors only]' \
 '--quiet[Print results, warnings and errors only]' \
@@ -1438,7 +1438,7 @@ _arguments "${_arguments_options[@]}" : \
 '--baseline=[Hold the calls of each statement against this file \[default\: perfkit-budget.json, if it is there\]]:FILE:_files' \
 '(--update --baseline --trace --max-queries --max-calls --max-writes --max-transactions --max-rows --max-ms --no-n-plus-one --no-new-statements)*--scale=[Run each of these shell commands, which use data of so many rows, and fail if a count grows with them]:ROWS:COMMAND:_default:ROWS:COMMAND:_default' \
 '*--by=[Count apart by \`application_name\`, or by the values of a call site'\''s key, as in tag\:route (can be repeated)]:WHAT:_default' \
-'*--ignore=[Leave out the statement with this fingerprint, or with one that begins so (can be repeated)]:FINGERPRINT:_default' \
+'*--ignore=[Leave out statements\: by the first digits of a fingerprint, by a table, or by a text as in '\''*FROM audit*'\'' (can be repeated)]:STATEMENT:_default' \
 '*--env=[Set this variable to the proxy'\''s URL as well as \`DATABASE_URL\` (can be repeated)]:NAME:_default' \
 '--trace=[Keep the trace of the run in this file]:FILE:_files' \
 '-d+[Connect to this database (URL or keyword/value string)]:URL:_default' \

@@ -110,7 +110,9 @@ async fn prove_in(
 ) -> Result<Verdict, Stop> {
     let same = same_values(question)?;
     if question.rows.is_empty() {
-        return Err(Stop::Untried("no values are known to try it with".to_owned()));
+        return Err(Stop::Untried(
+            "no values are known to try it with (`--redact` leaves them out)".to_owned(),
+        ));
     }
     let single = prepare(transaction, &question.sql).await?;
     let all = prepare(transaction, &batch.sql).await?;

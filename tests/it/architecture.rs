@@ -34,8 +34,17 @@ fn name(path: &Path) -> String {
     path.strip_prefix(root().join("src")).expect("below src").display().to_string()
 }
 
-const EDGE_FILES: [&str; 8] =
-    ["main.rs", "lib.rs", "cli.rs", "config.rs", "context.rs", "error.rs", "ui.rs", "stream.rs"];
+const EDGE_FILES: [&str; 9] = [
+    "main.rs",
+    "lib.rs",
+    "cli.rs",
+    "config.rs",
+    "context.rs",
+    "error.rs",
+    "fuzzing.rs",
+    "ui.rs",
+    "stream.rs",
+];
 const EDGE_FOLDERS: [&str; 6] = ["command/", "pg/", "load/", "proxy/", "report/", "sources/"];
 
 fn is_core(name: &str) -> bool {

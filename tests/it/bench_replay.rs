@@ -111,14 +111,10 @@ fn pipelines_are_sent_again_as_pipelines() {
         [parse("", "SELECT 1 / $1::int", &[]), bind("", "", 0, &[Some(b"0")]), execute("", 0)].concat();
     wire.say(&[insert("c1"), fails, insert("c2"), sync()].concat(), 1);
     wire.say(&query("INSERT INTO seen (note) VALUES ('d1'); INSERT INTO seen (note) VALUES ('d2')"), 1);
-    // A block, with its end behind an error.
-    let block = [
-        query("BEGIN"),
-        query("INSERT INTO seen (note) VALUES ('e1')"),
-        query("SELECT 1 / 0"),
-        query("ROLLBACK"),
-    ];
-    wire.say(&block.concat(), 4);
+    // A block, up to an error: whoever sends more waits, as the server sends errors before it is ready for more.
+    let block = [query("BEGIN"), query("INSERT INTO seen (note) VALUES ('e1')"), query("SELECT 1 / 0")];
+    wire.say(&block.concat(), 3);
+    wire.say(&query("ROLLBACK"), 1);
     for note in ["f1", "f2"] {
         wire.say(&[insert(note), sync()].concat(), 1);
     }

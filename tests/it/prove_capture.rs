@@ -16,7 +16,7 @@ use crate::support::wire::{Wire, bind, execute, message, parse, query, sync};
 /// No capture needs more memory, whatever goes through it.
 const MAX_RSS_BYTES: u64 = 200 << 20;
 /// How long a statement sleeps that is to be told from others.
-const NAP: Duration = Duration::from_millis(10);
+const NAP: Duration = Duration::from_millis(50);
 
 /// Returns the most memory that a process had so far, where the system tells.
 fn peak_rss_bytes(pid: u32) -> Option<u64> {
@@ -190,12 +190,12 @@ fn long_rows_are_the_same_through_the_proxy() {
 
 #[test]
 fn statements_of_a_pipeline_have_their_own_times() {
-    pipeline_of(1000, 50);
+    pipeline_of(1000, 100);
 }
 
 #[test]
 fn logs_are_read_in_little_memory() {
-    log_of(12 << 20);
+    log_of(3 << 20);
 }
 
 #[test]
