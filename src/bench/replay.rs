@@ -532,11 +532,11 @@ mod tests {
 
     #[test]
     fn what_was_sent_without_waiting_is_a_pipeline() {
+        /// Start and end, transaction, and what comes of it.
+        type Run = ((u64, u64), (u64, TransactionState), Protocol, Outcome);
         use Awaits::{Answer, NotEvenSync, Nothing};
         use TransactionState::{Idle, Open, Unknown};
-        // Start and end, transaction, and what comes of it.
-        let check = |executions: &[((u64, u64), (u64, TransactionState), Protocol, Outcome)],
-                     expected: &[Awaits]| {
+        let check = |executions: &[Run], expected: &[Awaits]| {
             let mut test = Test::default();
             let statement = test.text("SELECT a FROM t");
             for ((start, end), (number, state), protocol, outcome) in executions {

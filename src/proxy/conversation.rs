@@ -55,8 +55,8 @@ pub(super) struct Conversation {
     front: Frames,
     back: Frames,
     statements: HashMap<Box<[u8]>, Arc<Prepared>>,
-    /// Whether some of them were prepared by SQL.
-    has_sql_names: bool,
+    /// How many were prepared by SQL.
+    n_prepared_by_sql: u64,
     portals: HashMap<Box<[u8]>, Portal>,
     pending: VecDeque<Pending>,
     pending_bytes: usize,
@@ -87,7 +87,7 @@ impl Conversation {
             front: Frames::default(),
             back: Frames::default(),
             statements: HashMap::new(),
-            has_sql_names: false,
+            n_prepared_by_sql: 0,
             portals: HashMap::new(),
             pending: VecDeque::new(),
             pending_bytes: 0,
@@ -476,7 +476,7 @@ impl Conversation {
         let Some((name, text)) = prepared::prepare(sql.of(&text)) else { return };
         if self.statements.len() < MAX_NAMES {
             self.statements.insert(name.into_bytes().into(), Arc::new(Prepared::new(text.as_bytes())));
-            self.has_sql_names = true;
+            self.n_prepared_by_sql += 1;
         }
     }
 
@@ -600,7 +600,7 @@ impl Conversation {
     }
 
     fn ended(&mut self, mut run: Run, outcome: Outcome, n_rows: Option<u64>, now: u64) {
-        if self.has_sql_names {
+        if self.n_prepared_by_sql > 0 {
             self.executed_by_sql(&mut run);
         }
         let started_at = run.arrived_at.max(self.answered_at);
