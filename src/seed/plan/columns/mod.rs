@@ -336,8 +336,8 @@ impl<'b> Planner<'b> {
             columns.push(plan);
         }
         self.join(&mut columns, &paired, &ranks);
-        let components =
-            self.components(conditions, &pools, |component| self.guides(component, &columns, &edges, &plans));
+        let guides = |component: &_| self.guides(component, &columns, &edges, &plans);
+        let components = self.components(conditions, &pools, guides);
         self.gaps.extend(edges.gaps);
         let n_columns = ColumnId::try_from(columns.len()).expect("fewer columns than PostgreSQL can name");
         TableColumns {
@@ -376,7 +376,7 @@ impl<'b> Planner<'b> {
         }
     }
 
-    /// What is drawn for a component of conditions: a case, or a form of the rows that the server accepted.
+    /// What is drawn for each component of conditions: a case, or a form of the rows that the server accepted.
     fn components(
         &self,
         conditions: &Conditions,
