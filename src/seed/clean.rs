@@ -100,9 +100,12 @@ pub(crate) fn condition(table: &TablePlan, alias: &str, by: &By, rows: &Range<u6
             format!("{alias}.{} BETWEEN {least} AND {greatest}", column(key))
         }
         By::Key(key) => {
-            let same: Vec<String> =
-                key.iter().map(column).map(|column| format!("{alias}.{column} = s.{column}")).collect();
-            format!("EXISTS (SELECT 1 FROM {stage} AS s WHERE {})", same.join(" AND "))
+            let of = |alias: &str| {
+                let columns: Vec<String> = key.iter().map(|id| format!("{alias}.{}", column(id))).collect();
+                columns.join(", ")
+            };
+            // Where it is negated, the server hashes the answer of IN, while of EXISTS it may look through the stage for each row.
+            format!("({}) IN (SELECT {} FROM {stage} AS s)", of(alias), of("s"))
         }
         By::Cells => {
             let cells = |of: &str| {
@@ -198,7 +201,7 @@ mod tests {
         check(&By::Counted(0, counted), "t.id BETWEEN 3 AND 5");
         check(
             &By::Key(vec![0, 1]),
-            "EXISTS (SELECT 1 FROM pg_temp.stage AS s WHERE t.id = s.id AND t.\"Name\" = s.\"Name\")",
+            "(t.id, t.\"Name\") IN (SELECT s.id, s.\"Name\" FROM pg_temp.stage AS s)",
         );
     }
 }

@@ -247,3 +247,24 @@ fn a_trigger_that_a_foreign_key_stops_is_named_and_done_without() {
         assert_eq!(database.value(&format!("SELECT count(*) FROM {table}")), "0", "{table}");
     }
 }
+
+#[test]
+fn a_row_of_others_that_a_trigger_has_changed_stays() {
+    let database = Database::create();
+    database.load(
+        "CREATE TABLE visit (id int PRIMARY KEY, at date NOT NULL);
+         CREATE TABLE site (id int PRIMARY KEY, name text NOT NULL, last_visit_id int REFERENCES visit);
+         INSERT INTO site VALUES (1, 'mine');
+         CREATE FUNCTION visited() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+             UPDATE site SET last_visit_id = NEW.id; RETURN NULL; END $$;
+         CREATE TRIGGER visited AFTER INSERT ON visit FOR EACH ROW EXECUTE FUNCTION visited()",
+    );
+    perfkit(&["seed", "--yes", "--append", "--visit=100", "--rows", "site=0"]).on(&database).succeeds();
+    let run = perfkit(&["seed", "clean", "--yes"]).on(&database).exits(3);
+    let said = "rows of table public.site refer to seeded rows of table public.visit";
+    assert!(run.stderr.contains(said), "no {said:?} in {}", run.stderr);
+    assert_eq!(database.value("SELECT name FROM site"), "mine");
+    database.execute("UPDATE site SET last_visit_id = NULL");
+    perfkit(&["seed", "clean", "--yes"]).on(&database).succeeds();
+    assert_eq!(database.value("SELECT count(*) || ' ' || (SELECT name FROM site) FROM visit"), "0 mine");
+}

@@ -27,6 +27,7 @@ use crate::pg::sql;
 use crate::query::quote;
 use crate::run_id::RunId;
 use crate::seed::clean::{Batch, By, batches, by, condition};
+use crate::seed::effect::made;
 use crate::seed::manifest::{Done, Run, RunState};
 use crate::seed::plan::{Plan, TablePlan};
 use crate::seed::schema::TableId;
@@ -186,8 +187,9 @@ struct Cleaner {
     run: RunId,
     /// The transactions that have loaded the run, as an array of `xmin`; without any where they cannot be told from others.
     xids: String,
-    /// Whether triggers have made rows that such transactions tell.
-    has_made_rows: bool,
+    /// By table (schema and name) those of them that have changed nothing there: all rows that bear their numbers were made by
+    /// triggers of the run.
+    sure: HashMap<(String, String), String>,
     plan: Arc<Plan>,
     by: Vec<By>,
     /// Whether a table's rows are in partitions.
@@ -231,14 +233,19 @@ impl Cleaner {
         let patches = Arc::new(done.patches.clone());
         let Options { cascade, are_triggers_off, .. } = options;
         let run = run.id.clone();
-        let (_, effects) = effects::read(connection, &run).await?;
+        let (tables, effects) = effects::read(connection, &run).await?;
         let recorder = effects::Recorder::new(connection, &run).await?;
         let xids = made::own_xids(connection, &run, &effects).await?;
-        let (has_made_rows, xids) = (!xids.is_empty(), made::array(&xids));
+        let mut made = made(&effects);
+        let sure = tables.into_iter().filter_map(|table| {
+            let sure = made.remove(&table.oid)?.sure;
+            (!sure.is_empty()).then(|| ((table.schema, table.name), made::array(&sure)))
+        });
+        let (sure, xids) = (sure.collect(), made::array(&xids));
         Ok(Self {
             run,
             xids,
-            has_made_rows,
+            sure,
             plan,
             by,
             is_partitioned,
@@ -347,6 +354,11 @@ impl Cleaner {
     ) -> Result<Vec<u64>, pg::Error> {
         let session = self.session(coordinator, session).await?;
         let is_staged = |table: &TableId| !matches!(self.by[usize::from(*table)], By::Counted(..));
+        // Each commit empties all stages that there are, used or not.
+        let is_over = |table: &TableId| batch.parts.iter().all(|(of_batch, _)| of_batch != table);
+        for table in session.staged.extract_if(|table| is_over(table)).collect::<Vec<_>>() {
+            execute(&session.connection, &format!("DROP TABLE IF EXISTS {}", stage::name(table))).await?;
+        }
         for (table, _) in batch.parts.iter().filter(|(table, _)| is_staged(table)) {
             if session.staged.insert(*table) {
                 execute(&session.connection, &stage::create(self.table(*table), *table)).await?;
