@@ -124,7 +124,7 @@ fn circles_that_nothing_begins_are_told_from_those_that_can_be_filled() {
     assert_eq!(run.status, 1, "{}", run.stderr);
 }
 
-/// Of names of kind 2 a condition asks more than of others, as in the schema of MusicBrainz.
+/// Of names of kind 2 a condition asks more than of others, as in the schema of `MusicBrainz`.
 const HINTS: &str = "
     CREATE TABLE kind (id int PRIMARY KEY, name text NOT NULL);
     CREATE TABLE alias (id serial PRIMARY KEY, kind_id int REFERENCES kind, name text NOT NULL, sort_name text NOT NULL,
