@@ -355,7 +355,7 @@ async fn indexes_of_large_tables_are_away_meanwhile_and_come_back() {
         } else {
             let told = RefCell::new(Told::default());
             let on = |event: Event<'_>| told.borrow_mut().hear(&event);
-            resume(&place.target, &Interrupt::new(), streams(2), None, &on).await.unwrap();
+            resume(&place.target, &Interrupt::new(), streams(1), None, &on).await.unwrap();
             assert_eq!(told.take().done_as_planned(), tasks);
             place.clean().await;
         }

@@ -50,7 +50,7 @@ impl Elements {
         let histogram = statistics.elem_count_histogram.as_deref()?;
         // After the shares come the least and the greatest of them, and that of NULL; after the histogram the mean.
         let (mean, counts) = histogram.split_last()?;
-        if texts.is_empty() || shares.len() < texts.len() || counts.is_empty() {
+        if texts.is_empty() || shares.len() < texts.len() + 2 || counts.is_empty() {
             return None;
         }
         let shares: Vec<f64> = shares.iter().take(texts.len()).map(|share| f64::from(*share)).collect();
@@ -259,13 +259,13 @@ mod tests {
 
     #[test]
     fn elements_have_their_shares() {
-        let of =
-            statistics("{a,b,c,d,e,f}", &[0.6, 0.5, 0.3, 0.2, 0.05, 0.05], &[0.0, 1.0, 2.0, 2.0, 4.0, 1.8]);
+        let histogram = [2.0, 2.0, 3.0, 3.0, 5.0, 3.0];
+        let of = statistics("{a,b,c,d,e,f}", &[0.3, 0.25, 0.2, 0.15, 0.1, 0.1], &histogram);
         let elements = Elements::new(&of).unwrap();
         let any = |n_rows| Asked { n_rows, elements: None };
         let known = |text: &str, n_rows| Asked { n_rows, elements: elements.read(text) };
-        let mut asked = vec![known("{a,b}", 2_000), known("{}", 1_500), known("{c,zebra}", 300)];
-        asked.extend((0..400).map(|n| any(10 + n % 7)));
+        let mut asked = vec![known("{a,b}", 500), known("{}", 200), known("{c,zebra}", 300)];
+        asked.extend((0..400).map(|n| any(20 + n % 7)));
         let made = elements.arrays(&asked, 5);
         assert_eq!((&made[0][..], &made[1][..]), (&[0, 1][..], &[][..]));
         assert_eq!((made[2].len(), made[2][0]), (2, 2));
