@@ -211,7 +211,9 @@ impl Place<'_> {
             .map(|places| {
                 let mut bytes = Vec::new();
                 append_array_header(element_oid, places.len(), &mut bytes);
-                places.iter().for_each(|place| bytes.extend_from_slice(images.slice(*place..place + 1)));
+                for place in places {
+                    bytes.extend_from_slice(images.slice(*place..place + 1));
+                }
                 bytes
             })
             .collect();

@@ -184,6 +184,9 @@ impl Listed {
     }
 }
 
+/// What a combination is of each column, and the share of the rows that has it.
+type Item = (Vec<usize>, f64);
+
 /// Returns the places of the values that a list names, and its items by these; those that name a value of which nothing else is known are
 /// left out. `None` where a column is not made by statistics.
 fn known(
@@ -191,9 +194,9 @@ fn known(
     places: &[usize],
     list: &Combinations,
     ranks: &Ranks,
-) -> Option<(Vec<Known>, Vec<(Vec<usize>, f64)>)> {
+) -> Option<(Vec<Known>, Vec<Item>)> {
     let mut known: Vec<Known> = vec![Vec::new(); places.len()];
-    let mut items: Vec<(Vec<usize>, f64)> = Vec::new();
+    let mut items: Vec<Item> = Vec::new();
     let axes: Vec<_> = places.iter().map(|at| axis(&columns[*at])).collect::<Option<_>>()?;
     for (values, share) in &list.items {
         let ranges = values.iter().zip(&list.columns).zip(&axes).map(|((value, column), (slots, curve))| {
