@@ -83,7 +83,7 @@ fn the_pace_is_what_is_asked_for() {
 
 /// Counts the executions that the session which writes sent before the answer to the one before them came.
 fn n_piped(ended: &Ended) -> usize {
-    let ns = |execution: &Value, key: &str| execution[key].as_u64().unwrap();
+    let ns = |execution: &Value, key: &str| execution[key].as_u64().expect("a number");
     let session = &ended.execution("INSERT INTO seen (note) VALUES ($1)")["session"];
     let times: Vec<(u64, u64)> = ended
         .executions()

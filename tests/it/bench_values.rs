@@ -175,8 +175,7 @@ fn statements_of_another_database_are_left_out() {
         "{LOG}2026-11-22 11:48:12.000 UTC [7] LOG:  duration: 900.000 ms  statement: SELECT max(id) FROM lost\n\
          2026-11-22 11:48:13.000 UTC [7] LOG:  statement: SELECT min(id) FROM gone\n"
     );
-    let only_gone: String =
-        log.lines().filter(|line| line.contains("FROM gone")).map(|it| format!("{it}\n")).collect();
+    let only_gone: String = log.split_inclusive('\n').filter(|line| line.contains("FROM gone")).collect();
     let commands: [&[&str]; 6] = [
         &["explain", "--top", "9"],
         &["explain", "--top", "9", "--estimate-only"],

@@ -68,7 +68,7 @@ fn row_of(n_bytes: usize) {
     let ended = running.end();
     assert_eq!(through, direct);
     let text = ended.execution("SELECT $1, repeat($2, $3), $4");
-    assert!(text["result_bytes"].as_u64().unwrap() >= (n * PATTERN.len()) as u64, "{text}");
+    assert!(text["result_bytes"].as_u64().expect("a number") >= (n * PATTERN.len()) as u64, "{text}");
     assert!(ended.is_complete(), "{}", ended.stdout);
     println!("rows of {n_bytes} bytes: {elapsed:.1?}, {} MB of memory", peak >> 20);
 }
@@ -169,16 +169,19 @@ fn block() -> (String, u64) {
     for n in 0..4000_u32 {
         let (pid, id, ms) = (1000 + n % 40, n.wrapping_mul(2_654_435_761), f64::from(n % 97) / 10.0);
         let prefix = format!("2026-11-22 11:48:{:02}.{:03} UTC [{pid}] app@shop ", n / 1000 % 60, n % 1000);
-        block.push_str(&match n % 4 {
-            0 => format!("{prefix}LOG:  duration: {ms:.3} ms  statement: SELECT * FROM orders WHERE id = {id}\n"),
+        let line = match n % 4 {
+            0 => format!("duration: {ms:.3} ms  statement: SELECT * FROM orders WHERE id = {id}"),
             1 => format!(
-                "{prefix}LOG:  duration: {ms:.3} ms  execute s{}: SELECT name, price FROM items\n\tWHERE shop = $1 AND id = $2\n\
-                 {prefix}DETAIL:  parameters: $1 = 'shop {id}', $2 = '{n}'\n",
+                "duration: {ms:.3} ms  execute s{}: SELECT name, price FROM items\n\tWHERE shop = $1 AND id = $2\n\
+                 {prefix}DETAIL:  parameters: $1 = 'shop {id}', $2 = '{n}'",
                 n % 7
             ),
-            2 => format!("{prefix}LOG:  duration: {ms:.3} ms  statement: UPDATE carts SET n = {n} WHERE id = {id} /*route='%2Fcart'*/\n"),
-            _ => format!("{prefix}LOG:  connection authorized: user=app database=shop\n"),
-        });
+            2 => format!(
+                "duration: {ms:.3} ms  statement: UPDATE carts SET n = {n} WHERE id = {id} /*route='%2Fcart'*/"
+            ),
+            _ => "connection authorized: user=app database=shop".to_owned(),
+        };
+        block.extend([&prefix, "LOG:  ", &line, "\n"]);
     }
     (block, 3000)
 }
