@@ -19,6 +19,7 @@ use crate::query::{self, ParameterUse, TableName};
 use crate::random;
 use crate::scenario::{SCENARIOS, Scenario};
 use crate::statistics::{self, ExpressionStatistics};
+use crate::unit;
 use crate::workload::parameter::{ColumnName, Draw, Generator, Parameter, Samples};
 use crate::workload::{
     self, Known, N_CLASSES, ParameterType, Source, Statement, ValueSet, Wanting, Workload,
@@ -118,8 +119,8 @@ fn report(context: &Context, workload: &Workload) {
     let n_skipped = workload.skipped.len();
     let skipped = if n_skipped == 0 { String::new() } else { format!(", {n_skipped} skipped") };
     context.ui.status(format_args!(
-        "workload: {} statements from {}{skipped}",
-        workload.statements.len(),
+        "workload: {} from {}{skipped}",
+        unit::counted(workload.statements.len() as u64, "statement"),
         workload.source
     ));
 }

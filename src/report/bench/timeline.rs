@@ -126,14 +126,14 @@ fn panel(svg: &mut String, top: f64, end_s: f64, title: &str, lines: &[Course], 
     let x = |seconds: f64| LEFT + seconds / end_s.max(1e-9) * (WIDTH - LEFT - RIGHT);
     let y = |value: f64| top + PANEL - value / highest * PANEL;
     let _ = writeln!(svg, "<text x=\"{LEFT}\" y=\"{:.1}\">{title}</text>", top - 6.0);
-    for value in [0.0, highest / 2.0, highest] {
+    let labels = [("0".to_owned(), 0.0), (label(highest / 2.0), highest / 2.0), (label(highest), highest)];
+    for (text, value) in labels {
         let _ = writeln!(
             svg,
-            "<line class=\"grid\" x1=\"{LEFT}\" x2=\"{:.1}\" y1=\"{at:.1}\" y2=\"{at:.1}\"/><text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
+            "<line class=\"grid\" x1=\"{LEFT}\" x2=\"{:.1}\" y1=\"{at:.1}\" y2=\"{at:.1}\"/><text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{text}</text>",
             WIDTH - RIGHT,
             LEFT - 6.0,
             y(value) + 4.0,
-            label(value),
             at = y(value)
         );
     }
