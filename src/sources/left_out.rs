@@ -18,11 +18,18 @@ pub(super) const NOT_OF_DATABASE: &str = "reads no table of this database";
 
 /// Returns why a statement is left out, where the server says so of the statement alone; anything else ends the run.
 pub(crate) fn reason(context: &Context, error: pg::Error) -> Result<String> {
-    let is_of_statement = error.code().is_some() || matches!(error, pg::Error::Answer { .. });
+    let is_of_statement = error.code().is_some_and(|code| is_of_statement(code.code()))
+        || matches!(error, pg::Error::Answer { .. });
     if context.interrupt.is_raised() || !is_of_statement {
         return Err(error.into());
     }
     Ok(Error::from(error).message().to_owned())
+}
+
+/// Whether an SQLSTATE says something of a statement: not that the connection, the server or its resources are gone (manual, "PostgreSQL
+/// Error Codes").
+fn is_of_statement(code: &str) -> bool {
+    !["08", "28", "53", "57P", "58", "F0", "XX"].iter().any(|of_server| code.starts_with(of_server))
 }
 
 /// Names what is left out, and why. What has no plan, as BEGIN, and what nobody asked for is nothing to tell of.
@@ -43,4 +50,22 @@ pub(crate) fn nothing_left(skipped: &[Skipped]) -> Error {
     let error = Error::usage("no statement of the workload can be used in this database");
     let error = skipped.last().into_iter().fold(error, |error, it| error.cause(&it.reason));
     error.hint("Check that this is the database that the workload belongs to.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_goes_is_no_fault_of_a_statement() {
+        let check = |code: &str, expected: bool| assert_eq!(is_of_statement(code), expected, "{code}");
+        check("42P01", true);
+        check("22P02", true);
+        check("25006", true);
+        // A statement timeout.
+        check("57014", true);
+        check("57P01", false);
+        check("08006", false);
+        check("53200", false);
+    }
 }
