@@ -15,13 +15,15 @@ const MAX_GROWTH: f64 = 0.1;
 struct Memory {
     /// Once it was in its stride.
     settled: f64,
-    /// After that, to its end.
+    /// After that, as long as statements were sent.
+    under_load: f64,
+    /// At the most, with what making the report takes.
     highest: f64,
 }
 
 impl Memory {
     fn growth(&self) -> f64 {
-        self.highest / self.settled - 1.0
+        self.under_load / self.settled - 1.0
     }
 }
 
@@ -46,13 +48,17 @@ fn watched(kind: &str, connections: usize, rate: u64, duration: Duration, stride
         "SELECT count(*) >= {connections} FROM pg_stat_activity WHERE application_name = 'perfkit' AND query ~ '^SELECT 1'"
     ));
     let (started, pid) = (Instant::now(), child.id());
-    let (mut settled, mut highest) = (0.0, 0.0_f64);
+    let mut memory = Memory { settled: 0.0, under_load: 0.0, highest: 0.0 };
     // A process that has ended shows no memory.
     while let Some(resident) = resident_mb(pid, kind) {
         if started.elapsed() < stride {
-            settled = resident;
+            memory.settled = resident;
         }
-        highest = highest.max(resident);
+        // The load was seen when it had begun, and a warm-up is before it: it ends later than this.
+        if started.elapsed() + 2 * LOOK < duration {
+            memory.under_load = memory.under_load.max(resident);
+        }
+        memory.highest = memory.highest.max(resident);
         std::thread::sleep(LOOK);
     }
     let finished = end(child);
@@ -61,7 +67,7 @@ fn watched(kind: &str, connections: usize, rate: u64, duration: Duration, stride
     assert_eq!(one.errors, 0, "{}", finished.stderr);
     let n_wanted = rate * seconds;
     assert!(one.count >= n_wanted * 95 / 100, "{} of {n_wanted}: {}", one.count, finished.stderr);
-    Memory { settled, highest }
+    memory
 }
 
 /// Reads what is resident of a process (`proc_pid_status(5)`).
@@ -77,7 +83,7 @@ fn connections_take_little_memory() {
     let memory = watched(ANONYMOUS, 50, 200, Duration::from_secs(4), Duration::from_secs(2));
     assert!(memory.settled > 1.0, "it was seen");
     assert!(memory.highest < 60.0, "{} MB", memory.highest);
-    assert!(memory.growth() < MAX_GROWTH, "{} MB, then {} MB", memory.settled, memory.highest);
+    assert!(memory.growth() < MAX_GROWTH, "{} MB, then {} MB", memory.settled, memory.under_load);
 }
 
 /// `make prove-load-memory`.
@@ -91,10 +97,11 @@ fn a_thousand_connections_stay_small() {
         std::env::var("PERFKIT_MINUTES").map_or(5, |n| n.parse().expect("PERFKIT_MINUTES is a number"));
     let memory = watched(ALL, 1000, 1000, Duration::from_mins(minutes), Duration::from_secs(30));
     println!(
-        "1,000 connections, 1,000 a second, {minutes} minutes: {:.1} MB after half a minute, {:.1} MB at the most (goal < {MAX_MB} MB), growth {:.1} % (goal < 10 %)",
+        "1,000 connections, 1,000 a second, {minutes} minutes: {:.1} MB after half a minute, {:.1} MB at the end of the load, growth {:.1} % (goal < 10 %), {:.1} MB at the most (goal < {MAX_MB} MB)",
         memory.settled,
-        memory.highest,
-        memory.growth() * 100.0
+        memory.under_load,
+        memory.growth() * 100.0,
+        memory.highest
     );
     assert!(memory.highest < MAX_MB && memory.growth() < MAX_GROWTH);
 }
