@@ -25,7 +25,11 @@ pub(crate) struct Timeline {
 #[derive(Clone, Debug)]
 struct Step {
     n_errors: u64,
-    buckets: Box<[u32]>,
+    /// The bucket of the first of `counts`.
+    first: usize,
+    /// Of the buckets from the first to the last that something fell into: there is a step for each second, and most of them hold
+    /// latencies that are alike.
+    counts: Vec<u32>,
 }
 
 /// A stretch as people see it.
@@ -51,9 +55,7 @@ impl Default for Timeline {
 impl Timeline {
     /// Counts an execution that ended at `at` of the run.
     pub(crate) fn record(&mut self, at: Duration, latency: Duration) {
-        let bucket = bucket(u64::try_from(latency.as_nanos()).unwrap_or(u64::MAX));
-        let count = &mut self.step_at(at).buckets[bucket];
-        *count = count.saturating_add(1);
+        self.step_at(at).add_count(bucket(u64::try_from(latency.as_nanos()).unwrap_or(u64::MAX)), 1);
     }
 
     pub(crate) fn record_error(&mut self, at: Duration) {
@@ -126,19 +128,34 @@ impl Timeline {
 }
 
 impl Step {
-    fn new() -> Self {
-        Self { n_errors: 0, buckets: vec![0; N_BUCKETS].into_boxed_slice() }
+    const fn new() -> Self {
+        Self { n_errors: 0, first: 0, counts: Vec::new() }
+    }
+
+    #[inline]
+    fn add_count(&mut self, bucket: usize, n: u32) {
+        if self.counts.is_empty() {
+            self.first = bucket;
+        } else if bucket < self.first {
+            self.counts.splice(0..0, std::iter::repeat_n(0, self.first - bucket));
+            self.first = bucket;
+        }
+        let place = bucket - self.first;
+        if place >= self.counts.len() {
+            self.counts.resize(place + 1, 0);
+        }
+        self.counts[place] = self.counts[place].saturating_add(n);
     }
 
     fn add(&mut self, other: &Self) {
         self.n_errors += other.n_errors;
-        for (sum, n) in self.buckets.iter_mut().zip(&other.buckets) {
-            *sum = sum.saturating_add(*n);
+        for (bucket, n) in (other.first..).zip(&other.counts).filter(|(_, n)| **n > 0) {
+            self.add_count(bucket, *n);
         }
     }
 
     fn count(&self) -> u64 {
-        self.buckets.iter().map(|n| u64::from(*n)).sum()
+        self.counts.iter().map(|n| u64::from(*n)).sum()
     }
 
     fn quantile_ms(&self, quantile: f64) -> Option<f64> {
@@ -151,11 +168,11 @@ impl Step {
         )]
         let rank = ((count as f64 * quantile).ceil() as u64).max(1);
         let mut passed = 0;
-        let at = self.buckets.iter().position(|n| {
+        let at = self.counts.iter().position(|n| {
             passed += u64::from(*n);
             passed >= rank
         });
-        at.filter(|_| count > 0).map(middle_ms)
+        at.filter(|_| count > 0).map(|place| middle_ms(self.first + place))
     }
 }
 

@@ -47,7 +47,24 @@ fn watched(kind: &str, connections: usize, rate: u64, duration: Duration, stride
     database.await_true(&format!(
         "SELECT count(*) >= {connections} FROM pg_stat_activity WHERE application_name = 'perfkit' AND query ~ '^SELECT 1'"
     ));
-    let (started, pid) = (Instant::now(), child.id());
+    let pid = child.id();
+    // Its report may be longer than a pipe holds: it is read while the process is looked at.
+    let (memory, finished) = std::thread::scope(|scope| {
+        let memory = scope.spawn(|| look(pid, kind, duration, stride));
+        let finished = end(child);
+        (memory.join().expect("the process is looked at"), finished)
+    });
+    let report: Report = finished.json_as();
+    let one = &report.statements[0];
+    assert_eq!(one.errors, 0, "{}", finished.stderr);
+    let n_wanted = rate * seconds;
+    assert!(one.count >= n_wanted * 95 / 100, "{} of {n_wanted}: {}", one.count, finished.stderr);
+    memory
+}
+
+/// Looks at the memory of a process that has just begun its load, to its end.
+fn look(pid: u32, kind: &str, duration: Duration, stride: Duration) -> Memory {
+    let started = Instant::now();
     let mut memory = Memory { settled: 0.0, under_load: 0.0, highest: 0.0 };
     // A process that has ended shows no memory.
     while let Some(resident) = resident_mb(pid, kind) {
@@ -61,12 +78,6 @@ fn watched(kind: &str, connections: usize, rate: u64, duration: Duration, stride
         memory.highest = memory.highest.max(resident);
         std::thread::sleep(LOOK);
     }
-    let finished = end(child);
-    let report: Report = finished.json_as();
-    let one = &report.statements[0];
-    assert_eq!(one.errors, 0, "{}", finished.stderr);
-    let n_wanted = rate * seconds;
-    assert!(one.count >= n_wanted * 95 / 100, "{} of {n_wanted}: {}", one.count, finished.stderr);
     memory
 }
 

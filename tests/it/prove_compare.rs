@@ -59,7 +59,8 @@ struct Counts {
 }
 
 impl Counts {
-    fn add(&mut self, (status, report, elapsed): (i32, Value, Duration)) {
+    /// Takes a comparison in, and returns its verdict and how long it took.
+    fn add(&mut self, (status, report, elapsed): (i32, Value, Duration)) -> String {
         let verdict = if status == 4 { "invalid" } else { report["verdict"].as_str().expect("a verdict") };
         assert_eq!(verdict == "regression", status == 1, "{report}");
         *self.by_verdict.entry(verdict.to_owned()).or_default() += 1;
@@ -67,6 +68,7 @@ impl Counts {
         self.n_dropped += report["dropped_pairs"].as_array().map_or(0, Vec::len);
         self.longest = self.longest.max(elapsed);
         self.slowdowns.extend(finding(&report, "mean").and_then(|mean| mean["slowdown"].as_f64()));
+        format!("{verdict} in {:.0} s", elapsed.as_secs_f64())
     }
 
     fn of(&self, verdict: &str) -> u32 {
@@ -113,10 +115,10 @@ fn few_alarms_and_few_misses() {
         let args = ["--block", &block, "--seed", &seed];
         // In turns, so that both see the machine at its best and worst.
         if run < n_same {
-            same.add(compare(&database, None, &args));
+            println!("{seed}, A: {}", same.add(compare(&database, None, &args)));
         }
         if run < n_planted {
-            planted.add(compare(&database, Some(rows), &args));
+            println!("{seed}, A and 10 %: {}", planted.add(compare(&database, Some(rows), &args)));
         }
     }
 

@@ -268,3 +268,56 @@ fn a_row_of_others_that_a_trigger_has_changed_stays() {
     perfkit(&["seed", "clean", "--yes"]).on(&database).succeeds();
     assert_eq!(database.value("SELECT count(*) || ' ' || (SELECT name FROM site) FROM visit"), "0 mine");
 }
+
+/// Votes that a trigger adds up, as in the schema of MusicBrainz: tags and their sums refer to each other.
+const VOTES: &str = "
+    CREATE TABLE tag (id int PRIMARY KEY, name text NOT NULL, best_area int);
+    CREATE TABLE area_tag (area int NOT NULL, tag int NOT NULL REFERENCES tag, n int NOT NULL, PRIMARY KEY (tag, area));
+    ALTER TABLE tag ADD FOREIGN KEY (id, best_area) REFERENCES area_tag (tag, area);
+    CREATE TABLE vote (id int PRIMARY KEY, area int NOT NULL, tag int NOT NULL REFERENCES tag);
+    CREATE TABLE remark (id int PRIMARY KEY, tag int NOT NULL, area int NOT NULL, FOREIGN KEY (tag, area) REFERENCES area_tag);
+    CREATE FUNCTION count_vote() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        INSERT INTO area_tag AS t VALUES (NEW.area, NEW.tag, 1) ON CONFLICT (tag, area) DO UPDATE SET n = t.n + 1;
+        RETURN NULL; END $$;
+    CREATE TRIGGER count_vote AFTER INSERT ON vote FOR EACH ROW EXECUTE FUNCTION count_vote()";
+
+fn voted() -> Database {
+    let database = Database::create();
+    database.load(VOTES);
+    let sizes = ["--tag=30", "--area_tag=40", "--vote=400", "--rows", "remark=0"];
+    perfkit(&[&["seed", "--yes"], &sizes[..]].concat()).on(&database).succeeds();
+    let n: u32 = database.value("SELECT count(*) FROM area_tag").parse().unwrap();
+    assert!(n > 60, "votes have made sums beside the 40: {n}");
+    database
+}
+
+#[test]
+fn rows_that_triggers_have_made_beside_loaded_ones_go_with_what_they_refer_to() {
+    for triggers in ["on", "off"] {
+        let database = voted();
+        let run = perfkit(&["seed", "clean", "--yes", "--triggers", triggers]).on(&database).succeeds();
+        for table in ["tag", "area_tag", "vote"] {
+            let n = database.value(&format!("SELECT count(*) FROM {table}"));
+            assert_eq!(n, "0", "{table}, triggers {triggers}: {}", run.stderr);
+        }
+        assert!(!run.stderr.contains("were not in table"), "{}", run.stderr);
+    }
+}
+
+#[test]
+fn rows_of_others_that_refer_to_those_of_triggers_are_seen_without_foreign_keys() {
+    let database = voted();
+    // One that no row of the run is like.
+    database.execute(
+        "INSERT INTO remark SELECT 1, tag, area FROM area_tag WHERE xmin::text = (SELECT xmin::text FROM vote LIMIT 1) LIMIT 1",
+    );
+    assert_eq!(database.value("SELECT count(*) FROM remark"), "1");
+    let run = perfkit(&["seed", "clean", "--yes", "--triggers=off"]).on(&database).exits(3);
+    let said = "rows of table public.remark refer to seeded rows of table public.area_tag";
+    assert!(run.stderr.contains(said), "no {said:?} in {}", run.stderr);
+    let refers = "SELECT count(*) FROM remark JOIN area_tag USING (tag, area) JOIN tag ON tag.id = tag";
+    assert_eq!(database.value(refers), "1");
+    database.execute("DELETE FROM remark");
+    perfkit(&["seed", "clean", "--yes", "--triggers=off"]).on(&database).succeeds();
+    assert_eq!(database.value("SELECT count(*) FROM area_tag"), "0");
+}

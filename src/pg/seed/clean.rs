@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use tokio_postgres::error::SqlState;
 
 pub(crate) use self::made::MadeRows;
-use self::made::Maker;
+use self::made::{MadeThere, Maker};
 use self::references::{Reference, only, place, reference};
 use super::coordinator::Coordinator;
 use super::feed::{Feed, To};
@@ -27,7 +27,7 @@ use crate::pg::sql;
 use crate::query::quote;
 use crate::run_id::RunId;
 use crate::seed::clean::{Batch, By, batches, by, condition};
-use crate::seed::effect::made;
+use crate::seed::effect;
 use crate::seed::manifest::{Done, Run, RunState};
 use crate::seed::plan::{Plan, TablePlan};
 use crate::seed::schema::TableId;
@@ -187,9 +187,8 @@ struct Cleaner {
     run: RunId,
     /// The transactions that have loaded the run, as an array of `xmin`; without any where they cannot be told from others.
     xids: String,
-    /// By table (schema and name) those of them that have changed nothing there: all rows that bear their numbers were made by
-    /// triggers of the run.
-    sure: HashMap<(String, String), String>,
+    /// What triggers of the run have made, by table (schema and name).
+    made: HashMap<(String, String), MadeThere>,
     plan: Arc<Plan>,
     by: Vec<By>,
     /// Whether a table's rows are in partitions.
@@ -236,16 +235,18 @@ impl Cleaner {
         let (tables, effects) = effects::read(connection, &run).await?;
         let recorder = effects::Recorder::new(connection, &run).await?;
         let xids = made::own_xids(connection, &run, &effects).await?;
-        let mut made = made(&effects);
-        let sure = tables.into_iter().filter_map(|table| {
-            let sure = made.remove(&table.oid)?.sure;
-            (!sure.is_empty()).then(|| ((table.schema, table.name), made::array(&sure)))
-        });
-        let (sure, xids) = (sure.collect(), made::array(&xids));
+        let mut effects = effect::made(&effects);
+        let mut made = HashMap::new();
+        for table in tables {
+            let Some(effect) = effects.remove(&table.oid) else { continue };
+            let there = MadeThere::new(connection, &plan, &table, &effect, &xids).await?;
+            made.insert((table.schema, table.name), there);
+        }
+        let xids = made::array(&xids);
         Ok(Self {
             run,
             xids,
-            sure,
+            made,
             plan,
             by,
             is_partitioned,

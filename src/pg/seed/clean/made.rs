@@ -14,7 +14,7 @@ use crate::pg::sql;
 use crate::query::quote;
 use crate::run_id::RunId;
 use crate::seed::effect::{Effect, Made, made};
-use crate::seed::plan::Plan;
+use crate::seed::plan::{Plan, TablePlan};
 use crate::seed::schema::TableId;
 
 /// One transaction looks through so many pages: 4 MB.
@@ -62,7 +62,7 @@ struct Target {
     /// Whose rows go.
     xids: BTreeSet<String>,
     /// Why others stay.
-    doubt: Option<String>,
+    doubt: Option<&'static str>,
     made: Made,
     references: Vec<Reference>,
 }
@@ -73,6 +73,28 @@ enum Kept {
     Referenced(Option<(String, String)>),
     /// Nothing helps.
     For(String),
+}
+
+/// What triggers have made in a table, as it was when cleaning began.
+pub(super) struct MadeThere {
+    /// The transactions whose rows there are all theirs or the run's, as an array of `xmin`.
+    pub(super) xids: String,
+    /// The foreign keys that lead to the table.
+    pub(super) references: Vec<Reference>,
+}
+
+impl MadeThere {
+    pub(super) async fn new(
+        connection: &Connection,
+        plan: &Plan,
+        table: &Table,
+        made: &Made,
+        own: &BTreeSet<String>,
+    ) -> Result<Self, pg::Error> {
+        let leaves = leaves(connection, table).await?;
+        let (xids, _) = theirs(connection, plan, table, &leaves, made, own).await?;
+        Ok(Self { xids: array(&xids), references: references(connection, plan, table).await? })
+    }
 }
 
 impl<'c> Maker<'c> {
@@ -128,7 +150,7 @@ impl<'c> Maker<'c> {
         let deleted = self.delete_from(connection, target, own).await?;
         let known = self.deleted.entry(target.table.oid).or_default();
         let (n_rows, reason) = match deleted {
-            Ok(n) => (n, target.doubt.clone()),
+            Ok(n) => (n, target.doubt.map(str::to_owned)),
             Err(Kept::For(reason)) => (0, Some(reason)),
             Err(Kept::Referenced(by)) => {
                 known.reason = Some("other rows refer to them".to_owned());
@@ -164,10 +186,8 @@ impl<'c> Maker<'c> {
                 continue;
             }
             let leaves = leaves(connection, &table).await?;
-            let is_all_own = made.is_doubtful && self.is_all_own(connection, &table, &leaves, &own).await?;
-            let xids = if is_all_own { own.clone() } else { made.sure.clone() };
-            let doubt = (made.is_doubtful && !is_all_own).then(|| DOUBT.to_owned());
-            let references = self.references(connection, &table).await?;
+            let (xids, doubt) = theirs(connection, self.plan, &table, &leaves, &made, &own).await?;
+            let references = references(connection, self.plan, &table).await?;
             targets.push(Target { table, leaves, xids, doubt, made, references });
         }
         Ok((targets, own))
@@ -175,42 +195,10 @@ impl<'c> Maker<'c> {
 
     /// The table of the plan that rows were loaded into.
     fn planned(&self, schema: &str, name: &str) -> Option<TableId> {
-        let is_it = |(_, planned): &(TableId, &crate::seed::plan::TablePlan)| {
+        let is_it = |(_, planned): &(TableId, &TablePlan)| {
             planned.schema == schema && planned.name == name && planned.n_rows > 0 && planned.fed_by.is_none()
         };
         (0..).zip(&self.plan.tables).find(is_it).map(|(id, _)| id)
-    }
-
-    /// Whether a table was empty before the run, and nobody but the run has put rows there or changed them.
-    async fn is_all_own(
-        &self,
-        connection: &Connection,
-        table: &Table,
-        leaves: &[(String, u64)],
-        own: &BTreeSet<String>,
-    ) -> Result<bool, pg::Error> {
-        let is_it = |planned: &&crate::seed::plan::TablePlan| {
-            planned.schema == table.schema && planned.name == table.name
-        };
-        if own.is_empty() || self.plan.tables.iter().find(is_it).is_none_or(|planned| planned.was_filled) {
-            return Ok(false);
-        }
-        for (leaf, _) in leaves {
-            let statement = format!(
-                "SELECT EXISTS (SELECT FROM ONLY {leaf} AS t WHERE NOT (t.xmin = ANY ({XIDS}))) AS has_others"
-            );
-            let row = connection.query_one(&statement, &[&array(own)]).await.map_err(doing(table))?;
-            if get(&row, "has_others")? {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
-
-    async fn references(&self, connection: &Connection, table: &Table) -> Result<Vec<Reference>, pg::Error> {
-        let (schemas, names) = ([table.schema.as_str()], [table.name.as_str()]);
-        let rows = connection.query(sql::SEED_REFERENCES, &[&schemas.as_slice(), &names.as_slice()]).await;
-        rows.map_err(doing(table))?.iter().map(|row| reference(row, self.plan)).collect()
     }
 
     /// Deletes a table's rows of triggers, and says how many; or why they stay.
@@ -352,6 +340,59 @@ impl<'c> Maker<'c> {
 
 /// Transactions, bound as one text. There may be one for each row: the server hashes what a query gives, but not a parameter.
 const XIDS: &str = "SELECT pg_catalog.unnest($1::pg_catalog.text::pg_catalog.xid[])";
+
+/// Returns the transactions whose rows in a table are all of the run, its own ones and those that triggers have made, and why there
+/// may be others.
+async fn theirs(
+    connection: &Connection,
+    plan: &Plan,
+    table: &Table,
+    leaves: &[(String, u64)],
+    made: &Made,
+    own: &BTreeSet<String>,
+) -> Result<(BTreeSet<String>, Option<&'static str>), pg::Error> {
+    if !made.is_doubtful {
+        Ok((made.sure.clone(), None))
+    } else if is_all_own(connection, plan, table, leaves, own).await? {
+        Ok((own.clone(), None))
+    } else {
+        Ok((made.sure.clone(), Some(DOUBT)))
+    }
+}
+
+/// Whether a table was empty before the run, and nobody but the run has put rows there or changed them.
+async fn is_all_own(
+    connection: &Connection,
+    plan: &Plan,
+    table: &Table,
+    leaves: &[(String, u64)],
+    own: &BTreeSet<String>,
+) -> Result<bool, pg::Error> {
+    let is_it = |planned: &&TablePlan| planned.schema == table.schema && planned.name == table.name;
+    if own.is_empty() || plan.tables.iter().find(is_it).is_none_or(|planned| planned.was_filled) {
+        return Ok(false);
+    }
+    for (leaf, _) in leaves {
+        let statement = format!(
+            "SELECT EXISTS (SELECT FROM ONLY {leaf} AS t WHERE NOT (t.xmin = ANY ({XIDS}))) AS has_others"
+        );
+        let row = connection.query_one(&statement, &[&array(own)]).await.map_err(doing(table))?;
+        if get(&row, "has_others")? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+async fn references(
+    connection: &Connection,
+    plan: &Plan,
+    table: &Table,
+) -> Result<Vec<Reference>, pg::Error> {
+    let (schemas, names) = ([table.schema.as_str()], [table.name.as_str()]);
+    let rows = connection.query(sql::SEED_REFERENCES, &[&schemas.as_slice(), &names.as_slice()]).await;
+    rows.map_err(doing(table))?.iter().map(|row| reference(row, plan)).collect()
+}
 
 pub(super) fn array(xids: &BTreeSet<String>) -> String {
     format!("{{{}}}", xids.iter().map(String::as_str).collect::<Vec<_>>().join(","))

@@ -183,31 +183,67 @@ impl Cleaner {
         batch: &Batch,
     ) -> Result<(), pg::Error> {
         for reference in self.references.iter().filter(|reference| reference.parent == table) {
-            let is_loaded =
-                |child: TableId| self.table(child).n_rows > 0 && self.table(child).fed_by.is_none();
-            // A row of others that a trigger has changed bears the number of a transaction of the run as well.
-            let sure = self.sure.get(&(reference.schema.clone(), reference.table.clone()));
-            if let Some(sure) = sure.filter(|_| !reference.child.is_some_and(is_loaded)) {
-                let statement = format!(
-                    "DELETE FROM {} AS c USING {} AS t WHERE {} AND {} AND c.xmin = ANY ('{sure}'::pg_catalog.xid[])",
-                    reference.only(),
-                    self.only(table),
-                    joined(reference),
-                    self.condition(table, "t", rows),
-                );
-                execute(connection, &statement).await?;
-            }
-            if (reference.changes_rows || self.are_triggers_off) && !self.cascade {
-                let own = reference.child.and_then(|child| {
-                    let (_, rows) = batch.parts.iter().find(|(table, _)| *table == child)?;
-                    Some(self.condition(child, "c", rows))
-                });
-                if self.is_referenced(connection, reference, rows, own.as_deref()).await? {
-                    return Err(self.referenced(reference));
-                }
+            let in_batch = reference.child.and_then(|child| {
+                let (_, rows) = batch.parts.iter().find(|(table, _)| *table == child)?;
+                Some(self.condition(child, "c", rows))
+            });
+            self.delete_made(connection, reference, rows, in_batch.as_deref()).await?;
+            if (reference.changes_rows || self.are_triggers_off)
+                && !self.cascade
+                && self.is_referenced(connection, reference, rows, in_batch.as_deref()).await?
+            {
+                return Err(self.referenced(reference));
             }
         }
         Ok(())
+    }
+
+    /// Deletes the rows that triggers have made and that refer to rows of a batch, other than those of the batch itself, for which
+    /// `in_batch` holds as `c`. A table whose loaded rows are in other batches has lost them already, or keeps them until later.
+    async fn delete_made(
+        &self,
+        connection: &Connection,
+        reference: &Reference,
+        rows: &std::ops::Range<u64>,
+        in_batch: Option<&str>,
+    ) -> Result<(), pg::Error> {
+        let is_loaded = |child: TableId| self.table(child).n_rows > 0 && self.table(child).fed_by.is_none();
+        let Some(made) = self.made.get(&(reference.schema.clone(), reference.table.clone())) else {
+            return Ok(());
+        };
+        if made.xids == "{}" || (reference.child.is_some_and(is_loaded) && in_batch.is_none()) {
+            return Ok(());
+        }
+        let goes = format!(
+            "{} AND {} AND c.xmin = ANY ('{}'::pg_catalog.xid[]){}",
+            joined(reference),
+            self.condition(reference.parent, "t", rows),
+            made.xids,
+            in_batch.map(|own| format!(" AND NOT ({own})")).unwrap_or_default(),
+        );
+        let (child, parent) = (reference.only(), self.only(reference.parent));
+        if !self.cascade {
+            for to_made in made.references.iter().filter(|it| it.changes_rows || self.are_triggers_off) {
+                let bound = format!(
+                    "SELECT EXISTS (SELECT 1 FROM {child} AS c JOIN {parent} AS t ON {goes} JOIN {} AS d ON {} \
+                     WHERE NOT ({})) AS is_bound",
+                    to_made.only(),
+                    joined_as(to_made, "d", "c"),
+                    self.is_of_run("d"),
+                );
+                let row = connection
+                    .query_one(&bound, &[])
+                    .await
+                    .map_err(pg::Error::query("look for rows that refer to those of triggers"))?;
+                if get(&row, "is_bound")? {
+                    return Err(pg::Error::Referenced {
+                        child: quote::qualified(&to_made.schema, &to_made.table),
+                        parent: quote::qualified(&reference.schema, &reference.table),
+                    });
+                }
+            }
+        }
+        execute(connection, &format!("DELETE FROM {child} AS c USING {parent} AS t WHERE {goes}")).await
     }
 }
 
@@ -217,14 +253,16 @@ pub(super) fn only(schema: &str, table: &str, is_partitioned: bool) -> String {
     format!("{only}{}", quote::qualified(schema, table))
 }
 
+/// The condition under which a row `c` refers to a row `t`.
 pub(super) fn joined(reference: &Reference) -> String {
-    let pairs: Vec<String> = reference
-        .columns
-        .iter()
-        .zip(&reference.parent_columns)
-        .map(|(own, parents)| format!("c.{} = t.{}", quote::identifier(own), quote::identifier(parents)))
-        .collect();
-    pairs.join(" AND ")
+    joined_as(reference, "c", "t")
+}
+
+fn joined_as(reference: &Reference, child: &str, parent: &str) -> String {
+    let pairs = reference.columns.iter().zip(&reference.parent_columns).map(|(own, parents)| {
+        format!("{child}.{} = {parent}.{}", quote::identifier(own), quote::identifier(parents))
+    });
+    pairs.collect::<Vec<_>>().join(" AND ")
 }
 
 pub(super) fn reference(row: &Row, plan: &Plan) -> Result<Reference, pg::Error> {
