@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::bench::Report;
-use crate::support::cli::{end, perfkit};
+use crate::support::cli::{end_of_proof, perfkit};
 use crate::support::pg::{Database, Server};
 
 /// How often a process is looked at.
@@ -51,7 +51,7 @@ fn watched(kind: &str, connections: usize, rate: u64, duration: Duration, stride
     // Its report may be longer than a pipe holds: it is read while the process is looked at.
     let (memory, finished) = std::thread::scope(|scope| {
         let memory = scope.spawn(|| look(pid, kind, duration, stride));
-        let finished = end(child);
+        let finished = end_of_proof(child);
         (memory.join().expect("the process is looked at"), finished)
     });
     let report: Report = finished.json_as();

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::time::Instant;
 
-use crate::support::cli::perfkit;
+use crate::support::cli::{Finished, end_of_proof, perfkit};
 use crate::support::pg::Database;
 
 /// Tables that can be filled: not partitions, and not those of perfkit.
@@ -67,9 +67,14 @@ fn contents(database: &Database, tables: &[String]) -> Contents {
     Contents { counts: counts(database, tables), n_partitions: database.value(n_partitions) }
 }
 
+fn run(database: &Database, args: &[&str]) -> Finished {
+    let (child, _folder) = perfkit(args).on(database).spawn();
+    end_of_proof(child)
+}
+
 /// Cleans, and returns what is wrong afterwards.
 fn clean(database: &Database, tables: &[String], before: &Contents, triggers: &str) -> Vec<String> {
-    let run = perfkit(&["seed", "clean", "--yes", "--triggers", triggers]).on(database).run();
+    let run = run(database, &["seed", "clean", "--yes", "--triggers", triggers]);
     if run.status != 0 {
         return vec![format!("clean: {}", run.stderr)];
     }
@@ -116,7 +121,7 @@ fn prove_with(schema: &str, triggers: &str) -> (Proof, bool) {
     // Rows of tables that inherit from one are not its own.
     let only = |table: &str| if partitioned.iter().any(|it| it == table) { "" } else { "ONLY " };
     let (before, contents_before) = (constraints(), contents(&database, &tables));
-    let run = perfkit(&[&SEED[..], &["--triggers", triggers]].concat()).on(&database).run();
+    let run = run(&database, &[&SEED[..], &["--triggers", triggers]].concat());
     let mut proof =
         Proof { n_tables: tables.len(), n_filled: 0, n_named: 0, notes: Vec::new(), problems: Vec::new() };
     // What is left out is named.

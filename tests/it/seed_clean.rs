@@ -269,7 +269,7 @@ fn a_row_of_others_that_a_trigger_has_changed_stays() {
     assert_eq!(database.value("SELECT count(*) || ' ' || (SELECT name FROM site) FROM visit"), "0 mine");
 }
 
-/// Votes that a trigger adds up, as in the schema of MusicBrainz: tags and their sums refer to each other.
+/// Votes that a trigger adds up, as in the schema of `MusicBrainz`: tags and their sums refer to each other.
 const VOTES: &str = "
     CREATE TABLE tag (id int PRIMARY KEY, name text NOT NULL, best_area int);
     CREATE TABLE area_tag (area int NOT NULL, tag int NOT NULL REFERENCES tag, n int NOT NULL, PRIMARY KEY (tag, area));
@@ -286,7 +286,7 @@ fn voted() -> Database {
     database.load(VOTES);
     let sizes = ["--tag=30", "--area_tag=40", "--vote=400", "--rows", "remark=0"];
     perfkit(&[&["seed", "--yes"], &sizes[..]].concat()).on(&database).succeeds();
-    let n: u32 = database.value("SELECT count(*) FROM area_tag").parse().unwrap();
+    let n: u32 = database.value("SELECT count(*) FROM area_tag").parse().expect("a number");
     assert!(n > 60, "votes have made sums beside the 40: {n}");
     database
 }

@@ -31,6 +31,7 @@ use crate::pg::{Connection, Target};
 use crate::report;
 use crate::sources;
 use crate::ui::Unit;
+use crate::unit;
 use crate::workload::Statement;
 
 use self::checked::Checked;
@@ -177,7 +178,8 @@ async fn workload(
         let n_left_out = n_before - workload.statements.len();
         if n_left_out > 0 {
             context.ui.status(format_args!(
-                "left out: {n_left_out} statements that change data (`--allow-writes` runs them)"
+                "left out because they change data: {} (`--allow-writes` runs them)",
+                unit::counted(n_left_out as u64, "statement")
             ));
         }
     }

@@ -15,6 +15,7 @@ use crate::error::{Error, ExitStatus, Result};
 use crate::load::Replay;
 use crate::pg::{Access, Endpoint};
 use crate::sources;
+use crate::unit;
 use crate::workload::{Source, Workload};
 
 #[derive(Args, Debug)]
@@ -93,7 +94,7 @@ async fn read(context: &Context, trace: &Path) -> Result<Recording> {
         )
     })?;
     for (reason, n) in &recording.left_out {
-        context.ui.warn(format_args!("{n} executions are left out: {reason}"));
+        context.ui.warn(format_args!("left out: {}: {reason}", unit::counted(*n, "execution")));
     }
     if recording.databases.len() > 1 {
         let databases: Vec<&str> = recording.databases.iter().map(String::as_str).collect();

@@ -128,10 +128,10 @@ fn summary(report: &BenchReport) -> String {
         ));
     }
     if total.error_count() > 0 {
-        parts.push(format!("{} errors", unit::count(total.error_count())));
+        parts.push(unit::counted(total.error_count(), "error"));
     }
     if let Some(connections) = environment.connections {
-        parts.push(format!("{connections} connections"));
+        parts.push(unit::counted(connections as u64, "connection"));
     }
     if environment.generators > 1 {
         parts.push(format!("{} generators", environment.generators));

@@ -103,7 +103,7 @@ impl Listing {
     fn execution(&self, execution: &Execution) -> String {
         let took =
             execution.timing.best().map_or("?".to_owned(), |nanos| unit::milliseconds(unit::ns_to_ms(nanos)));
-        let rows = execution.n_rows.map_or(String::new(), |n| format!(", {n} rows"));
+        let rows = execution.n_rows.map_or(String::new(), |n| format!(", {}", unit::counted(n, "row")));
         let outcome = match execution.outcome {
             Outcome::Complete => String::new(),
             Outcome::Suspended => ", more of a portal".to_owned(),

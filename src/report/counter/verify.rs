@@ -55,8 +55,8 @@ pub(crate) fn repair_plan(found: &[Verdict], n_examples: usize) -> String {
     for verdict in found {
         for (counter, total) in verdict.counters().filter(|(_, total)| total.n_drifted > 0) {
             let name = format!("{}.{}", verdict.site.parent, counter.column);
-            let rows = unit::count(total.n_drifted);
-            lines.push(format!("{name}: {rows} rows, off by {}", total.absolute_error));
+            let rows = unit::counted(total.n_drifted, "row");
+            lines.push(format!("{name}: {rows}, off by {}", total.absolute_error));
             let examples = verdict.drifted_of(counter).take(n_examples);
             lines.extend(examples.map(|it| format!("  {}", change(it, &verdict.site))));
             let n_more = total.n_drifted.saturating_sub(n_examples as u64);
@@ -267,7 +267,7 @@ mod tests {
         app.keywords.mentions_count: 2 rows, off by 6
           id 7: NULL → 4
           and 1 more
-        app.keywords.score: 1 rows, off by 2.5
+        app.keywords.score: 1 row, off by 2.5
           id 9: 1 → 3.5
         ");
         left.totals[1].n_drifted = 0;

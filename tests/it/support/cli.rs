@@ -132,12 +132,14 @@ impl Perfkit {
 
 impl Finished {
     pub(crate) fn json(&self) -> Value {
-        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}:\n{}", self.stdout))
+        self.json_as()
     }
 
     /// Reads the output back through a strict mirror of its documented form.
     pub(crate) fn json_as<T: serde::de::DeserializeOwned>(&self) -> T {
-        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}:\n{}", self.stdout))
+        let Self { status, stdout, stderr } = self;
+        serde_json::from_str(stdout)
+            .unwrap_or_else(|error| panic!("{error}:\n{stdout}\nstatus {status}, stderr:\n{stderr}"))
     }
 }
 
@@ -160,6 +162,11 @@ pub(crate) fn output(child: Child) -> Output {
 /// Waits for the end of a command that was left running.
 pub(crate) fn end(child: Child) -> Finished {
     finished(&output(child))
+}
+
+/// Waits for the end of a command of a proof, however long it takes.
+pub(crate) fn end_of_proof(child: Child) -> Finished {
+    finished(&child.wait_with_output().expect("it ends"))
 }
 
 pub(crate) fn finished(output: &Output) -> Finished {
