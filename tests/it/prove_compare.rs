@@ -68,7 +68,13 @@ impl Counts {
         self.n_dropped += report["dropped_pairs"].as_array().map_or(0, Vec::len);
         self.longest = self.longest.max(elapsed);
         self.slowdowns.extend(finding(&report, "mean").and_then(|mean| mean["slowdown"].as_f64()));
-        format!("{verdict} in {:.0} s", elapsed.as_secs_f64())
+        let findings = report["findings"].as_array().into_iter().flatten();
+        let like = |finding: &&Value| finding["verdict"] == report["verdict"];
+        let intervals: Vec<String> = findings
+            .filter(like)
+            .map(|it| format!("{} {} {} to {}", it["statement"], it["figure"], it["low"], it["high"]))
+            .collect();
+        format!("{verdict} in {:.0} s: {}", elapsed.as_secs_f64(), intervals.join(", "))
     }
 
     fn of(&self, verdict: &str) -> u32 {
