@@ -95,21 +95,16 @@ fn step_of(plan: &Plan, table: TableId) -> Option<u32> {
 fn n_chunks(plan: &Plan, step: &Step) -> u32 {
     let of_table = |table: &TableId| {
         let table = of(plan, *table);
-        n_loaded(table).div_ceil(rows_per_chunk(table))
+        table.n_loaded().div_ceil(rows_per_chunk(table))
     };
     let n = of_step(step).iter().map(of_table).max().unwrap_or(0);
     u32::try_from(n).expect("chunks are of thousands of rows where there are billions of them")
 }
 
 fn rows(table: &TablePlan, number: u32) -> Range<u64> {
-    let (n, size) = (n_loaded(table), rows_per_chunk(table));
+    let (n, size) = (table.n_loaded(), rows_per_chunk(table));
     let start = u64::from(number).saturating_mul(size);
     start.min(n)..start.saturating_add(size).min(n)
-}
-
-/// How many rows perfkit loads: none where triggers of other tables make them.
-fn n_loaded(table: &TablePlan) -> u64 {
-    if table.fed_by.is_some() { 0 } else { table.n_rows }
 }
 
 fn rows_per_chunk(table: &TablePlan) -> u64 {

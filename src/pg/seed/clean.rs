@@ -239,8 +239,9 @@ impl Cleaner {
         let mut made = HashMap::new();
         for table in tables {
             let Some(effect) = effects.remove(&table.oid) else { continue };
-            let there = MadeThere::new(connection, &plan, &table, &effect, &xids).await?;
-            made.insert((table.schema, table.name), there);
+            if let Some(there) = MadeThere::new(connection, &plan, &table, &effect, &xids).await? {
+                made.insert((table.schema, table.name), there);
+            }
         }
         let xids = made::array(&xids);
         Ok(Self {

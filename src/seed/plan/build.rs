@@ -137,10 +137,7 @@ pub(crate) fn again(
     }
     let questions = builder.questions.into_values().flatten().collect();
     let mut plan = builder.plan;
-    let is_loaded = |table: &TableId| {
-        let table = &plan.tables[usize::from(*table)];
-        table.n_rows > 0 && table.fed_by.is_none()
-    };
+    let is_loaded = |table: &TableId| plan.tables[usize::from(*table)].is_loaded();
     for step in &mut steps {
         if let Step::Wave(tables) = step {
             tables.retain(is_loaded);

@@ -253,6 +253,17 @@ pub(crate) enum Pick {
     Among { rows: Vec<u64>, of: Box<Pick> },
 }
 
+impl TablePlan {
+    /// How many rows perfkit loads: none where triggers of other tables make them.
+    pub(crate) const fn n_loaded(&self) -> u64 {
+        if self.fed_by.is_some() { 0 } else { self.n_rows }
+    }
+
+    pub(crate) const fn is_loaded(&self) -> bool {
+        self.n_loaded() > 0
+    }
+}
+
 impl Pick {
     /// The slots, curve and ranks of a pick that has exact counts, of parents or of what stands for them.
     pub(crate) fn laid(&self) -> Option<(&Permutation, &Curve, &Permutation)> {

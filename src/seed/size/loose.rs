@@ -39,7 +39,7 @@ pub(crate) struct Btree {
 /// Whether an index of a table is filled from left to right, so that streams may leave it half empty: by its first key, as SQL. In a table
 /// that had rows, it is not this run's.
 pub(crate) fn may_be_loose(table: &TablePlan, first_key: &str) -> bool {
-    let is_own = table.n_rows > 0 && table.fed_by.is_none() && table.existing.is_none();
+    let is_own = table.is_loaded() && table.existing.is_none();
     is_own && !table.was_filled && table.base == 0 && work::is_rising(table, first_key)
 }
 

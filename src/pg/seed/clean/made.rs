@@ -75,11 +75,11 @@ enum Kept {
     For(String),
 }
 
-/// What triggers have made in a table, as it was when cleaning began.
+/// Rows of triggers in a table that can be told from others, as it was when cleaning began.
 pub(super) struct MadeThere {
     /// The transactions whose rows there are all theirs or the run's, as an array of `xmin`.
     pub(super) xids: String,
-    /// The foreign keys that lead to the table.
+    /// The foreign keys that lead to the table. Their `parent` counts this table alone, and is none of the plan's.
     pub(super) references: Vec<Reference>,
 }
 
@@ -90,10 +90,13 @@ impl MadeThere {
         table: &Table,
         made: &Made,
         own: &BTreeSet<String>,
-    ) -> Result<Self, pg::Error> {
+    ) -> Result<Option<Self>, pg::Error> {
         let leaves = leaves(connection, table).await?;
         let (xids, _) = theirs(connection, plan, table, &leaves, made, own).await?;
-        Ok(Self { xids: array(&xids), references: references(connection, plan, table).await? })
+        if xids.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(Self { xids: array(&xids), references: references(connection, plan, table).await? }))
     }
 }
 
@@ -196,7 +199,7 @@ impl<'c> Maker<'c> {
     /// The table of the plan that rows were loaded into.
     fn planned(&self, schema: &str, name: &str) -> Option<TableId> {
         let is_it = |(_, planned): &(TableId, &TablePlan)| {
-            planned.schema == schema && planned.name == name && planned.n_rows > 0 && planned.fed_by.is_none()
+            planned.schema == schema && planned.name == name && planned.is_loaded()
         };
         (0..).zip(&self.plan.tables).find(is_it).map(|(id, _)| id)
     }

@@ -128,19 +128,14 @@ impl Cleaner {
         // OFFSET keeps what is asked of the children out of the search for them: it would be planned for one row, and there are
         // thousands.
         let statement = format!(
-            "SELECT EXISTS (SELECT 1 FROM (SELECT c.*, c.tableoid, c.ctid, c.xmin FROM {} AS c JOIN {} AS t ON {} WHERE {} \
-             OFFSET 0) AS c{}) AS is_referenced",
+            "SELECT 1 FROM (SELECT c.*, c.tableoid, c.ctid, c.xmin FROM {} AS c JOIN {} AS t ON {} WHERE {} OFFSET 0) AS c{}",
             reference.only(),
             self.only(reference.parent),
             joined(reference),
             self.condition(reference.parent, "t", rows),
             own.map(|own| format!(" WHERE NOT ({own})")).unwrap_or_default(),
         );
-        let row = connection
-            .query_one(&statement, &[])
-            .await
-            .map_err(pg::Error::query("look for rows that refer to the run's"))?;
-        get(&row, "is_referenced")
+        has_rows(connection, &statement, "look for rows that refer to the run's").await
     }
 
     /// Whether a row was made or changed by a transaction that has loaded the run.
@@ -207,11 +202,11 @@ impl Cleaner {
         rows: &std::ops::Range<u64>,
         in_batch: Option<&str>,
     ) -> Result<(), pg::Error> {
-        let is_loaded = |child: TableId| self.table(child).n_rows > 0 && self.table(child).fed_by.is_none();
+        let is_loaded = |child: TableId| self.table(child).is_loaded();
         let Some(made) = self.made.get(&(reference.schema.clone(), reference.table.clone())) else {
             return Ok(());
         };
-        if made.xids == "{}" || (reference.child.is_some_and(is_loaded) && in_batch.is_none()) {
+        if reference.child.is_some_and(is_loaded) && in_batch.is_none() {
             return Ok(());
         }
         let goes = format!(
@@ -225,17 +220,12 @@ impl Cleaner {
         if !self.cascade {
             for to_made in made.references.iter().filter(|it| it.changes_rows || self.are_triggers_off) {
                 let bound = format!(
-                    "SELECT EXISTS (SELECT 1 FROM {child} AS c JOIN {parent} AS t ON {goes} JOIN {} AS d ON {} \
-                     WHERE NOT ({})) AS is_bound",
+                    "SELECT 1 FROM {child} AS c JOIN {parent} AS t ON {goes} JOIN {} AS d ON {} WHERE NOT ({})",
                     to_made.only(),
                     joined_as(to_made, "d", "c"),
                     self.is_of_run("d"),
                 );
-                let row = connection
-                    .query_one(&bound, &[])
-                    .await
-                    .map_err(pg::Error::query("look for rows that refer to those of triggers"))?;
-                if get(&row, "is_bound")? {
+                if has_rows(connection, &bound, "look for rows that refer to those of triggers").await? {
                     return Err(pg::Error::Referenced {
                         child: quote::qualified(&to_made.schema, &to_made.table),
                         parent: quote::qualified(&reference.schema, &reference.table),
@@ -245,6 +235,12 @@ impl Cleaner {
         }
         execute(connection, &format!("DELETE FROM {child} AS c USING {parent} AS t WHERE {goes}")).await
     }
+}
+
+async fn has_rows(connection: &Connection, query: &str, doing: &str) -> Result<bool, pg::Error> {
+    let statement = format!("SELECT EXISTS ({query}) AS has_rows");
+    let row = connection.query_one(&statement, &[]).await.map_err(pg::Error::query(doing))?;
+    get(&row, "has_rows")
 }
 
 /// A table without those that inherit from it; of a partitioned one all partitions.
