@@ -77,7 +77,7 @@ const WIDE: Case = Case {
             created_at timestamptz NOT NULL DEFAULT now()
         )",
     indexes: "",
-    rows: &[("letters", 50)],
+    rows: &[("letters", 10)],
 };
 
 /// A table whose indexes are dropped before and built after the rows.

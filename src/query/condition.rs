@@ -7,7 +7,7 @@ use sqlparser::ast::{
     Ident, UnaryOperator, Visit, Visitor, visit_expressions_mut,
 };
 
-use super::grammar;
+use super::{grammar, increments};
 
 /// One condition, as in `(user_id = 5)` or `(lower(u.name) ~~ 'a%'::text)`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -367,9 +367,46 @@ fn columns_of(expr: &Expr) -> Vec<ColumnName> {
     columns.found
 }
 
+/// Returns the columns that a range is built of, as in `tstzrange(starts_at, COALESCE(ends_at, 'infinity'::timestamptz), '[)'::text)`;
+/// `None` of any other expression.
+pub(crate) fn range_ends(sql: &str) -> Option<[String; 2]> {
+    columns_of_call(sql, &["int4range", "int8range", "numrange", "tsrange", "tstzrange", "daterange"])
+}
+
+/// Returns the columns of which an expression is the lesser one, as in `LEAST(a, b)`; `None` of any other.
+pub(crate) fn least_of(sql: &str) -> Option<[String; 2]> {
+    columns_of_call(sql, &["least"])
+}
+
+/// Returns the first two arguments of a call of one of these functions where each is a column, or what stands for one that is NULL.
+fn columns_of_call(sql: &str, names: &[&str]) -> Option<[String; 2]> {
+    let name = |expr| {
+        let instead =
+            || increments::arguments(bare(expr), &["coalesce"]).next().and_then(|of| column(bare(of)));
+        column(bare(expr)).or_else(instead).map(|column| column.name)
+    };
+    let expr = grammar::expression(sql)?;
+    let mut columns = increments::arguments(bare(&expr), names).map(name);
+    Some([columns.next()??, columns.next()??])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_ends_of_ranges_are_found() {
+        let check = |sql: &str, expected: Option<[&str; 2]>| {
+            assert_eq!(range_ends(sql), expected.map(|names| names.map(str::to_owned)), "{sql}");
+        };
+        check("daterange(starts, ends)", Some(["starts", "ends"]));
+        check("(tstzrange(\"from\", \"To\", '[]'::text))", Some(["from", "To"]));
+        check("tsrange(a, COALESCE(b, 'infinity'::timestamp without time zone))", Some(["a", "b"]));
+        check("daterange(starts, (starts + days))", None);
+        check("box(a, b)", None);
+        check("during", None);
+        assert_eq!(least_of("LEAST(a, b)"), Some(["a".to_owned(), "b".to_owned()]));
+    }
 
     fn named(name: &str) -> ColumnName {
         match name.split_once('.') {

@@ -75,7 +75,7 @@ fn holds(expr: &Expr, column: &str) -> bool {
 }
 
 /// The arguments of a function that is called by one of these names; none of another.
-fn arguments<'e>(expr: &'e Expr, names: &[&str]) -> impl Iterator<Item = &'e Expr> {
+pub(super) fn arguments<'e>(expr: &'e Expr, names: &[&str]) -> impl Iterator<Item = &'e Expr> {
     let list = match expr {
         Expr::Function(function) => {
             let name = function.name.0.last().and_then(|part| part.as_ident()).map(fold);

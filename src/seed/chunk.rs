@@ -18,6 +18,16 @@ pub(crate) struct Chunk {
     pub(crate) parts: Vec<(TableId, Range<u64>)>,
 }
 
+impl Chunk {
+    pub(crate) fn tables(&self) -> impl Iterator<Item = TableId> {
+        self.parts.iter().map(|(table, _)| *table)
+    }
+
+    pub(crate) fn n_rows(&self) -> u64 {
+        self.parts.iter().map(|(_, rows)| rows.end - rows.start).sum()
+    }
+}
+
 /// Returns all chunks in the order in which they are started.
 pub(crate) fn chunks(plan: &Plan) -> impl Iterator<Item = Chunk> {
     (0..).zip(&plan.steps).flat_map(move |(step, tables)| {
@@ -57,6 +67,15 @@ pub(crate) fn is_ready(chunk: &Chunk, plan: &Plan, done: &BTreeSet<(u32, u32)>) 
     };
     (chunk.number == 0 || is_first_done() || !refers_to_own_step())
         && parents().flat_map(with_feeders).all(is_complete)
+}
+
+/// Returns the size, of at most `most` rows, of chunks that are all about as large and of a number that streams share evenly.
+pub(crate) fn even_size(n_rows: u64, most: u64) -> u32 {
+    let n_chunks = match n_rows.div_ceil(most.max(1)) {
+        n @ ..=8 => n.next_power_of_two(),
+        n => n.next_multiple_of(8),
+    };
+    u32::try_from(n_rows.div_ceil(n_chunks).max(1)).unwrap_or(u32::MAX)
 }
 
 /// Makes the tables of each wave end with the same chunk: a chunk then has a proportional part of each, at most as many rows as
@@ -153,6 +172,18 @@ mod tests {
             &plan(tables, steps),
             &[(0, 0, &[(0, 0..10)]), (0, 1, &[(0, 10..20)]), (0, 2, &[(0, 20..25)]), (3, 0, &[(3, 0..10)])],
         );
+    }
+
+    #[test]
+    fn chunks_are_even() {
+        let check = |n_rows, most, expected| assert_eq!(even_size(n_rows, most), expected, "{n_rows} {most}");
+        check(0, 10, 1);
+        check(10, 10, 10);
+        check(11, 10, 6);
+        check(25, 10, 7);
+        check(80, 10, 10);
+        check(81, 10, 6);
+        check(u64::MAX, u64::MAX, u32::MAX);
     }
 
     #[test]

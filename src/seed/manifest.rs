@@ -14,8 +14,10 @@ use super::schema::TableId;
 use crate::query::quote;
 use crate::run_id::RunId;
 
-/// Refused rows of one chunk; more of them are no accident but a plan that does not fit the schema.
-pub(crate) const MAX_REFUSED_PER_CHUNK: usize = 20;
+/// Refused rows of one chunk, and one in so many where that is more; more of them are no accident but a plan that does not fit the
+/// schema.
+const MAX_REFUSED: usize = 20;
+const MAX_REFUSED_SHARE: u64 = 500;
 /// How often another row takes the place of a refused one.
 const MAX_ATTEMPTS: u32 = 8;
 
@@ -97,8 +99,13 @@ pub(crate) struct Refused {
 pub(crate) enum GivenUp {
     #[error("row {row} was refused {n} times: {reason}")]
     Often { row: u64, n: u32, reason: String },
-    #[error("more than {MAX_REFUSED_PER_CHUNK} rows of a chunk were refused, the first of them: {reason}")]
-    Many { reason: String },
+    #[error("more than {most} rows of a chunk were refused, the first of them: {reason}")]
+    Many { most: usize, reason: String },
+}
+
+/// Returns how many rows of a chunk of `n_rows` may be refused.
+pub(crate) fn most_refused(n_rows: u64) -> usize {
+    usize::try_from(n_rows / MAX_REFUSED_SHARE).map_or(usize::MAX, |most| most.max(MAX_REFUSED))
 }
 
 impl Done {
@@ -106,10 +113,11 @@ impl Done {
         self.patches.set(patch.table, patch.row, patch.attempt);
     }
 
-    /// Returns what takes the place of refused rows.
-    pub(crate) fn patches_for(&self, refused: &[Refused]) -> Result<Vec<Patch>, GivenUp> {
-        if refused.len() > MAX_REFUSED_PER_CHUNK {
-            return Err(GivenUp::Many { reason: refused[0].reason.clone() });
+    /// Returns what takes the place of refused rows of a chunk of `n_rows`.
+    pub(crate) fn patches_for(&self, refused: &[Refused], n_rows: u64) -> Result<Vec<Patch>, GivenUp> {
+        let most = most_refused(n_rows);
+        if refused.len() > most {
+            return Err(GivenUp::Many { most, reason: refused[0].reason.clone() });
         }
         refused
             .iter()
@@ -276,16 +284,19 @@ mod tests {
         let refused = |row| Refused { table: 1, row, reason: "no".to_owned() };
         let mut done = Done::default();
         for attempt in 1..=MAX_ATTEMPTS {
-            let patches = done.patches_for(&[refused(7)]).unwrap();
+            let patches = done.patches_for(&[refused(7)], 1_000).unwrap();
             assert_eq!(patches[0].attempt, attempt);
             done.patch(&patches[0]);
         }
         assert_eq!(
-            done.patches_for(&[refused(7)]),
+            done.patches_for(&[refused(7)], 1_000),
             Err(GivenUp::Often { row: 7, n: MAX_ATTEMPTS + 1, reason: "no".to_owned() })
         );
-        let many: Vec<Refused> = (0..=MAX_REFUSED_PER_CHUNK as u64).map(refused).collect();
-        assert_eq!(done.patches_for(&many), Err(GivenUp::Many { reason: "no".to_owned() }));
+        let many: Vec<Refused> = (0..=MAX_REFUSED as u64).map(refused).collect();
+        assert_eq!(
+            done.patches_for(&many, 1_000),
+            Err(GivenUp::Many { most: MAX_REFUSED, reason: "no".to_owned() })
+        );
     }
 
     #[test]

@@ -26,4 +26,4 @@ pub(crate) mod wire;
 pub(crate) use spec::{SeedConfig, TableConfig};
 
 /// The version of what a plan means: the same plan gives the same bytes under the same number.
-pub(crate) const ALGORITHM: u32 = 2;
+pub(crate) const ALGORITHM: u32 = 3;

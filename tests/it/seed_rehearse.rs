@@ -283,3 +283,50 @@ fn triggers_take_keys_of_a_sequence_while_rows_are_appended() {
     let left = ["a", "b", "c"].map(|table| database.value(&format!("SELECT count(*) FROM {table}")));
     assert_eq!(left, ["0"; 3]);
 }
+
+/// Tables that a trigger fills, of which others need the keys: serial ones, those of the parent, and such as nobody can foretell.
+const FED: &str = "
+    CREATE TABLE users (id bigserial PRIMARY KEY, name text NOT NULL);
+    CREATE TABLE profiles (user_id bigint PRIMARY KEY REFERENCES users, bio text);
+    CREATE TABLE accounts (id bigserial PRIMARY KEY, user_id bigint NOT NULL UNIQUE REFERENCES users);
+    CREATE TABLE wallets (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), user_id bigint NOT NULL UNIQUE REFERENCES users);
+    CREATE TABLE badges (id bigserial PRIMARY KEY, profile_id bigint NOT NULL REFERENCES profiles);
+    CREATE TABLE payments (id bigserial PRIMARY KEY, account_id bigint NOT NULL REFERENCES accounts, amount int NOT NULL);
+    CREATE TABLE cards (id bigserial PRIMARY KEY, wallet_id uuid NOT NULL UNIQUE REFERENCES wallets);
+    CREATE TABLE refunds (id bigserial PRIMARY KEY, payment_id bigint NOT NULL REFERENCES payments);
+    CREATE FUNCTION welcome() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        INSERT INTO profiles (user_id) VALUES (NEW.id);
+        INSERT INTO accounts (user_id) VALUES (NEW.id);
+        INSERT INTO wallets (user_id) VALUES (NEW.id);
+        RETURN NULL; END $$;
+    CREATE TRIGGER welcome AFTER INSERT ON users FOR EACH ROW EXECUTE FUNCTION welcome();";
+
+#[test]
+fn rows_refer_to_those_that_triggers_make() {
+    let database = Database::create();
+    database.load(FED);
+    let seed = ["seed", "--yes", "--streams", "2"];
+    perfkit(&[&seed[..], &["--rows", "users=3000", "--rows", "cards=3000"]].concat()).on(&database).exits(0);
+    let n = |table: &str| database.value(&format!("SELECT count(*) FROM {table}"));
+    for table in ["users", "profiles", "accounts", "wallets", "cards"] {
+        assert_eq!(n(table), "3000", "{table}");
+    }
+    let payments = n("payments");
+    for table in ["badges", "payments", "refunds"] {
+        assert_ne!(n(table), "0", "{table}");
+    }
+    // Spread over all accounts, not over the first ones.
+    let spread = "SELECT count(DISTINCT account_id) > 1000 FROM payments";
+    assert_eq!(database.value(spread), "t");
+
+    perfkit(&[&seed[..], &["--append", "--rows", "users=200"]].concat()).on(&database).exits(0);
+    assert_eq!(n("accounts"), "3200");
+    assert_ne!(n("payments"), payments, "more of them");
+
+    for _ in 0..2 {
+        perfkit(&["seed", "clean", "--yes"]).on(&database).exits(0);
+    }
+    for table in ["users", "profiles", "accounts", "wallets", "badges", "payments", "cards", "refunds"] {
+        assert_eq!(n(table), "0", "{table}");
+    }
+}

@@ -120,3 +120,71 @@ fn rows_are_copied_into_their_partitions() {
     }
     assert_eq!(count(&database, "p_rest"), 0);
 }
+
+/// Ranges that two columns are the ends of: by day and by moment, the end open or not, alone and beside what may be the same; and
+/// times of day, of which none is after midnight.
+const SPANS: &str = "
+    CREATE EXTENSION btree_gist;
+    CREATE TABLE rooms (id int PRIMARY KEY);
+    CREATE TABLE stays (id int PRIMARY KEY, room_id int NOT NULL REFERENCES rooms, starts date NOT NULL, ends date,
+        CHECK (ends IS NULL OR ends > starts),
+        EXCLUDE USING gist (room_id WITH =, daterange(starts, COALESCE(ends, 'infinity'), '[]') WITH &&));
+    CREATE TABLE meetings (id int PRIMARY KEY, starts_at timestamptz NOT NULL, ends_at timestamptz NOT NULL,
+        during tstzrange GENERATED ALWAYS AS (tstzrange(starts_at, ends_at)) STORED,
+        is_cancelled boolean NOT NULL, EXCLUDE USING gist (during WITH &&) WHERE (NOT is_cancelled));
+    CREATE TABLE blocks (id int PRIMARY KEY, low int NOT NULL, high int NOT NULL,
+        EXCLUDE USING gist (int4range(low, high) WITH &&));
+    CREATE TABLE hours (id int PRIMARY KEY, opens time NOT NULL, closes time NOT NULL, CHECK (opens < closes));";
+
+#[test]
+fn ranges_of_two_columns_do_not_overlap() {
+    let database = Database::create();
+    database.load(SPANS);
+    for append in [&[][..], &["--append"], &["--append"]] {
+        let rows = ["stays=1000", "meetings=1000", "blocks=1000", "hours=1000"];
+        let rows = rows.iter().flat_map(|rows| ["--rows", rows]);
+        let seed: Vec<&str> =
+            ["seed", "--yes"].into_iter().chain(append.iter().copied()).chain(rows).collect();
+        perfkit(&seed).on(&database).exits(0);
+    }
+    for table in ["stays", "meetings", "blocks", "hours"] {
+        assert_eq!(database.value(&format!("SELECT count(*) FROM {table}")), "3000", "{table}");
+    }
+    let rooms = "SELECT count(DISTINCT room_id) > 50 AND max(ends - starts) > 1 FROM stays";
+    assert_eq!(database.value(rooms), "t");
+}
+
+/// Keys with a column of few values, by a list and by a type, and pairs that are the same the other way round.
+const FEW: &str = "
+    CREATE TYPE kind AS ENUM ('a', 'b', 'c');
+    CREATE TABLE accounts (id bigserial PRIMARY KEY);
+    CREATE TABLE settings (account_id bigint NOT NULL REFERENCES accounts, key text NOT NULL CHECK (key IN ('a', 'b', 'c')),
+        PRIMARY KEY (account_id, key));
+    CREATE TABLE kinds (account_id bigint NOT NULL REFERENCES accounts, kind kind NOT NULL, UNIQUE (account_id, kind));
+    CREATE TABLE levels (level text PRIMARY KEY CHECK (level IN ('low', 'medium', 'high')));
+    CREATE TABLE blocks (id bigserial PRIMARY KEY, a bigint NOT NULL REFERENCES accounts, b bigint NOT NULL REFERENCES accounts,
+        CHECK (a <> b));
+    CREATE UNIQUE INDEX ON blocks (LEAST(a, b), GREATEST(a, b));";
+
+#[test]
+fn keys_of_few_values_are_filled() {
+    let database = Database::create();
+    database.load(FEW);
+    perfkit(&["seed", "--yes"]).on(&database).exits(0);
+    for (table, expected) in [("settings", "300"), ("kinds", "300"), ("levels", "3"), ("blocks", "500")] {
+        assert_eq!(database.value(&format!("SELECT count(*) FROM {table}")), expected, "{table}");
+    }
+}
+
+#[test]
+fn rows_of_migrations_are_no_data() {
+    let database = Database::create();
+    database.load(
+        "CREATE TABLE schema_migrations (version text PRIMARY KEY); INSERT INTO schema_migrations VALUES ('20260101000000');
+         CREATE TABLE users (id bigserial PRIMARY KEY, email text NOT NULL UNIQUE);",
+    );
+    perfkit(&["seed", "--users", "100", "--yes"]).on(&database).exits(0);
+    perfkit(&["seed", "--append", "--users", "10", "--yes"]).on(&database).exits(0);
+    assert_eq!(database.value("SELECT count(*) FROM users"), "110");
+    assert_eq!(database.value("SELECT string_agg(version, ',') FROM schema_migrations"), "20260101000000");
+}

@@ -4,7 +4,7 @@ use std::iter;
 
 use bytes::{Bytes, BytesMut};
 
-use super::{copy, stage};
+use super::{copy, existing, stage};
 use crate::pg::catalog::get;
 use crate::pg::connect::Connection;
 use crate::pg::error::{Error, Result};
@@ -32,7 +32,7 @@ pub(super) async fn changed(
         return Ok(Vec::new());
     }
     execute(connection, "SAVEPOINT perfkit_echo").await?;
-    let echo = Echo { connection, planned, table, sent: rows(plan, table) };
+    let echo = Echo { connection, plan, planned, table };
     let columns = match echo.changed().await {
         Err(Error::Query { source, .. }) if source.as_db_error().is_some() => Vec::new(),
         columns => columns?,
@@ -48,10 +48,9 @@ pub(super) async fn changed(
 
 struct Echo<'e> {
     connection: &'e Connection,
+    plan: &'e Plan,
     planned: &'e TablePlan,
     table: TableId,
-    /// The rows as COPY BINARY.
-    sent: Vec<u8>,
 }
 
 impl<'e> Echo<'e> {
@@ -60,9 +59,10 @@ impl<'e> Echo<'e> {
         let name = sql::quote_qualified(&self.planned.schema, &self.planned.name);
         let names: Vec<String> =
             self.planned.columns.iter().map(|column| sql::quote_identifier(&column.name)).collect();
+        let rows = self.sent().await?;
         let held = self.copied(&name, &names).await?;
         let n = names.len();
-        let (Some(sent), Some(held)) = (images(&self.sent, n), images(&held, n)) else {
+        let (Some(sent), Some(held)) = (images(&rows, n), images(&held, n)) else {
             return Ok(Vec::new());
         };
         let suspects: Vec<usize> = (0..n).filter(|at| lacks(&held[*at], &sent[*at])).collect();
@@ -70,7 +70,7 @@ impl<'e> Echo<'e> {
             return Ok(Vec::new());
         }
         // Types may write what they read in other bytes, such as padded texts: rows of a table without triggers are as good.
-        let staged = self.staged().await?;
+        let staged = self.staged(rows.clone()).await?;
         let lacks: Vec<String> = suspects
             .iter()
             .map(|at| {
@@ -87,28 +87,32 @@ impl<'e> Echo<'e> {
         Ok(changed.map(|(at, _)| self.planned.columns[at].name.as_str()).collect())
     }
 
+    /// Returns all rows of the table as COPY BINARY.
+    async fn sent(&self) -> Result<Vec<u8>> {
+        let mut patches = Patches::default();
+        patches.add_keys(
+            existing::fed(self.connection, self.plan, [self.table], &patches, existing::By::Transaction)
+                .await?,
+        );
+        let world = World::new(self.plan, &patches);
+        Ok(RowWriter::new(&world, self.table).copy(iter::once(0..self.planned.n_rows)))
+    }
+
     async fn copied(&self, name: &str, columns: &[String]) -> Result<BytesMut> {
         let query = format!("COPY (SELECT {} FROM {name}) TO STDOUT (FORMAT binary)", columns.join(", "));
         let stream = self.connection.copy_out(&query).await.map_err(Error::query(DOING))?;
         copy::receive(stream).await.map_err(Error::query(DOING))
     }
 
-    /// Copies the rows into a stage and returns its name.
-    async fn staged(&self) -> Result<String> {
+    /// Copies rows into a stage and returns its name.
+    async fn staged(&self, rows: Vec<u8>) -> Result<String> {
         let name = stage::name(self.table);
         execute(self.connection, &stage::create(self.planned, self.table)).await?;
         let into = stage::copy(self.planned, &name);
         let sink = self.connection.copy_in::<_, Bytes>(&into).await.map_err(Error::query(DOING))?;
-        copy::send(sink, self.sent.clone()).await.map_err(Error::query(DOING))?;
+        copy::send(sink, rows).await.map_err(Error::query(DOING))?;
         Ok(name)
     }
-}
-
-/// All rows of a table as COPY BINARY.
-fn rows(plan: &Plan, table: TableId) -> Vec<u8> {
-    let patches = Patches::default();
-    let n_rows = plan.tables[usize::from(table)].n_rows;
-    RowWriter::new(&World::new(plan, &patches), table).copy(iter::once(0..n_rows))
 }
 
 /// Whether cells that were sent, in any order, are not all held; there may be others.

@@ -13,7 +13,7 @@ use crate::seed::make::lane::BLOCK_ROWS;
 use crate::seed::make::world::World;
 use crate::seed::plan::{Plan, Routing};
 use crate::seed::schema::TableId;
-use crate::seed::wire::rows::{HEADER, RowWriter, TRAILER};
+use crate::seed::wire::rows::{HEADER, Memory, RowWriter, TRAILER};
 
 /// What is sent at once: large enough to spare wake-ups, small enough to stay in the second cache on its way through the driver and
 /// the server, which each copy it.
@@ -142,11 +142,14 @@ fn run(
     for _ in 0..N_BUFFERS {
         home.send(Vec::with_capacity(BUFFER_BYTES + BUFFER_BYTES / 4)).ok()?;
     }
+    let mut of_last = None;
     while let Ok(Job { table, rows, patches, to, ticket }) = jobs.recv() {
         let send = |piece: Piece| pieces.blocking_send((ticket, piece)).ok();
         let is_abandoned = || abandoned.load(Ordering::Relaxed) >= ticket;
         let world = World::new(plan, &patches);
-        let mut writer = RowWriter::new(&world, table);
+        let memory =
+            of_last.take().filter(|(of, _)| *of == table).map_or_else(Memory::default, |(_, memory)| memory);
+        let mut writer = RowWriter::within(&world, table, memory);
         let routing = world.table(table).routing.as_ref().filter(|_| to == To::Partitions);
         let is_split = routing.is_some_and(|routing| {
             let of_rows: BTreeSet<u16> = writer.leaves(rows.clone(), routing).into_iter().collect();
@@ -164,6 +167,7 @@ fn run(
             }
         }
         send(Piece::End)?;
+        of_last = Some((table, writer.into_memory()));
     }
     Some(())
 }

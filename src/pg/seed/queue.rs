@@ -7,8 +7,11 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
+use tokio_postgres::Client;
 
+use super::existing::{self, By};
 use crate::pg::error::{Error, Result};
+use crate::run_id::RunId;
 use crate::seed::chunk::{Chunk, chunks, is_ready};
 use crate::seed::make::block::Patches;
 use crate::seed::manifest::{Done, GivenUp, Patch, Refused, left};
@@ -134,6 +137,11 @@ impl Queue {
             state.done.chunks.remove(&(chunk.step, chunk.number));
         }
         let n_rows = n_rows(&lost);
+        if n_rows > 0 {
+            // Triggers fill their tables once more.
+            state.done.patches.forget_keys();
+            state.share();
+        }
         state.pending.extend(lost);
         state.sort();
         drop(state);
@@ -150,8 +158,8 @@ impl Queue {
         Arc::clone(&self.lock().patches)
     }
 
-    pub(super) fn patches_for(&self, refused: &[Refused]) -> Result<Vec<Patch>, GivenUp> {
-        self.lock().done.patches_for(refused)
+    pub(super) fn patches_for(&self, refused: &[Refused], n_rows: u64) -> Result<Vec<Patch>, GivenUp> {
+        self.lock().done.patches_for(refused, n_rows)
     }
 
     pub(super) fn patched(&self, patches: &[Patch]) {
@@ -159,7 +167,25 @@ impl Queue {
         for patch in patches {
             state.done.patch(patch);
         }
-        state.patches = Arc::new(state.done.patches.clone());
+        state.share();
+    }
+
+    /// Whether it is not known yet what rows of a chunk refer to: triggers have made it.
+    pub(super) fn lacks_keys(&self, chunk: &Chunk) -> bool {
+        let patches = self.patches();
+        chunk
+            .tables()
+            .any(|table| self.plan.fed_parents(table).keys().any(|parent| !patches.has_keys(*parent)))
+    }
+
+    /// Reads what rows of a chunk refer to, where triggers have made it.
+    pub(super) async fn read_keys(&self, client: &Client, run: &RunId, chunk: &Chunk) -> Result<()> {
+        let known = self.patches();
+        let keys = existing::fed(client, &self.plan, chunk.tables(), &known, By::Run(run)).await?;
+        let mut state = self.lock();
+        state.done.patches.add_keys(keys);
+        state.share();
+        Ok(())
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -168,6 +194,11 @@ impl Queue {
 }
 
 impl State {
+    /// Has threads that make rows from now on know of all patches.
+    fn share(&mut self) {
+        self.patches = Arc::new(self.done.patches.clone());
+    }
+
     /// Brings the chunks that are left into the order of loading.
     fn sort(&mut self) {
         self.pending.make_contiguous().sort_by_key(|chunk| (chunk.step, chunk.number));
@@ -175,7 +206,7 @@ impl State {
 }
 
 fn n_rows<'c>(chunks: impl IntoIterator<Item = &'c Chunk>) -> u64 {
-    chunks.into_iter().flat_map(|chunk| &chunk.parts).map(|(_, rows)| rows.end - rows.start).sum()
+    chunks.into_iter().map(Chunk::n_rows).sum()
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use super::feed::To;
 use super::stream::{At, Failed, Stream, Tries, is_gone};
 use crate::pg::error::{Error, Result};
 use crate::seed::chunk::Chunk;
-use crate::seed::manifest::{MAX_REFUSED_PER_CHUNK, Refused};
+use crate::seed::manifest::{Refused, most_refused};
 use crate::seed::schema::TableId;
 
 /// How often rows are looked for that the server has refused, and then takes after all.
@@ -36,10 +36,11 @@ impl Stream<'_> {
             }
             Err(failed) => return Err(failed.error),
         };
-        let patches = self.shared.queue.patches_for(&refused).map_err(|given_up| Error::Refused {
-            table: self.shared.plan.tables[usize::from(refused[0].table)].name.clone(),
-            reason: given_up.to_string(),
-        })?;
+        let patches =
+            self.shared.queue.patches_for(&refused, chunk.n_rows()).map_err(|given_up| Error::Refused {
+                table: self.shared.plan.tables[usize::from(refused[0].table)].name.clone(),
+                reason: given_up.to_string(),
+            })?;
         self.shared.coordinator.patch(self.shared.run, &patches).await?;
         self.shared.queue.patched(&patches);
         for patch in &patches {
@@ -98,10 +99,11 @@ impl Stream<'_> {
         let manifest = |error| Failed { error, at: At::Manifest };
         self.prepare_stages(&[(table, rows.clone())]).await.map_err(manifest)?;
         self.execute("BEGIN; SET CONSTRAINTS ALL IMMEDIATE").await.map_err(manifest)?;
+        let most = most_refused(rows.end - rows.start);
         let mut open = vec![rows];
         let mut refused: Vec<Refused> = Vec::new();
         while let Some(rows) = open.pop() {
-            if refused.len() > MAX_REFUSED_PER_CHUNK {
+            if refused.len() > most {
                 break;
             }
             self.execute("SAVEPOINT perfkit").await.map_err(manifest)?;

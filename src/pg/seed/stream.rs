@@ -180,6 +180,11 @@ impl<'a> Stream<'a> {
             if !self.shared.queue.is_ready(chunk) {
                 return Ok(false);
             }
+            if let Err(error) = self.read_keys(chunk).await {
+                self.recover(chunk, Failed { error, at: At::Manifest }, &mut tries).await?;
+                is_asked = false;
+                continue;
+            }
             if !is_asked {
                 self.ask(chunk);
             }
@@ -188,7 +193,6 @@ impl<'a> Stream<'a> {
                 Ok(Ended::Committed { n_bytes }) => {
                     let took = start.elapsed();
                     let tables = chunk.parts.iter().map(|(table, rows)| (*table, rows.end - rows.start));
-                    let n_all: u64 = tables.clone().map(|(_, n_rows)| n_rows).sum();
                     for (place, (table, n_rows)) in tables.enumerate() {
                         let n_bytes = if place == 0 { n_bytes } else { 0 };
                         // The tables of a wave share its time by their rows.
@@ -196,7 +200,7 @@ impl<'a> Stream<'a> {
                             clippy::cast_precision_loss,
                             reason = "a chunk has far fewer than 2^53 rows"
                         )]
-                        let took = took.mul_f64(n_rows as f64 / n_all.max(1) as f64);
+                        let took = took.mul_f64(n_rows as f64 / chunk.n_rows().max(1) as f64);
                         (self.shared.on)(Event::Loaded { table, n_rows, n_bytes, took });
                     }
                     return Ok(true);
@@ -210,6 +214,16 @@ impl<'a> Stream<'a> {
                     is_asked = false;
                 }
             }
+        }
+    }
+
+    /// Reads what rows of a chunk refer to, where triggers have made it.
+    async fn read_keys(&self, chunk: &Chunk) -> Result<()> {
+        let Shared { queue, run, .. } = self.shared;
+        if queue.lacks_keys(chunk) {
+            queue.read_keys(&self.session().connection, run, chunk).await
+        } else {
+            Ok(())
         }
     }
 
@@ -305,11 +319,10 @@ impl<'a> Stream<'a> {
         // Losing the last commits with the power loses rows and manifest together. A table's last chunk carries the others.
         let is_last = self.shared.queue.is_last(chunk);
         let begin = if is_last { "BEGIN" } else { "BEGIN; SET LOCAL synchronous_commit = off" };
-        let n_rows: u64 = chunk.parts.iter().map(|(_, rows)| rows.end - rows.start).sum();
         self.prepare_stages(&chunk.parts).await.map_err(failed)?;
         let session = self.session();
         let (step, number) = (chunk.step.cast_signed(), chunk.number.cast_signed());
-        let n_rows = signed(n_rows);
+        let n_rows = signed(chunk.n_rows());
         // Before the rows: a chunk that is committed already, or is being committed by a session that was lost, is seen here.
         let values: [&(dyn ToSql + Sync); 4] = [&self.shared.run.0, &step, &number, &n_rows];
         let insert = session.connection.execute(&session.insert_chunk, &values);
@@ -378,9 +391,11 @@ impl<'a> Stream<'a> {
         if !self.is_asked
             && let Some(next) = self.next.take()
         {
-            self.ask(&next);
+            self.is_asked = !self.shared.queue.lacks_keys(&next);
+            if self.is_asked {
+                self.ask(&next);
+            }
             self.next = Some(next);
-            self.is_asked = true;
         }
     }
 }

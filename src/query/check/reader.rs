@@ -1,6 +1,6 @@
 //! Reads the parser's expressions into formulas.
 
-use sqlparser::ast::{BinaryOperator, Expr, UnaryOperator};
+use sqlparser::ast::{BinaryOperator, CaseWhen, Expr, UnaryOperator};
 
 use super::super::condition;
 use super::formula::{Comparison, Formula, Limit, Opaque, Pattern, PatternKind, Term, Test};
@@ -258,6 +258,12 @@ fn against_constant(
                 _ => None,
             }
         }
+        (Expr::BinaryOp { op: BinaryOperator::Plus, .. }, _, Literal::Int(n)) => {
+            let (columns, is_null) = counted(of)?;
+            let (n, total) = (i64::try_from(*n).ok()?, i64::try_from(columns.len()).ok()?);
+            let (n, comparison) = if is_null { (n, op) } else { (total.checked_sub(n)?, op.swapped()) };
+            test(Test::Nulls { columns, comparison, n })
+        }
         // `a - b > 5`
         (Expr::BinaryOp { left, op: BinaryOperator::Minus, right }, ..)
             if column(left).is_some() && column(right).is_some() =>
@@ -273,6 +279,32 @@ fn against_constant(
             Term::Now => None,
             of => test(against(of, op, value.clone())),
         },
+    }
+}
+
+/// Reads a sum that counts the columns which are NULL, or those which are not, as `num_nulls` and `num_nonnulls` do: of
+/// `(a IS NULL)::integer` and of `CASE WHEN a IS NULL THEN 1 ELSE 0 END`. Returns the columns, and whether it is the first.
+fn counted(expr: &Expr) -> Option<(Vec<String>, bool)> {
+    let of = |condition: &Expr, is_counted: bool| match bare(condition) {
+        Expr::IsNull(inner) => Some((vec![column(inner)?], is_counted)),
+        Expr::IsNotNull(inner) => Some((vec![column(inner)?], !is_counted)),
+        _ => None,
+    };
+    match bare(expr) {
+        Expr::BinaryOp { left, op: BinaryOperator::Plus, right } => {
+            let ((left, is_null), (right, is_same)) = (counted(left)?, counted(right)?);
+            (is_null == is_same).then(|| ([left, right].concat(), is_null))
+        }
+        Expr::Cast { expr, .. } => of(expr, true),
+        Expr::Case { operand: None, conditions, else_result: Some(otherwise), .. } => {
+            let [CaseWhen { condition, result }] = &conditions[..] else { return None };
+            match (literal(result)?, literal(otherwise)?) {
+                (Literal::Int(1), Literal::Int(0)) => of(condition, true),
+                (Literal::Int(0), Literal::Int(1)) => of(condition, false),
+                _ => None,
+            }
+        }
+        _ => None,
     }
 }
 

@@ -121,6 +121,13 @@ fn truth_values_and_nulls() {
         ("CHECK ((num_nonnulls(a, b, c) = 1))", "nulls(a,b,c) = 2"),
         ("CHECK ((num_nulls(a, b) < 2))", "nulls(a,b) < 2"),
         ("CHECK ((num_nonnulls(a, b, c) >= 1))", "nulls(a,b,c) <= 2"),
+        ("CHECK (((((a IS NOT NULL))::integer + ((b IS NOT NULL))::integer) = 1))", "nulls(a,b) = 1"),
+        ("CHECK ((((a IS NULL)::int + (b IS NULL)::int + (c IS NULL)::int) < 2))", "nulls(a,b,c) < 2"),
+        (
+            "CHECK ((((CASE WHEN (a IS NULL) THEN 0 ELSE 1 END + CASE WHEN (b IS NULL) THEN 0 ELSE 1 END) + \
+             CASE WHEN (c IS NOT NULL) THEN 1 ELSE 0 END) = 1))",
+            "nulls(a,b,c) = 2",
+        ),
         ("CHECK ((NOT ((a IS NOT NULL) AND (b > 3))))", "(a is null | b <= 3)"),
         ("CHECK ((a IS DISTINCT FROM 5))", "(a not in 5 | a is null)"),
         (

@@ -5,7 +5,7 @@
 //! encoding holds them.
 
 use std::collections::HashMap;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 use fake::locales::{Data, EN};
 
@@ -17,40 +17,64 @@ pub(crate) struct Word {
     pub(crate) text: &'static str,
     /// The first bytes: a copy of so many, whatever the word's length, is foreseen by the processor. One of any length is not.
     pub(crate) head: [u8; HEAD_BYTES],
-    /// The same with what comes before it among other words, [`AFTER_WORD`] and [`AFTER_SENTENCE`], then with a capital.
-    pub(crate) after: [[u8; HEAD_BYTES]; 2],
 }
 
-/// What comes before a word that follows another one, in its sentence or not.
-pub(crate) const AFTER_WORD: &[u8] = b" ";
-pub(crate) const AFTER_SENTENCE: &[u8] = b". ";
+/// Two words of a list, each with a blank before it, as they follow others.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pair {
+    pub(crate) bytes: [u8; PAIR_BYTES],
+    pub(crate) n_bytes: u8,
+}
 
 /// Nearly all words are shorter.
 pub(crate) const HEAD_BYTES: usize = 16;
+/// Two of the longest words that prose is made of have room.
+const PAIR_BYTES: usize = 31;
+/// Pairs of so many words stay in the second cache.
+const MAX_PAIRS: usize = 4_096;
 
-static WORDS: LazyLock<HashMap<&str, Vec<Word>>> =
-    LazyLock::new(|| LISTS.iter().map(|(name, list)| (*name, list.iter().map(word).collect())).collect());
+/// A list in the forms that makers take.
+#[derive(Default)]
+struct Forms {
+    words: Vec<Word>,
+    pairs: OnceLock<Vec<Pair>>,
+}
+
+static FORMS: LazyLock<HashMap<&str, Forms>> = LazyLock::new(|| {
+    let forms = |list: &[&'static str]| Forms { words: list.iter().map(word).collect(), ..Forms::default() };
+    LISTS.iter().map(|(name, list)| (*name, forms(list))).collect()
+});
 
 /// Returns the list of that name for makers; the empty one as [`list`] does.
 pub(crate) fn words(name: &str) -> &'static [Word] {
-    WORDS.get(name).map_or(&[], Vec::as_slice)
+    FORMS.get(name).map_or(&[], |forms| &forms.words)
+}
+
+/// Returns pairs of different words of a list, in which all words are alike often; none if there are words for which a pair has no
+/// room, or too many words.
+pub(crate) fn pairs(name: &str) -> &'static [Pair] {
+    FORMS.get(name).map_or(&[], |forms| forms.pairs.get_or_init(|| pairs_of(list(name))))
 }
 
 fn word(text: &&'static str) -> Word {
-    let mut capital = text.as_bytes().to_vec();
-    if let Some(first) = capital.first_mut() {
-        first.make_ascii_uppercase();
-    }
-    let head = |before: &[u8], text: &[u8]| {
-        let mut head = [0; HEAD_BYTES];
-        head.iter_mut().zip(before.iter().chain(text)).for_each(|(to, from)| *to = *from);
-        head
+    let mut head = [0; HEAD_BYTES];
+    head.iter_mut().zip(text.bytes()).for_each(|(to, from)| *to = from);
+    Word { text, head }
+}
+
+fn pairs_of(list: &[&str]) -> Vec<Pair> {
+    let n_others = list.len().saturating_sub(1);
+    // Each word goes before so many others, which are evenly spread over the list.
+    let n_each = (MAX_PAIRS / list.len().max(1)).min(n_others);
+    let pair = |first: usize, number: usize| {
+        let second = (first + 1 + number * n_others / n_each) % list.len();
+        let text = [" ", list[first], " ", list[second]].concat();
+        let mut bytes = [0; PAIR_BYTES];
+        bytes.get_mut(..text.len())?.copy_from_slice(text.as_bytes());
+        Some(Pair { bytes, n_bytes: u8::try_from(text.len()).ok()? })
     };
-    Word {
-        text,
-        head: head(b"", text.as_bytes()),
-        after: [head(AFTER_WORD, text.as_bytes()), head(AFTER_SENTENCE, &capital)],
-    }
+    let pairs = (0..list.len()).flat_map(|first| (0..n_each).map(move |number| (first, number)));
+    pairs.map(|(first, number)| pair(first, number)).collect::<Option<_>>().unwrap_or_default()
 }
 
 /// Returns the list of that name, which is empty for a name that is not in [`LISTS`].
@@ -355,6 +379,30 @@ mod tests {
             assert!(super::words(name).iter().map(|word| word.text).eq(words.iter().copied()));
         }
         assert_eq!(list("nothing"), [""; 0]);
+    }
+
+    #[test]
+    fn pairs_have_all_words_alike_often() {
+        for name in ["lorem", "word", "priority"] {
+            let mut counts = HashMap::<String, [u32; 2]>::new();
+            for pair in pairs(name) {
+                let text = std::str::from_utf8(&pair.bytes[..pair.n_bytes.into()]).unwrap();
+                let (first, second) = text.strip_prefix(' ').and_then(|words| words.split_once(' ')).unwrap();
+                counts.entry(first.to_owned()).or_default()[0] += 1;
+                counts.entry(second.to_owned()).or_default()[1] += 1;
+            }
+            let n_each =
+                |word: &str| u32::try_from(list(name).iter().filter(|of| **of == word).count()).unwrap();
+            let n_before = pairs(name).len() / list(name).len();
+            for (word, counts) in counts {
+                let expected = n_each(&word) * u32::try_from(n_before).unwrap();
+                assert_eq!(counts, [expected; 2], "{name}: {word}");
+            }
+        }
+        assert_eq!(pairs("priority").len(), 12, "each with each of four");
+        // Nothing is cut.
+        assert!(pairs("user_agent").is_empty());
+        assert!(pairs("nothing").is_empty());
     }
 
     #[test]

@@ -1,17 +1,21 @@
 //! Rows whose cells are made together, with what is known of them already.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::lane::Lane;
 use crate::random;
 use crate::seed::bits;
-use crate::seed::plan::Plan;
-use crate::seed::schema::TableId;
+use crate::seed::plan::{Existing, Plan};
+use crate::seed::schema::{ColumnId, TableId};
 
-/// Rows that are made anew because the server refused them: the number of the attempt, 0 for all others.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// What is not as the plan has it.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Patches {
+    /// Of rows that are made anew because the server refused them: the number of the attempt, 0 for all others.
     attempts: BTreeMap<(TableId, u64), u32>,
+    /// The keys of tables that triggers have filled.
+    keys: BTreeMap<TableId, Arc<Existing>>,
 }
 
 impl Patches {
@@ -21,6 +25,24 @@ impl Patches {
 
     pub(crate) fn attempt(&self, table: TableId, row: u64) -> u32 {
         self.attempts.get(&(table, row)).copied().unwrap_or(0)
+    }
+
+    pub(crate) fn add_keys(&mut self, keys: BTreeMap<TableId, Existing>) {
+        self.keys.extend(keys.into_iter().map(|(table, keys)| (table, Arc::new(keys))));
+    }
+
+    pub(crate) fn has_keys(&self, table: TableId) -> bool {
+        self.keys.contains_key(&table)
+    }
+
+    pub(crate) fn forget_keys(&mut self) {
+        self.keys.clear();
+    }
+
+    /// Returns the cells of a key's column, if there are any.
+    pub(super) fn keys(&self, table: TableId, column: ColumnId) -> Option<&Lane> {
+        let keys = self.keys.get(&table).filter(|keys| keys.n_rows > 0)?;
+        keys.columns.iter().find(|(of, _)| *of == column).map(|(_, lane)| lane)
     }
 
     /// How many rows are made anew.

@@ -105,16 +105,16 @@ fn add(lane: &mut Lane, ordinals: &[u64], low: i64, step: i64, cut: Cut) {
             for (cell, &ordinal) in cells.iter_mut().zip(ordinals) {
                 *cell = cell.saturating_add(low).saturating_add(step.saturating_mul(ordinal.cast_signed()));
             }
-            if let Cut::At(limit) = cut {
-                for cell in cells.iter_mut() {
-                    *cell = limit.min(*cell);
+            match cut {
+                Cut::None => {}
+                Cut::At(limit) => cells.iter_mut().for_each(|cell| *cell = limit.min(*cell)),
+                Cut::AtLeast(limit) => cells.iter_mut().for_each(|cell| *cell = limit.max(*cell)),
+                Cut::NullAbove(limit) => {
+                    if cells.iter().any(|cell| *cell > limit) {
+                        nulls.resize(cells.len(), false);
+                        nulls.iter_mut().zip(cells).for_each(|(is_null, cell)| *is_null |= *cell > limit);
+                    }
                 }
-            }
-            if let Cut::NullAbove(limit) = cut
-                && cells.iter().any(|cell| *cell > limit)
-            {
-                nulls.resize(cells.len(), false);
-                nulls.iter_mut().zip(cells).for_each(|(is_null, cell)| *is_null |= *cell > limit);
             }
         }
         Cells::Wide(cells) => {

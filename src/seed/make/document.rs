@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use super::text::{self, append_number, append_word, word};
+use super::text::{self, Known, append_number, append_word, word};
 use super::values::length;
 use super::{Document, Member, MemberValue, WordStyle};
 use crate::random;
@@ -22,7 +22,7 @@ struct CompiledMember<'d> {
     /// Per mille.
     share: u64,
     /// The quoted key and what follows it.
-    key: Vec<u8>,
+    key: Known,
     value: Value<'d>,
     /// Which of the document's bits, as [`random::spread`] has it.
     counter: u64,
@@ -42,7 +42,7 @@ enum Value<'d> {
     },
     Text(text::Compiled<'d>),
     /// Quoted.
-    OneOf(Vec<Vec<u8>>),
+    OneOf(Vec<Known>),
     Tags {
         list: &'static [Word],
         up_to: u32,
@@ -63,7 +63,7 @@ impl<'d> CompiledMember<'d> {
     fn new((number, Member { key, share, value }): (u64, &'d Member)) -> Self {
         Self {
             share: u64::from(*share),
-            key: [&quoted(key)[..], b": "].concat(),
+            key: Known::new([&quoted(key)[..], b": "].concat()),
             value: Value::of(value),
             counter: random::spread(number),
         }
@@ -92,7 +92,7 @@ impl Compiled<'_> {
             }
             separate(!is_first, bytes);
             is_first = false;
-            bytes.extend_from_slice(key);
+            key.append(bytes);
             value.append(random::mix(bits), as_of_us, bytes);
         }
         bytes.push(b'}');
@@ -110,7 +110,9 @@ impl<'d> Value<'d> {
                 Self::Decimal { n: high.unsigned_abs().saturating_mul(100).saturating_add(1) }
             }
             MemberValue::Text(template) => Self::Text(template.compiled()),
-            MemberValue::OneOf(texts) => Self::OneOf(texts.iter().map(|text| quoted(text)).collect()),
+            MemberValue::OneOf(texts) => {
+                Self::OneOf(texts.iter().map(|text| Known::new(quoted(text))).collect())
+            }
             MemberValue::Tags { list, up_to } => Self::Tags { list: words::words(list), up_to: *up_to },
             MemberValue::Moment => Self::Moment,
             MemberValue::Object(document) => Self::Object(document.compiled()),
@@ -133,8 +135,10 @@ impl<'d> Value<'d> {
             Self::Text(template) => append_string(bytes, |bytes| template.append(bits, bits, bytes)),
             Self::OneOf(texts) => {
                 let place = random::below(bits, texts.len().max(1) as u64);
-                let text = usize::try_from(place).ok().and_then(|place| texts.get(place));
-                bytes.extend_from_slice(text.map_or(b"\"\"", |text| text));
+                match usize::try_from(place).ok().and_then(|place| texts.get(place)) {
+                    Some(text) => text.append(bytes),
+                    None => bytes.extend_from_slice(b"\"\""),
+                }
             }
             Self::Tags { list, up_to } => {
                 let n = length(0, *up_to, bits).min(list.len());
@@ -192,8 +196,9 @@ fn append_string(bytes: &mut Vec<u8>, append: impl FnOnce(&mut Vec<u8>)) {
     bytes.push(b'"');
     let start = bytes.len();
     append(bytes);
-    let is_special = |byte: &u8| *byte < b' ' || matches!(byte, b'"' | b'\\');
-    if bytes[start..].iter().any(is_special) {
+    // All of them are looked at, many at once: hardly any text has one.
+    let is_special = |byte: &u8| matches!(byte, 0..b' ' | b'"' | b'\\');
+    if bytes[start..].iter().fold(false, |any, byte| any | is_special(byte)) {
         for byte in bytes.split_off(start) {
             match byte {
                 b'"' | b'\\' => bytes.extend([b'\\', byte]),

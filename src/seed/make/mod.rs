@@ -319,7 +319,7 @@ pub(crate) enum Derived {
     },
 }
 
-/// What happens to a value above a limit.
+/// What happens to a value beyond a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Cut {
     None,
@@ -327,4 +327,6 @@ pub(crate) enum Cut {
     NullAbove(i64),
     /// It is the limit.
     At(i64),
+    /// The same of a value below it.
+    AtLeast(i64),
 }

@@ -6,10 +6,7 @@ use super::world::to_place;
 use super::{Piece, Template, WordStyle};
 use crate::random;
 use crate::seed::guess::kin;
-use crate::seed::guess::words::{self, HEAD_BYTES, Word};
-
-/// Words of a list.
-type List = &'static [Word];
+use crate::seed::guess::words::{self, HEAD_BYTES, Pair, Word};
 
 /// A template with all that its texts have in common, so that nothing is looked up or counted for a single one.
 pub(super) struct Compiled<'t> {
@@ -21,24 +18,31 @@ pub(super) struct Compiled<'t> {
 
 struct Part<'t> {
     piece: &'t Piece,
-    list: List,
+    literal: Known,
+    list: &'static [Word],
+    /// Of texts of several words.
+    pairs: &'static [Pair],
     /// Which of the cell's bits, as [`random::spread`] has it.
     counter: u64,
 }
 
-/// A sentence has at least so many words before it may end, and then ends after one word in so many.
-const MIN_SENTENCE: u32 = 4;
-const SENTENCE_ENDS: u64 = 6;
-/// What texts take of the numbers of their words, of which few have more.
-const COUNTERS: [u64; 64] = {
-    let mut counters = [0; 64];
-    let mut number = 0;
-    while number < counters.len() {
-        counters[number] = random::spread(number as u64);
-        number += 1;
-    }
-    counters
-};
+/// A text that is appended again and again. A copy of so many bytes, whatever its length, is foreseen by the processor; one of any
+/// length is not.
+pub(super) struct Known {
+    head: [u8; KNOWN_BYTES],
+    text: Vec<u8>,
+}
+
+const KNOWN_BYTES: usize = 32;
+
+/// Pairs of a sentence: at least so many, for it has four words at the least, and up to as many more as [`LENGTH_BITS`] say.
+const MIN_PAIRS: u64 = 2;
+const LENGTH_BITS: u32 = 3;
+/// A draw says which pairs come next, as many as this, with so many bits each.
+const PAIRS_A_DRAW: usize = 4;
+const PAIR_BITS: u32 = 16;
+/// Which of a text's bits the last word takes where the others are pairs.
+const LAST: u64 = random::spread(1 << 32);
 /// How many decimal and hexadecimal digits 64 bits give.
 const DECIMAL_DIGITS: u32 = 19;
 const HEX_DIGITS: u32 = 16;
@@ -75,11 +79,11 @@ impl Compiled<'_> {
     pub(super) fn append(&self, ordinal: u64, bits: u64, bytes: &mut Vec<u8>) {
         let start = bytes.len();
         let mut room = self.room;
-        for Part { piece, list, counter } in &self.parts {
+        for Part { piece, literal, list, pairs, counter } in &self.parts {
             let bits = random::of(bits, *counter);
             let before = bytes.len();
             match piece {
-                Piece::Literal(text) => bytes.extend_from_slice(text.as_bytes()),
+                Piece::Literal(_) => literal.append(bytes),
                 Piece::Word { style, .. } => {
                     if let Some(word) = word(list, bits) {
                         append_word(word, *style, room, bytes);
@@ -87,7 +91,8 @@ impl Compiled<'_> {
                     room -= bytes.len() - before;
                 }
                 Piece::Words { min, max, sentence, .. } => {
-                    append_words(list, length(*min, *max, bits), bits, *sentence, room, bytes);
+                    let n = length(*min, *max, bits);
+                    append_words((list, pairs), n, bits, *sentence, room, bytes);
                     room -= bytes.len() - before;
                 }
                 Piece::Digits(n_digits) => append_random::<10>(*n_digits, DECIMAL_DIGITS, bits, bytes),
@@ -104,12 +109,31 @@ impl Compiled<'_> {
 
 impl<'t> Part<'t> {
     fn new((number, piece): (u64, &'t Piece)) -> Self {
-        let (list, number) = match piece {
-            Piece::Word { list, .. } => (words::words(list), kin::number(list).unwrap_or(number)),
-            Piece::Words { list, .. } => (words::words(list), number),
-            _ => (&[][..], number),
+        let (list, pairs, number) = match piece {
+            Piece::Word { list, .. } => (words::words(list), &[][..], kin::number(list).unwrap_or(number)),
+            Piece::Words { list, .. } => (words::words(list), words::pairs(list), number),
+            _ => (&[][..], &[][..], number),
         };
-        Self { piece, list, counter: random::spread(number) }
+        let literal = if let Piece::Literal(text) = piece { text.as_bytes() } else { &[] };
+        Self { piece, literal: Known::new(literal.to_vec()), list, pairs, counter: random::spread(number) }
+    }
+}
+
+impl Known {
+    pub(super) fn new(text: Vec<u8>) -> Self {
+        let mut head = [0; KNOWN_BYTES];
+        head.iter_mut().zip(&text).for_each(|(to, from)| *to = *from);
+        Self { head, text }
+    }
+
+    pub(super) fn append(&self, bytes: &mut Vec<u8>) {
+        if self.text.len() <= KNOWN_BYTES {
+            let end = bytes.len() + self.text.len();
+            bytes.extend_from_slice(&self.head);
+            bytes.truncate(end);
+        } else {
+            bytes.extend_from_slice(&self.text);
+        }
     }
 }
 
@@ -165,59 +189,78 @@ fn set_style(word: &mut [u8], style: WordStyle) {
     }
 }
 
-/// Appends as many of `n` words as there is room for, and of the first one what fits.
-fn append_words(list: List, n: usize, bits: u64, is_sentence: bool, room: usize, bytes: &mut Vec<u8>) {
+/// Appends as many of `n` words as there is room for, and of the first one what fits. After it they come in pairs, and the last one
+/// alone if it is left over; each alone where there are no pairs.
+fn append_words(
+    (list, pairs): (&[Word], &[Pair]),
+    n: usize,
+    bits: u64,
+    is_sentence: bool,
+    room: usize,
+    bytes: &mut Vec<u8>,
+) {
     let start = bytes.len();
     let end = start.saturating_add(room);
-    if n == 0 {
-        return;
+    let Some(first) = word(list, random::at(bits, 0)).filter(|_| n > 0) else { return };
+    append_word(first, WordStyle::AsIs, room, bytes);
+    if let Some(first) = bytes.get_mut(start).filter(|_| is_sentence) {
+        first.make_ascii_uppercase();
     }
-    if let Some(first) = word(list, random::of(bits, COUNTERS[0])) {
-        append_word(first, WordStyle::AsIs, room, bytes);
-        if let Some(first) = bytes.get_mut(start).filter(|_| is_sentence) {
-            first.make_ascii_uppercase();
+    // The full stop at the end has its place.
+    let words_end = end.saturating_sub(usize::from(is_sentence));
+    let n_pairs = if pairs.is_empty() { 0 } else { (n - 1) / 2 };
+    append_pairs(pairs, n_pairs, bits, is_sentence, words_end, bytes);
+    for number in 1 + 2 * n_pairs..n {
+        let Some(word) = word(list, random::of(bits, LAST ^ number as u64)) else { break };
+        if bytes.len() + 1 + word.text.len() > words_end {
+            break;
         }
-        append_more_words(list, n, bits, is_sentence, end, bytes);
+        bytes.push(b' ');
+        append_word(word, WordStyle::AsIs, usize::MAX, bytes);
     }
     if is_sentence && bytes.len() < end {
         bytes.push(b'.');
     }
 }
 
-/// Appends the words after the first of `n`, as long as they end before `end`.
-fn append_more_words(list: List, n: usize, bits: u64, is_sentence: bool, end: usize, bytes: &mut Vec<u8>) {
-    let mut at = bytes.len();
-    bytes.resize(at + n * HEAD_BYTES, 0);
-    // The full stop at the end has its place.
-    let end = end.saturating_sub(usize::from(is_sentence));
-    let mut in_sentence = 1;
-    for number in 1..n {
-        let counter = COUNTERS.get(number).copied().unwrap_or_else(|| random::spread(number as u64));
-        let bits = random::of(bits, counter);
-        let Some(word) = word(list, bits) else { break };
-        let is_next = is_sentence
-            && in_sentence >= MIN_SENTENCE
-            && random::below(random::mix(bits), SENTENCE_ENDS) == 0;
-        in_sentence = if is_next { 1 } else { in_sentence + 1 };
-        let before = if is_next { words::AFTER_SENTENCE } else { words::AFTER_WORD };
-        let next = at + before.len() + word.text.len();
+/// Appends pairs of words as long as they end before `end`; sentences among them end with a full stop and begin with a capital.
+fn append_pairs(pairs: &[Pair], n: usize, bits: u64, is_sentence: bool, end: usize, bytes: &mut Vec<u8>) {
+    let mut lengths = random::mix(bits);
+    // The first word belongs to the first sentence.
+    let mut n_left = n_pairs_of_sentence(&mut lengths);
+    let mut draw = 0;
+    for number in 0..n {
+        if number % PAIRS_A_DRAW == 0 {
+            draw = random::at(bits, 1 + (number / PAIRS_A_DRAW) as u64);
+        }
+        let place = ((draw & ((1 << PAIR_BITS) - 1)) * pairs.len() as u64) >> PAIR_BITS;
+        draw >>= PAIR_BITS;
+        let Pair { bytes: text, n_bytes } = &pairs[to_place(place)];
+        let is_next = is_sentence && n_left == 0;
+        let start = bytes.len();
+        let next = start + usize::from(is_next) + usize::from(*n_bytes);
         if next > end {
             break;
         }
-        let head = &word.after[usize::from(is_next)];
-        if let Some(out) = bytes.get_mut(at..at + HEAD_BYTES).filter(|_| next - at <= HEAD_BYTES) {
-            out.copy_from_slice(head);
-        } else {
-            // The head has what comes before the word, and its first letter.
-            let n_kept = before.len() + 1;
-            bytes.truncate(at);
-            bytes.extend_from_slice(&head[..n_kept]);
-            bytes.extend_from_slice(&word.text.as_bytes()[1..]);
-            bytes.resize(next + (n - number) * HEAD_BYTES, 0);
+        if is_next {
+            n_left = n_pairs_of_sentence(&mut lengths);
+            bytes.push(b'.');
         }
-        at = next;
+        n_left = n_left.wrapping_sub(1);
+        // As many bytes whatever the words, for the same reason as [`Word::head`].
+        bytes.extend_from_slice(text);
+        if is_next {
+            bytes[start + 2].make_ascii_uppercase();
+        }
+        bytes.truncate(next);
     }
-    bytes.truncate(at);
+}
+
+/// Returns the number of pairs of the next sentence.
+fn n_pairs_of_sentence(lengths: &mut u64) -> u64 {
+    let n = MIN_PAIRS + (*lengths & ((1 << LENGTH_BITS) - 1));
+    *lengths = lengths.rotate_right(LENGTH_BITS);
+    n
 }
 
 fn append_random<const BASE: u64>(n_digits: u32, per_word: u32, bits: u64, bytes: &mut Vec<u8>) {
@@ -238,9 +281,15 @@ pub(super) fn append_number<const BASE: u64>(number: u64, n_digits: u32, bytes: 
     let start = bytes.len();
     bytes.resize(start + n_digits as usize, b'0');
     let mut rest = number;
-    for digit in bytes[start..].iter_mut().rev() {
-        *digit = DIGITS[to_place(rest % BASE)];
-        rest /= BASE;
+    // Two at once are twice as fast: each has to wait for the division before it.
+    let mut pairs = bytes[start..].rchunks_exact_mut(2);
+    for pair in &mut pairs {
+        let both = rest % (BASE * BASE);
+        rest /= BASE * BASE;
+        pair.copy_from_slice(&[DIGITS[to_place(both / BASE)], DIGITS[to_place(both % BASE)]]);
+    }
+    if let [first] = pairs.into_remainder() {
+        *first = DIGITS[to_place(rest % BASE)];
     }
 }
 
@@ -249,29 +298,46 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// The words of a text one by one, as they are said to be.
-    fn plain(list: List, n: usize, bits: u64, is_sentence: bool, room: usize) -> String {
-        let mut text = String::new();
-        let mut in_sentence = 0;
-        for number in 0..n as u64 {
-            let bits = random::at(bits, number);
-            let Some(word) = word(list, bits) else { break };
-            let ends = random::below(random::mix(bits), SENTENCE_ENDS) == 0;
-            let is_next = is_sentence && in_sentence >= MIN_SENTENCE && ends;
-            let before = if number == 0 { "" } else { ["", "."][usize::from(is_next)] };
-            let blank = if number == 0 { "" } else { " " };
-            let length = text.len() + before.len() + blank.len() + word.text.len() + usize::from(is_sentence);
-            if number > 0 && length > room {
+    /// A text as it is said to be.
+    fn plain(
+        (list, pairs): (&[Word], &[Pair]),
+        n: usize,
+        bits: u64,
+        is_sentence: bool,
+        room: usize,
+    ) -> String {
+        let Some(first) = word(list, random::at(bits, 0)).filter(|_| n > 0) else { return String::new() };
+        let mut text = first.text.to_owned();
+        if is_sentence {
+            text[..1].make_ascii_uppercase();
+        }
+        text.truncate(room);
+        let n_pairs = if pairs.is_empty() { 0 } else { (n - 1) / 2 };
+        let mut lengths = (0..).map(|number| random::mix(bits).rotate_right(3 * number) % 8 + 2);
+        let mut n_left = lengths.next().unwrap();
+        for number in 0..n_pairs {
+            let draw = random::at(bits, 1 + number as u64 / 4) >> (16 * (number % 4));
+            let pair = pairs[to_place((draw % 65_536) * pairs.len() as u64 / 65_536)];
+            let mut words = String::from_utf8(pair.bytes[..pair.n_bytes.into()].to_vec()).unwrap();
+            if is_sentence && n_left == 0 {
+                n_left = lengths.next().unwrap();
+                words[1..2].make_ascii_uppercase();
+                words.insert(0, '.');
+            }
+            n_left -= u64::from(n_left > 0);
+            if text.len() + words.len() + usize::from(is_sentence) > room {
                 break;
             }
-            let starts = is_sentence && (number == 0 || is_next);
-            let (first, rest) = word.text.split_at(1);
-            let first = if starts { first.to_ascii_uppercase() } else { first.to_owned() };
-            text += &[before, blank, &first, rest].concat();
-            text.truncate(room);
-            in_sentence = if is_next { 1 } else { in_sentence + 1 };
+            text += &words;
         }
-        if is_sentence && n > 0 && text.len() < room {
+        for number in 1 + 2 * n_pairs..n {
+            let Some(word) = word(list, random::of(bits, LAST ^ number as u64)) else { break };
+            if text.len() + 1 + word.text.len() + usize::from(is_sentence) > room {
+                break;
+            }
+            text = [&text, " ", word.text].concat();
+        }
+        if is_sentence && text.len() < room {
             text.push('.');
         }
         text
@@ -287,10 +353,10 @@ mod tests {
             room in prop_oneof![0usize..300, Just(usize::MAX)],
             before in "[a-z]{0,3}",
         ) {
-            let list = words::words(list);
+            let lists = (words::words(list), words::pairs(list));
             let mut bytes = before.clone().into_bytes();
-            append_words(list, n, bits, is_sentence, room, &mut bytes);
-            let expected = before + &plain(list, n, bits, is_sentence, room);
+            append_words(lists, n, bits, is_sentence, room, &mut bytes);
+            let expected = before + &plain(lists, n, bits, is_sentence, room);
             prop_assert_eq!(String::from_utf8(bytes).unwrap(), expected);
         }
     }

@@ -90,8 +90,14 @@ impl<'p> World<'p> {
         }
         let of = &self.table(block.table).columns[place];
         let mut lane = std::mem::take(&mut block.lanes[place].of);
-        self.make(&of.maker, of, block, scratch, &mut lane);
-        self.mark_nulls(&of.nulls, of.key, block, scratch, &mut lane.nulls);
+        if let Some(keys) = self.patches.keys(block.table, column) {
+            lane.clear(of.wire.kind());
+            let n_rows = self.table(block.table).n_rows;
+            block.rows.iter().for_each(|row| lane.push_of(keys, spread(*row, n_rows, keys.len())));
+        } else {
+            self.make(&of.maker, of, block, scratch, &mut lane);
+            self.mark_nulls(&of.nulls, of.key, block, scratch, &mut lane.nulls);
+        }
         block.lanes[place].of = lane;
         block.lanes[place].is_made = true;
     }
@@ -319,6 +325,12 @@ impl<'p> World<'p> {
             }
         }
     }
+}
+
+/// The place of a row among keys, of which triggers may have made more or fewer than rows are planned.
+fn spread(row: u64, n_rows: u64, n_keys: usize) -> usize {
+    let place = u128::from(row) * n_keys as u128 / u128::from(n_rows.max(1));
+    usize::try_from(place).unwrap_or(usize::MAX).min(n_keys.saturating_sub(1))
 }
 
 /// The case that random bits draw, each in proportion to its weight.

@@ -1,6 +1,7 @@
 //! From a schema and a request to a plan, table by table in the order of loading.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 
 use super::columns::TableColumns;
 use super::knots::{self, Part};
@@ -13,14 +14,19 @@ use crate::seed::spec::{Generator, TableConfig};
 use crate::seed::wire::Wire;
 use crate::seed::{ALGORITHM, chunk, graph, guess};
 
-/// One transaction loads about so many bytes: enough that its own costs do not show, few enough to be done again.
-const CHUNK_BYTES: u64 = 8 << 20;
+/// One transaction loads about so many bytes: enough that its own costs do not show, few enough to be done again. With each COPY
+/// the server begins to use other buffers (`BAS_BULKWRITE` in `freelist.c`), 16 MiB that are in no cache.
+const CHUNK_BYTES: RangeInclusive<u64> = 8 << 20..=128 << 20;
+/// A table is cut into so many chunks before they get larger than the least.
+const FEWEST_CHUNKS: u64 = 8;
 /// Waves and rows of staged tables go through a temporary table: smaller.
 const STAGED_CHUNK_BYTES: u64 = 2 << 20;
 /// In a database in use.
 const SMALL_CHUNK_BYTES: u64 = 128 << 10;
 /// Fewer rows are not worth a transaction.
 const LEAST_CHUNK: u64 = 1_000;
+/// The server remembers each row of a transaction for which it has a foreign key to look at.
+const MOST_CHUNK: u64 = 2_000_000;
 /// In a database in use.
 const LEAST_SMALL_CHUNK: u64 = 100;
 /// A table whose rows are in an order of statistics has one chunk, or at least so many.
@@ -570,18 +576,23 @@ impl Builder<'_> {
         // COPY BINARY into a table reads the forms of all its columns, even of those that it does not write (`BeginCopyFrom` in
         // copyfrom.c).
         plan.is_staged = !wave.is_empty() || relation.has_row_security || !relation.left_out.is_empty();
+        let per_row: u64 = plan.columns.iter().map(|column| column.wire.bytes_about()).sum();
         let (bytes, least) = match plan.is_staged {
             _ if self.request.has_small_chunks => (SMALL_CHUNK_BYTES, LEAST_SMALL_CHUNK),
             true => (STAGED_CHUNK_BYTES, LEAST_CHUNK),
-            false => (CHUNK_BYTES, LEAST_CHUNK),
+            // Rows wait in memory until those of all partitions are made.
+            false if plan.routing.is_some() => (*CHUNK_BYTES.start(), LEAST_CHUNK),
+            false => {
+                let part = plan.n_rows.saturating_mul(per_row) / FEWEST_CHUNKS;
+                (part.clamp(*CHUNK_BYTES.start(), *CHUNK_BYTES.end()), LEAST_CHUNK)
+            }
         };
-        let least = u32::try_from(least).unwrap_or(u32::MAX);
-        let per_row: u64 = plan.columns.iter().map(|column| column.wire.bytes_about()).sum();
-        plan.rows_per_chunk = u32::try_from(bytes / per_row.max(1)).unwrap_or(u32::MAX).clamp(least, 200_000);
+        let most = (bytes / per_row.max(1)).clamp(least, MOST_CHUNK);
+        plan.rows_per_chunk = chunk::even_size(plan.n_rows, most);
         if self.request.statistics.is_some() && plan.n_rows > u64::from(plan.rows_per_chunk) {
             // Sessions bring chunks in about their order: one has all rows in order, and the more there are, the less it matters.
             let most = u32::try_from(plan.n_rows / LEAST_CHUNKS_IN_ORDER).unwrap_or(u32::MAX);
-            plan.rows_per_chunk = plan.rows_per_chunk.min(most.max(least));
+            plan.rows_per_chunk = plan.rows_per_chunk.min(most.max(u32::try_from(least).unwrap_or(u32::MAX)));
         }
         plan.waits_for = self.waits_for(table);
         plan.fed_by = self.known.repairs.iter().find_map(|repair| match repair {

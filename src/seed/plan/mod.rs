@@ -15,8 +15,11 @@ mod routing;
 mod rows;
 pub(crate) mod suit;
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::columns::spans;
 use self::partitions::NewPartition;
 use super::keys::curve::Curve;
 use super::keys::permutation::Permutation;
@@ -120,7 +123,7 @@ pub(crate) enum RowsFrom {
 }
 
 /// Keys that are in a table already.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Existing {
     pub(crate) n_rows: u64,
     pub(crate) columns: Vec<(ColumnId, Lane)>,
@@ -251,6 +254,19 @@ pub(crate) enum Pick {
     Pair { of: Box<Pick>, is_second: bool },
     /// One of these parents; `of` picks its place among them.
     Among { rows: Vec<u64>, of: Box<Pick> },
+}
+
+impl Plan {
+    /// The tables that triggers fill and that rows of a table refer to, each with its columns that they refer to.
+    pub(crate) fn fed_parents(&self, table: TableId) -> BTreeMap<TableId, BTreeSet<ColumnId>> {
+        let edges = &self.tables[usize::from(table)].edges;
+        let is_fed = |edge: &&Edge| self.tables[usize::from(edge.parent)].fed_by.is_some();
+        let mut parents = BTreeMap::<_, BTreeSet<ColumnId>>::new();
+        for edge in edges.iter().filter(is_fed) {
+            parents.entry(edge.parent).or_default().extend(&edge.parent_columns);
+        }
+        parents
+    }
 }
 
 impl TablePlan {

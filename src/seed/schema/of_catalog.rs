@@ -200,16 +200,29 @@ fn relation(facts: &Facts, member: &Member) -> Relation {
     } else {
         member.rule.as_ref().map(|rule| format!("rule \"{rule}\" replaces INSERT"))
     };
+    let is_filled = facts.filled.contains(&member.oid);
     Relation {
         oid: member.oid,
         schema: member.schema.clone(),
         name: member.name.clone(),
-        is_asked: member.is_asked,
+        is_asked: member.is_asked && !(is_filled && is_bookkeeping(&member.name)),
         has_row_security: member.has_row_security,
-        is_filled: facts.filled.contains(&member.oid),
+        is_filled,
         refusal,
         ..Relation::default()
     }
+}
+
+/// Whether a table is where a tool keeps which migrations it has run: every database that one has made has such rows, and they are
+/// no data.
+fn is_bookkeeping(name: &str) -> bool {
+    const TABLES: &str = "schema_migrations ar_internal_metadata django_migrations flyway_schema_history alembic_version \
+        _prisma_migrations knex_migrations knex_migrations_lock sequelizemeta typeorm_metadata mikro_orm_migrations \
+        __drizzle_migrations databasechangelog databasechangeloglock goose_db_version gorp_migrations \
+        atlas_schema_revisions _sqlx_migrations __diesel_schema_migrations refinery_schema_history seaql_migrations \
+        __efmigrationshistory phinxlog doctrine_migration_versions migrations pgmigrations yoyo_lock _yoyo_migration \
+        schema_version schema_history";
+    TABLES.split_whitespace().any(|table| name.eq_ignore_ascii_case(table))
 }
 
 fn field(column: &Column, types: &BTreeMap<u32, TypeFact>) -> Field {

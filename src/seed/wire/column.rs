@@ -1,5 +1,7 @@
 //! Fields of one column for all rows of a block: their sizes, and their bytes at each row's place.
 
+use std::ops::Range;
+
 use super::{Wire, fixed, numeric};
 use crate::seed::make::lane::{Cells, Lane};
 
@@ -56,8 +58,9 @@ impl<'a> Column<'a> {
         }
     }
 
-    /// Writes the field of each row at its place in `out`, and moves the places on.
-    pub(crate) fn write(&self, places: &mut [usize], out: &mut [u8]) {
+    /// Writes the field of each row at its place in `out`, and moves the places on. What follows the field of a row, up to its end,
+    /// is written afterwards.
+    pub(crate) fn write(&self, places: &mut [usize], row_ends: &[usize], out: &mut [u8]) {
         let nulls = &self.lane.nulls;
         match (self.wire, &self.lane.cells) {
             (Wire::Bool, Cells::Int(cells)) => scatter(cells, nulls, places, out, fixed::bool),
@@ -73,10 +76,9 @@ impl<'a> Column<'a> {
             (Wire::Float8, Cells::Float(cells)) => scatter(cells, nulls, places, out, f64::to_be_bytes),
             (Wire::Uuid, Cells::Wide(cells)) => scatter(cells, nulls, places, out, i128::to_be_bytes),
             (Wire::Labels(labels), Cells::Int(cells)) => {
-                self.scatter_slices(|place| (&[][..], label(labels, cells[place]).as_bytes()), places, out);
-            }
-            (Wire::Jsonb, Cells::Bytes { .. }) => {
-                self.scatter_slices(|place| (JSONB_VERSION, self.lane.bytes_at(place)), places, out);
+                for (place, at) in places.iter_mut().enumerate() {
+                    put(self.lane.is_null(place), &[], label(labels, cells[place]).as_bytes(), at, out);
+                }
             }
             (Wire::Multirange, Cells::Bytes { .. }) => {
                 let mut header = [0, 0, 0, 1, 0, 0, 0, 0];
@@ -86,22 +88,20 @@ impl<'a> Column<'a> {
                     put(self.lane.is_null(place), &header, range, at, out);
                 }
             }
-            (_, Cells::Bytes { .. }) => {
-                self.scatter_slices(|place| (&[][..], self.lane.bytes_at(place)), places, out);
+            (wire, Cells::Bytes { ends, bytes }) => {
+                let prefix = if *wire == Wire::Jsonb { JSONB_VERSION } else { &[] };
+                let mut start = 0;
+                for (row, (at, &end)) in places.iter_mut().zip(ends).enumerate() {
+                    let cell = start..end as usize;
+                    start = cell.end;
+                    if self.lane.is_null(row) {
+                        put(true, &[], &[], at, out);
+                    } else {
+                        put_cell(prefix, bytes, cell, at, row_ends[row], out);
+                    }
+                }
             }
             (wire, _) => unreachable!("makers fill the lane that {wire:?} takes"),
-        }
-    }
-
-    fn scatter_slices<'b>(
-        &self,
-        slices: impl Fn(usize) -> (&'b [u8], &'b [u8]),
-        places: &mut [usize],
-        out: &mut [u8],
-    ) {
-        for (place, at) in places.iter_mut().enumerate() {
-            let (prefix, bytes) = slices(place);
-            put(self.lane.is_null(place), prefix, bytes, at, out);
         }
     }
 }
@@ -143,6 +143,23 @@ fn scatter<T: Copy, const N: usize>(
             write(cell, at, out);
         }
     }
+}
+
+/// Cells that are no longer are copied with what follows them, for a copy of always as many bytes is much faster.
+const WINDOW: usize = 32;
+
+/// Writes one of the cells that are in `bytes`.
+fn put_cell(prefix: &[u8], bytes: &[u8], cell: Range<usize>, at: &mut usize, row_end: usize, out: &mut [u8]) {
+    let length = prefix.len() + cell.len();
+    out[*at..*at + 4].copy_from_slice(&word(length));
+    out[*at + 4..*at + 4 + prefix.len()].copy_from_slice(prefix);
+    let to = *at + 4 + prefix.len();
+    let window = bytes.get(cell.start..cell.start + WINDOW);
+    match window.filter(|_| cell.len() <= WINDOW && to + WINDOW <= row_end) {
+        Some(window) => out[to..to + WINDOW].copy_from_slice(window),
+        None => out[to..to + cell.len()].copy_from_slice(&bytes[cell]),
+    }
+    *at += 4 + length;
 }
 
 fn put(is_null: bool, prefix: &[u8], bytes: &[u8], at: &mut usize, out: &mut [u8]) {

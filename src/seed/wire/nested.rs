@@ -20,14 +20,15 @@ impl Fields {
         let column = Column::new(wire, lane, &mut room);
         let mut places = vec![0; lane.len()];
         column.add_sizes(&mut places);
+        let mut ends = Vec::with_capacity(places.len());
         let mut end = 0;
         for place in &mut places {
             end += std::mem::replace(place, end);
+            ends.push(end);
         }
         let mut bytes = vec![0; end];
-        column.write(&mut places, &mut bytes);
-        // Writing has moved each place to the end of its field.
-        Self { ends: places, bytes }
+        column.write(&mut places, &ends, &mut bytes);
+        Self { ends, bytes }
     }
 
     /// Returns the bytes of consecutive fields.

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::Rehearsal;
 use crate::pg::error::{Error, Result};
 use crate::pg::seed::stream::arrived_all;
-use crate::pg::seed::{copy, refused, stage};
+use crate::pg::seed::{copy, existing, refused, stage};
 use crate::pg::sql;
 use crate::seed::chunk::{self, Chunk, of_step};
 use crate::seed::make::block::Patches;
@@ -45,7 +45,10 @@ impl Rehearsal<'_> {
     }
 
     async fn put(&self, plan: &Plan, chunk: &Chunk) -> Result<()> {
-        let patches = Patches::default();
+        let mut patches = Patches::default();
+        patches.add_keys(
+            existing::fed(self.connection, plan, chunk.tables(), &patches, existing::By::Transaction).await?,
+        );
         let world = World::new(plan, &patches);
         let mut staged = Vec::new();
         for (table, rows) in &chunk.parts {

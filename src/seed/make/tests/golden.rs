@@ -57,7 +57,7 @@ fn cells_never_change() {
     mac8 a807dd75f75cecb1
     bits eaaedce19914aaeb
     email bea88b26b5609e99
-    words 43e56b5d76b8d4fc
+    words d3b5ea491ee3ce14
     number 322430ba2eefa6c1
     document 118a2071a5a2d8a3
     lexemes d16accabfaec48eb

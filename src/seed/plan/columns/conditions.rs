@@ -93,6 +93,8 @@ impl Planner<'_> {
             .map(|(name, definition)| check::check(name, definition, &self.builder.schema.functions))
             .collect();
         checks.extend(routing::condition(relation));
+        checks.extend(self.of_spans());
+        checks.extend(self.of_pairs());
         for key in dropped.iter().map(|key| &relation.keys[*key]) {
             let Some(predicate) = &key.predicate else { continue };
             let formula = check::predicate(predicate, &self.builder.schema.functions).negated();
@@ -196,6 +198,8 @@ impl Planner<'_> {
                 Maker::Drawn { draw, values } => {
                     // Where perfkit cannot make what a condition asks for, the server will tell.
                     let suited = suit(&field.ty, &self.wires[column], draw, values, &allowed.domain);
+                    // Of a key the values are suited, and their draw keeps it.
+                    let suited = suited.filter(|(_, suited)| suited != values);
                     suited.map_or_else(|| maker.clone(), |(draw, values)| Maker::Drawn { draw, values })
                 }
                 // What follows another column may leave what is allowed.
@@ -288,6 +292,9 @@ impl Planner<'_> {
                 }
             }
         }
+        for ((column, _), derived) in &mut derived {
+            self.within_stretch(*column, derived);
+        }
         derived
     }
 }
@@ -351,13 +358,16 @@ fn beyond(
         Unit::Date => (1, 30),
         Unit::Int { .. } | Unit::Decimal { .. } => (1, 100),
     };
-    let strict = i64::from(relation.comparison == Comparison::Less);
+    // Any precision holds whole minutes.
+    let least = if step > 1 && shift == 0 { step } else { 1 };
+    let strict = if relation.comparison == Comparison::Less { least } else { 0 };
     let low = if is_right { strict - shift } else { shift - strict };
-    let cut = match &case.allowed[place].domain {
-        Domain::Numbers(numbers) if is_right => {
-            numbers.ranges.last().and_then(|range| i64::try_from(range.1).ok()).map_or(Cut::None, Cut::At)
-        }
-        _ => Cut::None,
+    // The ends of what is allowed, or of the type: an hour after 23:30 is no time of day.
+    let ends = match &case.allowed[place].domain {
+        Domain::Numbers(numbers) => numbers.span(),
+        _ => Some(unit.limits()).filter(|_| matches!(unit, Unit::Time | Unit::Int { .. })),
     };
+    let ends = ends.and_then(|(low, high)| Some((i64::try_from(low).ok()?, i64::try_from(high).ok()?)));
+    let cut = ends.map_or(Cut::None, |(low, high)| if is_right { Cut::At(high) } else { Cut::AtLeast(low) });
     Some(Derived::Beyond { of, low, step: if is_right { step } else { -step }, draw: uniform(n), cut })
 }

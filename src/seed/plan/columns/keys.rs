@@ -37,6 +37,9 @@ impl Planner<'_> {
             // Cases restrict what is not unique; what is keeps its values in all of them where it may.
             _ => allowed.iter().map(|it| &it.domain).find(|it| **it != Domain::Never)?,
         };
+        if let Some((draw, values)) = self.starts(column) {
+            return suit(&field.ty, &self.wires[column], &draw, &values, domain);
+        }
         if let Some(component) = conditions.component(column)
             && let Some(pool) = self.pool(&conditions.components[component])
             && let [cells] = &pool.cells[..]
@@ -226,7 +229,8 @@ impl Planner<'_> {
                 range.columns().to_vec()
             } else {
                 let equal = exclusion.parts.iter().filter(|(_, operator)| operator == "=");
-                equal.flat_map(|(part, _)| part.columns()).copied().collect()
+                let start = self.spans.iter().filter(|span| span.exclusion == place).map(|span| span.start);
+                equal.flat_map(|(part, _)| part.columns()).copied().chain(start).collect()
             };
             sets.push((relation.keys.len() + place, columns));
         }

@@ -7,6 +7,7 @@ mod guides;
 mod keys;
 mod pairs;
 mod references;
+pub(crate) mod spans;
 mod stated;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) use self::apart::value;
 pub(super) use self::conditions::Conditions;
 use self::keys::Arranged;
+use self::spans::Span;
 
 use super::build::{Builder, PlanError};
 use super::edges::Edges;
@@ -136,6 +138,7 @@ struct Planner<'b> {
     candidates: Vec<Candidate>,
     gaps: Vec<Gap>,
     n_rows: u64,
+    spans: Vec<Span>,
 }
 
 impl<'b> Planner<'b> {
@@ -156,6 +159,7 @@ impl<'b> Planner<'b> {
             candidates: Vec::new(),
             gaps: Vec::new(),
             n_rows: n_wanted,
+            spans: spans::spans(relation).collect(),
         };
         for (column, field) in (0..).zip(&relation.fields) {
             match planner.candidate(column, field)? {
