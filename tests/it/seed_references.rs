@@ -178,3 +178,35 @@ fn rows_take_the_case_of_what_they_refer_to() {
     all("SELECT bool_or(unit IN ('EUR', 'USD')) AND bool_or(unit NOT IN ('EUR', 'USD')) FROM price");
     assert_eq!(seeded("2").1, hashes);
 }
+
+#[test]
+fn tables_that_one_sequence_feeds_share_no_key() {
+    let database = Database::create();
+    // A trigger keeps one row for each transaction of any kind.
+    database.load(
+        "CREATE TABLE bill (id bigserial PRIMARY KEY, amount int NOT NULL);
+         CREATE TABLE grocery (PRIMARY KEY (id), weight int) INHERITS (bill);
+         CREATE TABLE rent (PRIMARY KEY (id), month date) INHERITS (bill);
+         CREATE TABLE summary (id bigint PRIMARY KEY, amount int NOT NULL);
+         CREATE FUNCTION add_up() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+             INSERT INTO summary VALUES (NEW.id, NEW.amount); RETURN NULL; END $$;
+         CREATE TRIGGER add_up AFTER INSERT ON bill FOR EACH ROW EXECUTE FUNCTION add_up();
+         CREATE TRIGGER add_up AFTER INSERT ON grocery FOR EACH ROW EXECUTE FUNCTION add_up();
+         CREATE TRIGGER add_up AFTER INSERT ON rent FOR EACH ROW EXECUTE FUNCTION add_up();",
+    );
+    let seed = ["seed", "--yes", "--bill=50", "--grocery=300", "--rent=70"];
+    let n = |of: &str| database.value(&format!("SELECT {of}"));
+    for round in 1..=2_u32 {
+        let run = perfkit(&[&seed[..], if round == 1 { &[] } else { &["--append"] }].concat())
+            .on(&database)
+            .succeeds();
+        assert!(!run.stderr.contains("gets no rows"), "{}", run.stderr);
+        assert_eq!(n("count(DISTINCT id) FROM bill"), (420 * round).to_string());
+        assert_eq!(n("count(*) FROM summary JOIN bill USING (id)"), (420 * round).to_string());
+        assert_eq!(n("last_value >= max(id) FROM bill, bill_id_seq GROUP BY last_value"), "t");
+    }
+    for _ in 0..2 {
+        perfkit(&["seed", "clean", "--yes"]).on(&database).succeeds();
+    }
+    assert_eq!([n("count(*) FROM bill"), n("count(*) FROM summary")], ["0", "0"]);
+}

@@ -244,12 +244,93 @@ fn a_table_of_one_row_that_has_it_is_complete() {
     let run = perfkit(&["seed", "--append", "--yes"]).on(&database).succeeds();
     assert!(!run.stderr.contains("gets no rows"), "{}", run.stderr);
     let plan = perfkit(&["seed", "--append", "--dry-run"]).on(&database).succeeds();
-    for table in ["lock", "flag", "one", "sole"] {
-        let said = format!("table public.{table} gets 0 of 1 rows: it has the only row that its keys allow");
+    let reasons = [
+        ("lock", "100 rows: it has each row that lock_lock_key allows"),
+        ("flag", "100 rows: it has each row that flag_pkey allows"),
+        ("one", "1 rows: it has the only row that its keys allow"),
+        ("sole", "1 rows: it has the only row that its keys allow"),
+    ];
+    for (table, reason) in reasons {
+        let said = format!("table public.{table} gets 0 of {reason}");
         assert!(plan.stdout.contains(&said), "no {said:?} in {}", plan.stdout);
         assert_eq!(database.value(&format!("SELECT count(*) FROM {table}")), "1");
     }
     assert_eq!(database.value("SELECT count(*) FROM many"), "200");
+}
+
+#[test]
+fn lists_of_values_that_are_there_in_part_are_completed() {
+    let database = Database::create();
+    database.load(
+        "CREATE TYPE shade AS ENUM ('light', 'dark');
+         CREATE TABLE shades (shade shade PRIMARY KEY);
+         INSERT INTO shades VALUES ('light'), ('dark');
+         CREATE TABLE colors (name text PRIMARY KEY CHECK (name IN ('red', 'green', 'blue', 'black')), shade shade NOT NULL REFERENCES shades);
+         INSERT INTO colors VALUES ('red', 'light'), ('green', 'light');
+         CREATE DOMAIN user_id AS text CHECK (length(trim(VALUE)) > 10 OR VALUE = 'u_anon' OR VALUE = 'u_auth');
+         CREATE TABLE users (id user_id PRIMARY KEY, color text NOT NULL REFERENCES colors);
+         INSERT INTO users VALUES ('u_anon', 'red')",
+    );
+    let seed = ["seed", "--yes", "--append", "--users=500"];
+    let run = perfkit(&seed).on(&database).succeeds();
+    assert!(!run.stderr.contains("gets no rows"), "{}", run.stderr);
+    let count = |of: &str| database.value(&format!("SELECT count(*) FROM {of}"));
+    assert_eq!([count("shades"), count("colors"), count("users")], ["2", "4", "501"]);
+    perfkit(&seed).on(&database).succeeds();
+    assert_eq!([count("shades"), count("colors"), count("users")], ["2", "4", "1001"]);
+    for _ in 0..2 {
+        perfkit(&["seed", "clean", "--yes"]).on(&database).succeeds();
+    }
+    assert_eq!([count("shades"), count("colors"), count("users")], ["2", "2", "1"]);
+}
+
+#[test]
+fn triggers_get_what_they_ask_for() {
+    let database = Database::create();
+    // A trigger wants values that the table does without; others make the row that theirs extends; a hierarchy has its root.
+    database.load(
+        "CREATE TABLE owner (id int PRIMARY KEY);
+         CREATE TABLE job (id int PRIMARY KEY, owner_id int REFERENCES owner, target text, note text);
+         CREATE FUNCTION check_job() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+             IF NEW.owner_id IS NULL THEN RAISE 'owner_id is null'; END IF;
+             IF NEW.target IS NULL THEN RAISE 'target is null'; END IF;
+             RETURN NEW; END $$;
+         CREATE TRIGGER check_job BEFORE INSERT ON job FOR EACH ROW EXECUTE FUNCTION check_job();
+         CREATE TABLE tenant (id text PRIMARY KEY);
+         CREATE TABLE account (id text PRIMARY KEY, tenant_id text NOT NULL REFERENCES tenant, UNIQUE (tenant_id, id));
+         CREATE TABLE bank_account (id text PRIMARY KEY, tenant_id text NOT NULL, iban text NOT NULL,
+             FOREIGN KEY (tenant_id, id) REFERENCES account (tenant_id, id));
+         CREATE FUNCTION add_account() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+             INSERT INTO account VALUES (NEW.id, NEW.tenant_id); RETURN NEW; END $$;
+         CREATE TRIGGER add_account BEFORE INSERT ON bank_account FOR EACH ROW EXECUTE FUNCTION add_account();
+         CREATE TABLE scope (id text PRIMARY KEY, kind text NOT NULL CHECK (kind IN ('root', 'team')),
+             parent_id text REFERENCES scope, CHECK (kind = 'root' AND parent_id IS NULL OR kind = 'team' AND parent_id = 'world'));
+         INSERT INTO scope VALUES ('world', 'root', NULL);
+         CREATE UNIQUE INDEX one_root ON scope ((true)) WHERE parent_id IS NULL",
+    );
+    let run = perfkit(&["seed", "--yes", "--append", "--job=200"]).on(&database).succeeds();
+    let count = |of: &str| database.value(&format!("SELECT count(*) FROM {of}"));
+    assert_eq!(count("job WHERE owner_id IS NOT NULL AND target IS NOT NULL"), "200", "{}", run.stderr);
+    assert_ne!(count("bank_account"), "0", "{}", run.stderr);
+    assert_eq!(count("scope WHERE parent_id = 'world'"), "100", "{}", run.stderr);
+}
+
+#[test]
+fn a_part_of_a_foreign_key_is_enough_for_a_key() {
+    let database = Database::create();
+    database.load(
+        "CREATE TABLE team (org int NOT NULL, id int PRIMARY KEY, UNIQUE (org, id));
+         CREATE TABLE person (id int PRIMARY KEY);
+         CREATE TABLE member (org int NOT NULL, team int NOT NULL, person int REFERENCES person, UNIQUE (team, person),
+             FOREIGN KEY (org, team) REFERENCES team (org, id))",
+    );
+    let run =
+        perfkit(&["seed", "--yes", "--team=10", "--person=20", "--member=1000"]).on(&database).succeeds();
+    let pairs = database.value(
+        "SELECT count(*) FROM (SELECT DISTINCT team, person FROM member WHERE person IS NOT NULL) AS pairs",
+    );
+    assert!(!run.stderr.contains("was refused"), "{}", run.stderr);
+    assert!(pairs.parse::<u32>().unwrap() > 100, "{pairs}");
 }
 
 #[test]

@@ -59,11 +59,12 @@ pub(super) async fn run(context: &Context, args: &CleanArgs) -> Result<ExitStatu
         return Ok(ExitStatus::Success);
     };
     let plan = manifest::read(&connection, &chosen.id).await?.plan;
+    let n_tables = plan.tables.iter().filter(|table| table.n_rows > 0).count();
     context.ui.notice(format_args!(
-        "run {}: {} rows of {} tables will be deleted",
+        "run {}: {} of {} will be deleted",
         chosen.id,
-        unit::count(chosen.n_rows_loaded),
-        plan.tables.iter().filter(|table| table.n_rows > 0).count()
+        unit::counted(chosen.n_rows_loaded, "row"),
+        unit::counted(n_tables as u64, "table")
     ));
     if !context.confirm("Delete them?", args.yes).await? {
         context.ui.status("nothing was deleted");

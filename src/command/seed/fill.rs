@@ -398,6 +398,7 @@ async fn known(connection: &mut Connection, schema: &Schema) -> Result<Known> {
     }
     let transaction = pg::catalog::snapshot(connection).await?;
     known.existing = existing::referenced(&transaction, schema, guess::wire).await?;
+    known.taken = existing::taken(&transaction, schema, guess::wire).await?;
     known.first_keys = existing::greatest(&transaction, schema).await?;
     transaction.commit().await.map_err(pg::Error::query("read the keys"))?;
     Ok(known)

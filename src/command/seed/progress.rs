@@ -56,7 +56,10 @@ impl<'u> Watch<'u> {
         }
         match event {
             Event::Begun { run, n_rows_left } => {
-                self.ui.status(format_args!("run {run}: {} rows to load", unit::count(*n_rows_left)));
+                self.ui.status(format_args!("run {run}: {} to load", unit::counted(*n_rows_left, "row")));
+                state.bar = Some(self.ui.progress("rows", *n_rows_left, Unit::Rows));
+            }
+            Event::Cleaning { n_rows_left } => {
                 state.bar = Some(self.ui.progress("rows", *n_rows_left, Unit::Rows));
             }
             Event::Works(works) => {

@@ -32,6 +32,7 @@ use crate::seed::manifest::{Done, Run, RunState};
 use crate::seed::plan::{Plan, TablePlan};
 use crate::seed::schema::TableId;
 use crate::sources::now_us;
+use crate::unit;
 
 /// A server that restarts is waited for so long.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -123,7 +124,7 @@ async fn delete(
     let batches = batches(&run.plan, done, &cleaner.by);
     let n_rows_left =
         batches.iter().flat_map(|batch| &batch.parts).map(|(_, rows)| rows.end - rows.start).sum();
-    on(Event::Begun { run: &run.id, n_rows_left });
+    on(Event::Cleaning { n_rows_left });
     if !options.cascade {
         cleaner.check(&*coordinator.connection().await?, done).await?;
     }
@@ -164,7 +165,8 @@ async fn delete(
         }
     }
     for (table, n) in run.plan.tables.iter().zip(n_missing).filter(|(_, n)| *n > 0) {
-        on(Event::Warning(format!("{n} rows of the run were not in table \"{}\" any more", table.name)));
+        let (rows, were) = (unit::counted(n, "row"), if n == 1 { "was" } else { "were" });
+        on(Event::Warning(format!("{rows} of the run {were} not in table \"{}\" any more", table.name)));
     }
     let made = {
         let session = cleaner.session(coordinator, &mut session).await?;

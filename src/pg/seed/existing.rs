@@ -10,6 +10,7 @@ use crate::pg::error::{Error, Result};
 use crate::pg::{Transaction, sql};
 use crate::run_id::RunId;
 use crate::seed::make::block::Patches;
+use crate::seed::make::lane::Cells;
 use crate::seed::plan::{Existing, Plan, spans};
 use crate::seed::schema::types::Type;
 use crate::seed::schema::{ColumnId, KeyPart, Schema, TableId};
@@ -20,6 +21,8 @@ use crate::seed::wire::{self, Wire};
 const MAX_KEYS: u32 = 100_000;
 /// The same of a table that triggers of the run fill: each row of a child may have to refer to another one.
 const MAX_FED_KEYS: u32 = 1_000_000;
+/// More values of one column are no list.
+const MAX_TAKEN: u32 = 10_000;
 
 /// Reads the keys of filled tables that foreign keys of the schema refer to. `wire` says how a type is sent.
 pub(crate) async fn referenced(
@@ -54,6 +57,41 @@ pub(crate) async fn referenced(
         );
     }
     Ok(existing)
+}
+
+/// Reads the values of columns that are a key by themselves, of filled tables: lists of values and labels are short, so that of more
+/// rows than a few nothing needs to be known.
+pub(crate) async fn taken(
+    transaction: &Transaction<'_>,
+    schema: &Schema,
+    wire: impl Fn(&Type) -> Option<Wire>,
+) -> Result<BTreeMap<(TableId, ColumnId), Cells>> {
+    let mut taken = BTreeMap::new();
+    let filled =
+        (0..).zip(&schema.relations).filter(|(_, relation)| relation.is_filled && relation.is_loadable());
+    for (table, relation) in filled {
+        let alone =
+            relation.keys.iter().filter(|key| key.predicate.is_none()).filter_map(
+                |key| match key.parts[..] {
+                    [KeyPart::Column(column)] => Some(column),
+                    _ => None,
+                },
+            );
+        for column in alone {
+            let field = relation.field(column);
+            let Some(wire) = wire(&field.ty) else { continue };
+            if !matches!(field.ty, Type::Bool | Type::Enum { .. } | Type::Text(_)) {
+                continue;
+            }
+            let (name, columns) = ((&*relation.schema, &*relation.name), [(column, &*field.name, &wire)]);
+            let keys = keys(transaction.client(), name, &columns, None, MAX_TAKEN + 1).await?;
+            let few = keys.filter(|keys| keys.n_rows <= MAX_TAKEN.into());
+            if let Some((_, lane)) = few.and_then(|mut keys| keys.columns.pop()) {
+                taken.insert((table, column), lane.cells);
+            }
+        }
+    }
+    Ok(taken)
 }
 
 /// Seconds of 2000-01-01 since 1970.

@@ -45,9 +45,13 @@ use crate::seed::size::work::{Phase, Task, Work};
 /// What happens while a run is loaded or cleaned.
 #[derive(Debug)]
 pub(crate) enum Event<'e> {
-    /// The run is in the manifest. Of its rows so many are left to load or to delete.
+    /// The run is in the manifest. Of its rows so many are left to load.
     Begun {
         run: &'e RunId,
+        n_rows_left: u64,
+    },
+    /// Of the run's rows so many are left to delete.
+    Cleaning {
         n_rows_left: u64,
     },
     /// What is left to do, in the order of each phase.

@@ -61,8 +61,8 @@ fn understood(expr: &Expr) -> Option<Formula> {
                 _ => None,
             }
         }
-        Expr::IsNull(inner) => test(Test::Null { column: column(inner)?, negated: false }),
-        Expr::IsNotNull(inner) => test(Test::Null { column: column(inner)?, negated: true }),
+        Expr::IsNull(inner) => nulls(inner, false, expr),
+        Expr::IsNotNull(inner) => nulls(inner, true, expr),
         Expr::IsTrue(inner) => is_true(&formula(inner)),
         Expr::IsNotTrue(inner) => Some(is_true(&formula(inner))?.negated()),
         Expr::IsFalse(inner) => is_true(&formula(inner).negated()),
@@ -129,6 +129,22 @@ fn null(column: &str, negated: bool) -> Formula {
     let sql =
         format!("{} IS {}NULL", crate::query::quote::identifier(column), if negated { "NOT " } else { "" });
     Formula::Test { test: Test::Null { column: column.to_owned(), negated }, sql }
+}
+
+/// Reads `column IS [NOT] NULL`, and the same of `coalesce(…)` and of a row of columns.
+fn nulls(inner: &Expr, negated: bool, whole: &Expr) -> Option<Formula> {
+    let Expr::Function(function) = bare(inner) else {
+        let test = Test::Null { column: column(inner)?, negated };
+        return Some(Formula::Test { test, sql: whole.to_string() });
+    };
+    let (name, arguments) = arguments(function)?;
+    let each = arguments.iter().map(|argument| Some(null(&column(argument)?, negated)));
+    let each: Vec<Formula> = each.collect::<Option<_>>()?;
+    match &*name {
+        "coalesce" if negated => Some(Formula::any(each)),
+        "coalesce" | "row" => Some(Formula::all(each)),
+        _ => None,
+    }
 }
 
 /// Returns the formula that is true where this one is, and else false; `None` where it has no such form.

@@ -136,6 +136,9 @@ fn truth_values_and_nulls() {
         ),
         ("CHECK ((COALESCE(flag, false) = false))", "(flag is null | flag not in true)"),
         ("CHECK ((COALESCE(a, 0) > 0))", "(a is not null & a > 0)"),
+        ("CHECK ((COALESCE(a, b) IS NULL))", "(a is null & b is null)"),
+        ("CHECK ((COALESCE(a, b, c) IS NOT NULL))", "(a is not null | b is not null | c is not null)"),
+        ("CHECK ((ROW(a, b) IS NOT NULL))", "(a is not null & b is not null)"),
     ] {
         check_read(definition, expected);
     }

@@ -9,7 +9,7 @@ use super::request::{Known, Question, Repair, Request};
 use super::{ColumnPlan, Existing, Gap, Nulls, Plan, RowsFrom, Step, TablePlan, edges};
 use crate::query::quote::qualified;
 use crate::seed::make::Maker;
-use crate::seed::schema::{ForeignKey, KeyPart, Relation, Schema, TableId};
+use crate::seed::schema::{ColumnId, ForeignKey, KeyPart, Relation, Schema, TableId};
 use crate::seed::spec::{Generator, TableConfig};
 use crate::seed::wire::Wire;
 use crate::seed::{ALGORITHM, chunk, graph, guess};
@@ -91,6 +91,7 @@ pub(crate) fn again(
     memo: &mut Memo,
 ) -> Result<(Plan, Vec<Question>), PlanError> {
     let mut schema = schema.clone();
+    repair_schema(&mut schema, &known.repairs);
     refer(&mut schema, request)?;
     let named = Named::new(&schema, request)?;
     let mut gaps = refuse(&mut schema, request, known, &named);
@@ -283,6 +284,39 @@ fn nearest<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> Option<Strin
     let similarity = |other: &str| strsim::jaro_winkler(name, other);
     let best = names.max_by(|a, b| similarity(a).total_cmp(&similarity(b)))?;
     (similarity(best) >= LEAST_SIMILAR).then(|| best.to_owned())
+}
+
+/// Makes the schema such that what repairs ask for is planned.
+fn repair_schema(schema: &mut Schema, repairs: &[Repair]) {
+    for repair in repairs {
+        match repair {
+            Repair::NeverNull(table, column) => {
+                schema.relations[usize::from(*table)].fields[usize::from(*column)].not_null = true;
+            }
+            Repair::MadeFor(table, key) => {
+                let inherited = inherited(schema, *table, usize::from(*key));
+                schema.relations[usize::from(*table)].foreign_keys.extend(inherited);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The foreign keys of a parent that concern its row for a row of a table, as foreign keys of the table: what a trigger makes there
+/// refers to them.
+fn inherited(schema: &Schema, table: TableId, key: usize) -> Vec<ForeignKey> {
+    let own = &schema.relations[usize::from(table)].foreign_keys;
+    let key = &own[key];
+    let of = |theirs: &ForeignKey| {
+        let column = |column: &ColumnId| {
+            let place = key.parent_columns.iter().position(|of| of == column)?;
+            Some(key.columns[place])
+        };
+        let columns = theirs.columns.iter().map(column).collect::<Option<Vec<_>>>()?;
+        let is_own = own.iter().any(|own| own.columns == columns && own.parent == theirs.parent);
+        (!is_own && theirs.parent != table).then(|| ForeignKey { columns, ..theirs.clone() })
+    };
+    schema.relations[usize::from(key.parent)].foreign_keys.iter().filter_map(of).collect()
 }
 
 /// Adds the references of perfkit.yaml that no foreign key of the schema stands for.
@@ -546,18 +580,18 @@ impl Builder<'_> {
         };
         let name = qualified(&relation.schema, &relation.name);
         if let Some(reason) = columns.refusal {
-            plan.n_rows = 0;
-            plan.existing = self.known.existing.get(&table).cloned();
             self.plan.gaps.push(Gap::Table { table: name, reason });
+        } else if plan.n_rows < n_wanted && (plan.n_rows == 0 || matches!(rows_from, RowsFrom::Asked)) {
+            self.plan.gaps.push(Gap::Rows {
+                table: name,
+                asked: n_wanted,
+                given: plan.n_rows,
+                reason: columns.cap_reason,
+            });
+        }
+        if plan.n_rows == 0 {
+            plan.existing = self.known.existing.get(&table).cloned();
         } else {
-            if plan.n_rows < n_wanted && matches!(rows_from, RowsFrom::Asked) {
-                self.plan.gaps.push(Gap::Rows {
-                    table: name,
-                    asked: n_wanted,
-                    given: plan.n_rows,
-                    reason: columns.cap_reason,
-                });
-            }
             self.plan.gaps.extend(columns.gaps);
             for (column, type_name) in &relation.left_out {
                 self.plan.gaps.push(Gap::Column {

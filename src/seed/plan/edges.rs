@@ -112,7 +112,10 @@ impl<'b> Edges<'b> {
         let relation = builder.relation(table);
         let mut edges =
             Self { followed: Vec::new(), owners: BTreeMap::new(), nulls: BTreeSet::new(), gaps: Vec::new() };
-        let is_followed = |place: u16| !builder.known.repairs.contains(&Repair::MadeFor(table, place));
+        let is_followed = |place: u16| {
+            let others = [Repair::MadeFor(table, place), Repair::BelowExisting(table, place)];
+            !builder.known.repairs.iter().any(|repair| others.contains(repair))
+        };
         let followed = (0..).zip(&relation.foreign_keys).filter(|(place, _)| is_followed(*place));
         let mut keys: Vec<&ForeignKey> = followed.map(|(_, key)| key).collect();
         let is_untied = |key: &ForeignKey| {

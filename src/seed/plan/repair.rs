@@ -6,14 +6,14 @@
 use std::collections::BTreeSet;
 
 use super::request::Repair;
-use super::{Gap, Plan, RowsFrom};
+use super::{Gap, Nulls, Plan, RowsFrom};
 use crate::query::check;
 use crate::query::quote::qualified;
 use crate::seed::chunk;
 use crate::seed::make::Maker;
 use crate::seed::plan::MakerFrom;
 use crate::seed::schema::types::Type;
-use crate::seed::schema::{ColumnId, KeyPart, Relation, Schema, TableId};
+use crate::seed::schema::{ColumnId, ForeignKey, KeyPart, Relation, Schema, TableId};
 
 /// So many cases of a component of conditions are tried.
 const MAX_CASES: usize = 12;
@@ -23,6 +23,11 @@ const MAX_CONSTANTS: usize = 8;
 const MAX_PARENTS: u64 = 4;
 /// Shorter words of a name say nothing: `id`, `is`, `has`.
 const LEAST_WORD: usize = 4;
+/// What triggers say of values that are not there.
+const WORDS_OF_LACK: [&str; 7] = ["null", "empty", "missing", "must", "required", "needs", "without"];
+/// What triggers say of texts that they cannot read, and a text that they can.
+const FORMATS: [(&str, &str); 4] =
+    [("xml", "<root/>"), ("start tag", "<root/>"), ("json", "{}"), ("url", "https://example.com/")];
 /// Manual: PostgreSQL Error Codes.
 const UNIQUE_VIOLATION: &str = "23505";
 
@@ -176,6 +181,7 @@ pub(crate) fn gap(schema: &Schema, all: &[Repair], repair: &Repair, reason: &str
 fn place(repair: &Repair) -> (TableId, u8, u16) {
     match repair {
         Repair::AlwaysNull(table, column)
+        | Repair::NeverNull(table, column)
         | Repair::Literal(table, column, _)
         | Repair::CopyOf(table, column, _) => (*table, 0, *column),
         Repair::OnlyCase(table, component, _) => (*table, 1, *component),
@@ -183,6 +189,7 @@ fn place(repair: &Repair) -> (TableId, u8, u16) {
         Repair::After(table, other) => (*table, 6, *other),
         Repair::Together(table, _) => (*table, 7, 0),
         Repair::MadeFor(table, key) => (*table, 8, *key),
+        Repair::BelowExisting(table, key) => (*table, 9, *key),
         Repair::AtMost(table, ..) => (*table, 2, 0),
         Repair::FedBy(table, _) => (*table, 3, 0),
         Repair::Skip(table, _) | Repair::Full(table) => (*table, 4, 0),
@@ -222,6 +229,7 @@ impl Search<'_> {
     fn all(&mut self) {
         self.fed();
         self.after();
+        self.below();
         let named = self.named();
         let mut columns: Vec<(Nearness, ColumnId)> = (0..)
             .zip(&self.relation.fields)
@@ -234,15 +242,22 @@ impl Search<'_> {
         let (near_message, near_source, all) =
             (near(Nearness::InMessage), near(Nearness::InSource), near(Nearness::Unknown));
         // A few of each first: what helps may be of any sort.
+        self.some(6, |search| search.formats(&near_source));
+        if WORDS_OF_LACK.iter().any(|word| self.message.contains(*word)) {
+            self.some(4, |search| search.values(&near_message));
+            self.values_together(&near_source);
+        }
         self.some(4, |search| search.nulls(&named));
         self.some(6, |search| search.parents(Nearness::InMessage));
         self.some(6, |search| search.cases(&near_source));
+        self.some(3, |search| search.values(&near_message));
         self.some(8, |search| search.one_parent(&near_message));
         self.some(6, |search| search.literals(&near_source));
         self.some(6, |search| search.parents(Nearness::InSource));
         for together in [&near_message, &near_source, &all] {
             self.null_together(together);
         }
+        self.values_together(&near_source);
         self.empty_together(&near_source);
         self.some(3, |search| search.copies(&near_source));
         self.nulls(&near_source);
@@ -271,6 +286,11 @@ impl Search<'_> {
         if let Some(parent) = self.failure.other {
             let keys = (0..).zip(&self.relation.foreign_keys).filter(|(_, key)| key.parent == parent);
             self.trials.push(keys.map(|(place, _)| Repair::MadeFor(self.table, place)).collect());
+            // Or rows that were planned there stand in their way.
+            let planned = &self.plan.tables[usize::from(parent)];
+            if planned.is_loaded() && planned.rows_from != RowsFrom::Asked {
+                self.trials.push(vec![Repair::FedBy(parent, self.table)]);
+            }
         }
         let Some(feeder) = self.failure.feeder else { return };
         if self.relation.foreign_keys.iter().any(|key| key.parent == feeder) {
@@ -292,6 +312,18 @@ impl Search<'_> {
         };
         let named: Trial = later.filter(is_named).map(|other| Repair::After(self.table, *other)).collect();
         self.trials.push(named);
+    }
+
+    /// Rules of a hierarchy may ask for the roots that are there.
+    fn below(&mut self) {
+        let keys = (0..).zip(&self.relation.foreign_keys);
+        let is_own = |key: &ForeignKey| key.parent == self.table && key.columns.len() == 1;
+        if self.relation.is_filled {
+            let below = keys
+                .filter(|(_, key)| is_own(key))
+                .map(|(place, _)| Repair::BelowExisting(self.table, place));
+            self.trials.push(below.collect());
+        }
     }
 
     /// Columns of the constraint that failed, and the column that the server names.
@@ -366,6 +398,31 @@ impl Search<'_> {
         self.trials.push(trial);
     }
 
+    /// No NULL: triggers may ask for what the table itself does without.
+    fn values(&mut self, columns: &[ColumnId]) {
+        let nullable = columns.iter().copied().filter(|column| self.may_be_null(*column));
+        let trials: Vec<Trial> = nullable.map(|column| vec![Repair::NeverNull(self.table, column)]).collect();
+        self.trials.extend(trials);
+    }
+
+    fn values_together(&mut self, columns: &[ColumnId]) {
+        let nullable = columns.iter().copied().filter(|column| self.may_be_null(*column));
+        let trial = nullable.map(|column| Repair::NeverNull(self.table, column)).collect();
+        self.trials.push(trial);
+    }
+
+    /// Whether some of the planned values may be NULL.
+    fn may_be_null(&self, column: ColumnId) -> bool {
+        let planned = &self.plan.tables[usize::from(self.table)];
+        let of = &planned.columns[usize::from(column)];
+        let is_reference_null = || match of.maker {
+            Maker::Reference { edge, .. } => planned.edges[usize::from(edge)].nulls != Nulls::Never,
+            _ => false,
+        };
+        let is_free = matches!(of.maker, Maker::Cases { .. } | Maker::Derived(_) | Maker::Null);
+        !self.relation.field(column).not_null && (is_free || of.nulls != Nulls::Never || is_reference_null())
+    }
+
     /// Lists that are to have nothing in common are easily so without elements.
     fn empty_together(&mut self, columns: &[ColumnId]) {
         let is_list = |column: &ColumnId| matches!(self.relation.field(*column).ty, Type::Array { .. });
@@ -419,6 +476,18 @@ impl Search<'_> {
             let values = values.chain(few(&field.ty)).chain(typical(&field.ty, &constants));
             trials.extend(values.map(|value| vec![Repair::Literal(self.table, column, value)]));
         }
+        self.trials.extend(trials);
+    }
+
+    /// Texts of the format that the message names.
+    fn formats(&mut self, columns: &[ColumnId]) {
+        let message = self.failure.message.to_lowercase();
+        let Some((_, text)) = FORMATS.iter().find(|(word, _)| message.contains(word)) else { return };
+        let is_text = |column: &ColumnId| matches!(self.relation.field(*column).ty, Type::Text(_));
+        let texts =
+            columns.iter().copied().filter(|column| is_text(column) && self.is_free(self.table, *column));
+        let trials: Vec<Trial> =
+            texts.map(|column| vec![Repair::Literal(self.table, column, (*text).to_owned())]).collect();
         self.trials.extend(trials);
     }
 

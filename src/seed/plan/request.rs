@@ -66,6 +66,8 @@ pub(crate) struct Known {
     pub(crate) existing: BTreeMap<TableId, Existing>,
     /// Where serial keys of a filled table begin.
     pub(crate) first_keys: BTreeMap<(TableId, ColumnId), i64>,
+    /// The values of columns that are a key by themselves and have few, in a filled table.
+    pub(crate) taken: BTreeMap<(TableId, ColumnId), Cells>,
     /// Rows that earlier runs put into a table.
     pub(crate) bases: BTreeMap<TableId, u64>,
     /// Wire images of columns whose values perfkit cannot make itself; none where the server took no literal.
@@ -117,6 +119,8 @@ pub(crate) struct Answer {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) enum Repair {
     AlwaysNull(TableId, ColumnId),
+    /// As if the column were declared NOT NULL.
+    NeverNull(TableId, ColumnId),
     /// Of a component of conditions only this case is used.
     OnlyCase(TableId, u16, u16),
     /// One value, as text in the column's input syntax: a boolean, a label, a number, its default.
@@ -126,6 +130,8 @@ pub(crate) enum Repair {
     /// A foreign key, by its place in the schema, refers to a row that a trigger of the table makes: its columns are no
     /// reference.
     MadeFor(TableId, u16),
+    /// A foreign key to the table itself, by its place in the schema, refers to rows that were there before.
+    BelowExisting(TableId, u16),
     CopyOf(TableId, ColumnId, ColumnId),
     /// No more rows, for this reason.
     AtMost(TableId, u64, String),
@@ -147,10 +153,12 @@ impl Repair {
     pub(crate) fn table(&self) -> TableId {
         match self {
             Self::AlwaysNull(table, ..)
+            | Self::NeverNull(table, ..)
             | Self::OnlyCase(table, ..)
             | Self::Literal(table, ..)
             | Self::OneParent(table, ..)
             | Self::MadeFor(table, _)
+            | Self::BelowExisting(table, _)
             | Self::CopyOf(table, ..)
             | Self::AtMost(table, ..)
             | Self::Together(table, _)

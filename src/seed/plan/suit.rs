@@ -72,7 +72,10 @@ pub(crate) fn suit(
         Domain::Never => None,
         Domain::Values(literals) => listed(literals),
         Domain::Numbers(numbers) => narrowed(numbers, ty, wire, draw, values),
-        Domain::Text(text) => texts(text, draw, values),
+        Domain::Text(text) => match (values, text.left_out()) {
+            (Values::List(list), Some(left_out)) => without(list, &cells(ty, wire, &left_out)?),
+            _ => texts(text, draw, values),
+        },
         Domain::Except(literals) => match (values, ty) {
             (Values::List(list), _) => without(list, &cells(ty, wire, literals)?),
             // Made texts and identifiers are none of a few constants.
@@ -283,7 +286,8 @@ fn filtered(list: &Cells, numbers: &Numbers) -> Option<(Draw, Values)> {
     of_list(kept)
 }
 
-fn without(list: &Cells, excluded: &Cells) -> Option<(Draw, Values)> {
+/// Those of a list that are not `excluded`; `None` when there are none, or they are of another kind.
+pub(crate) fn without(list: &Cells, excluded: &Cells) -> Option<(Draw, Values)> {
     let kept = match (list, excluded) {
         (Cells::Int(list), Cells::Int(excluded)) => {
             Cells::Int(list.iter().copied().filter(|it| !excluded.contains(it)).collect())

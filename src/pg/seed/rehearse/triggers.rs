@@ -9,7 +9,8 @@ use crate::pg::sql;
 use crate::seed::plan::repair;
 use crate::seed::plan::request::Repair;
 use crate::seed::plan::{Plan, RowsFrom};
-use crate::seed::schema::{ForeignKey, KeyPart, TableId};
+use crate::seed::schema::types::Type;
+use crate::seed::schema::{ForeignKey, Key, KeyPart, TableId};
 
 /// A table whose triggers create tables gets no more rows, unless they were asked for.
 const MOST_ROWS_WITH_TABLES: u64 = 20;
@@ -99,7 +100,8 @@ impl Rehearsal<'_> {
     }
 
     /// Whether rows that a trigger makes for each row of `feeder` would sooner or later be those that are planned, as they have keys
-    /// with the same parent. Few rows may pass, many do not. What others refer to has to be planned.
+    /// with the same parent, or numbers that no sequence gives. Few rows may pass, many do not. What others refer to has to be
+    /// planned.
     fn is_better_fed(&self, plan: &Plan, table: TableId, feeder: TableId) -> bool {
         let (relation, planned) = (self.relation(table), &plan.tables[usize::from(table)]);
         let refers = |key: &&ForeignKey| key.parent == feeder;
@@ -109,13 +111,23 @@ impl Rehearsal<'_> {
                 key.parts.iter().flat_map(KeyPart::columns).any(|column| foreign.columns.contains(column))
             })
         };
+        let is_number = |key: &Key| match key.parts[..] {
+            [KeyPart::Column(column)] => {
+                let field = relation.field(column);
+                let is_reference = relation.foreign_keys.iter().any(|key| key.columns.contains(&column));
+                let is_whole = matches!(field.ty, Type::Int2 | Type::Int4 | Type::Int8);
+                key.predicate.is_none() && is_whole && field.sequence.is_none() && !is_reference
+            }
+            _ => false,
+        };
         let is_referred_to = || {
             self.schema.relations.iter().flat_map(|other| &other.foreign_keys).any(|key| key.parent == table)
         };
         planned.n_rows > 0
             && planned.rows_from != RowsFrom::Asked
             && !self.known.repairs.iter().any(|repair| matches!(repair, Repair::FedBy(of, _) if *of == table))
-            && relation.foreign_keys.iter().filter(refers).any(is_of_key)
+            && (relation.foreign_keys.iter().filter(refers).any(is_of_key)
+                || relation.keys.iter().any(is_number))
             && !is_referred_to()
     }
 

@@ -9,12 +9,16 @@ use crate::seed::condition::domain::Domain;
 use crate::seed::guess;
 use crate::seed::keys::arrangement::{self, Role, Unit};
 use crate::seed::keys::permutation::Permutation;
+use crate::seed::make::lane::Cells;
 use crate::seed::make::{Draw, Maker, Values};
 use crate::seed::plan::edges::{Choice, Edges, Followed, Target};
-use crate::seed::plan::suit::suit;
+use crate::seed::plan::suit::{suit, without};
 use crate::seed::plan::{pool, repair};
 use crate::seed::schema::types::Type;
-use crate::seed::schema::{ColumnId, KeyPart, TableId};
+use crate::seed::schema::{ColumnId, Field, Key, KeyPart, TableId};
+
+/// More numbers are no list of labels.
+const MAX_LABELS: u64 = 10_000;
 
 /// What the keys of a table ask of its edges and columns.
 pub(super) struct Arranged {
@@ -26,17 +30,36 @@ pub(super) struct Arranged {
 }
 
 impl Planner<'_> {
-    /// Values of a column that are never the same twice, and how many there are at least.
+    /// Values of a column that are never the same twice, and how many there are at least; `None` where there are none that are not
+    /// taken.
     pub(super) fn unique(&self, column: usize, conditions: &Conditions, n: u64) -> Option<(Draw, Values)> {
+        // Cases restrict what is not unique; what is keeps the values of one case in all of them: of the first that has enough.
+        let mut best: Option<(Draw, Values)> = None;
+        let allowed = conditions.allowed(column);
+        let domains = allowed.iter().map(|it| &it.domain).filter(|it| **it != Domain::Never);
+        for domain in domains.chain(allowed.is_empty().then_some(&Domain::Any)) {
+            let unique = self.unique_within(column, conditions, domain, n);
+            let unique = unique.and_then(|(draw, values)| self.not_taken(column, draw, values));
+            let n_of = |of: &Option<(Draw, Values)>| of.as_ref().map_or(0, |(_, values)| values.n());
+            if n_of(&unique) > n_of(&best) {
+                best = unique;
+            }
+            if n_of(&best) >= n {
+                break;
+            }
+        }
+        best
+    }
+
+    fn unique_within(
+        &self,
+        column: usize,
+        conditions: &Conditions,
+        domain: &Domain,
+        n: u64,
+    ) -> Option<(Draw, Values)> {
         let field = &self.relation.fields[column];
         let key = self.stream(&field.name);
-        let allowed = conditions.allowed(column);
-        let domain = match *allowed {
-            [] => &Domain::Any,
-            [allowed] => &allowed.domain,
-            // Cases restrict what is not unique; what is keeps its values in all of them where it may.
-            _ => allowed.iter().map(|it| &it.domain).find(|it| **it != Domain::Never)?,
-        };
         if let Some((draw, values)) = self.starts(column) {
             return suit(&field.ty, &self.wires[column], &draw, &values, domain);
         }
@@ -67,6 +90,35 @@ impl Planner<'_> {
         made.or_else(plain)
     }
 
+    /// Leaves out what rows have that are there already, where there are few values.
+    fn not_taken(&self, column: usize, draw: Draw, values: Values) -> Option<(Draw, Values)> {
+        let column_id = ColumnId::try_from(column).ok()?;
+        let Some(taken) = self.builder.known.taken.get(&(self.table, column_id)) else {
+            return Some((draw, values));
+        };
+        let list = match values {
+            Values::List(list) => list,
+            // Places in a list of labels, and booleans.
+            Values::Int { low, step, n } if n <= MAX_LABELS => {
+                Cells::Int((0..n.cast_signed()).map(|ordinal| low + step * ordinal).collect())
+            }
+            _ => return Some((draw, values)),
+        };
+        let (_, values) = without(&list, taken)?;
+        let n = values.n();
+        Some((Draw::Permuted(Permutation::new(n, self.stream(&self.relation.fields[column].name))), values))
+    }
+
+    /// A key of one column of whose few values rows have each already.
+    pub(super) fn full_key(&self, conditions: &Conditions) -> Option<&str> {
+        let is_full = |key: &&Key| {
+            let [KeyPart::Column(column)] = key.parts[..] else { return false };
+            let has_taken = self.builder.known.taken.contains_key(&(self.table, column));
+            has_taken && key.predicate.is_none() && self.unique(column.into(), conditions, 1).is_none()
+        };
+        self.relation.keys.iter().find(is_full).map(|key| key.name.as_str())
+    }
+
     /// Whole numbers in the order of the rows, after those that are there.
     pub(super) fn serial(&self, column: usize, domain: &Domain) -> Option<(Draw, Values)> {
         let field = &self.relation.fields[column];
@@ -77,14 +129,19 @@ impl Planner<'_> {
             _ => return None,
         };
         let column_id = ColumnId::try_from(column).ok()?;
-        let step = field.sequence.as_ref().map_or(1, |sequence| sequence.increment.max(1));
+        let increment = field.sequence.as_ref().map_or(1, |sequence| sequence.increment.max(1));
         let start = field.sequence.as_ref().map_or(1, |sequence| {
-            sequence.last_value.map_or(sequence.start, |last| last.saturating_add(step))
+            sequence.last_value.map_or(sequence.start, |last| last.saturating_add(increment))
         });
-        let greatest = self.builder.known.first_keys.get(&(self.table, column_id));
+        // Columns that one sequence feeds, as those of tables that inherit from one, take turns.
+        let fed = self.fed_by_same(column_id);
+        let turn = i64::try_from(fed.iter().position(|it| *it == (self.table, column_id))?).ok()?;
+        let step = increment.checked_mul(i64::try_from(fed.len()).ok()?)?;
+        let greatest = fed.iter().filter_map(|it| self.builder.known.first_keys.get(it)).max();
         let mut first = start.max(greatest.map_or(i64::MIN, |greatest| greatest.saturating_add(1)));
+        first = first.checked_add(turn.checked_mul(increment)?)?;
         let base = i64::try_from(self.builder.known.bases.get(&self.table).copied().unwrap_or(0)).ok()?;
-        if !self.relation.is_filled && base == 0 {
+        if !self.relation.is_filled && base == 0 && fed.len() == 1 {
             let least = field.sequence.as_ref().map_or(i64::MIN, |sequence| sequence.min);
             first = self.least_asked(column_id, first).filter(|asked| *asked >= least).unwrap_or(first);
         }
@@ -102,6 +159,23 @@ impl Planner<'_> {
         let n =
             u64::try_from((last - first) / step).ok()?.checked_add(1)?.checked_add(base.unsigned_abs())?;
         Some((Draw::Serial, Values::Int { low, step, n }))
+    }
+
+    /// The columns that are fed by the sequence of a column, itself among them.
+    fn fed_by_same(&self, column: ColumnId) -> Vec<(TableId, ColumnId)> {
+        let Some(own) = &self.relation.field(column).sequence else { return vec![(self.table, column)] };
+        let is_same = |field: &Field| {
+            let sequence = field.sequence.as_ref();
+            sequence.is_some_and(|it| (&it.schema, &it.name) == (&own.schema, &own.name))
+        };
+        let relations = (0..).zip(&self.builder.schema.relations);
+        let columns = relations.flat_map(|(table, relation)| {
+            (0..)
+                .zip(&relation.fields)
+                .filter(|(_, field)| is_same(field))
+                .map(move |(column, _)| (table, column))
+        });
+        columns.collect()
     }
 
     /// The least key below `first` that a condition of another table asks of this column, where it does not allow `first`: a table
@@ -149,14 +223,12 @@ impl Planner<'_> {
             if columns.iter().any(is_null) && relation.keys.get(place).is_none_or(|key| key.nulls_distinct) {
                 continue;
             }
-            let contained = |edge: &Followed| {
-                edge.key.columns.iter().all(|column| columns.contains(column)) && edge.can_tell_apart()
-            };
+            let contained = |edge: &Followed| self.identifies(&columns, edge) && edge.can_tell_apart();
             let mut unit: BTreeSet<usize> = BTreeSet::new();
             let mut is_kept = false;
             for (at, edge) in edges.followed.iter().enumerate() {
                 let is_one_to_one = edge.target == Target::Itself || self.binds(edge);
-                is_kept |= is_one_to_one && edge.key.columns.iter().all(|it| columns.contains(it));
+                is_kept |= is_one_to_one && self.identifies(&columns, edge);
                 // The first of a pair stands for both.
                 if contained(edge) && !matches!(edge.choice, Choice::Pairs { is_second: true, .. }) {
                     unit.insert(at);
@@ -235,6 +307,20 @@ impl Planner<'_> {
             sets.push((relation.keys.len() + place, columns));
         }
         sets
+    }
+
+    /// Whether columns say which row an edge leads to: all of its columns, or those that refer to a key of the parent.
+    fn identifies(&self, columns: &BTreeSet<ColumnId>, edge: &Followed) -> bool {
+        let pairs = edge.key.columns.iter().zip(&edge.key.parent_columns);
+        let of_parent: BTreeSet<ColumnId> =
+            pairs.filter(|(column, _)| columns.contains(column)).map(|(_, of)| *of).collect();
+        let is_covered = |key: &Key| {
+            let is_in =
+                |part: &KeyPart| matches!(part, KeyPart::Column(column) if of_parent.contains(column));
+            key.predicate.is_none() && key.parts.iter().all(is_in)
+        };
+        of_parent.len() == edge.key.parent_columns.len()
+            || self.builder.relation(edge.key.parent).keys.iter().any(is_covered)
     }
 
     /// Whether each row refers to a row of its own: of a table that it is loaded together with.

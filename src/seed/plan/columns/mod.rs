@@ -31,6 +31,7 @@ use crate::seed::condition::domain::Domain;
 use crate::seed::guess;
 use crate::seed::keys::arrangement::Role;
 use crate::seed::make::guide::Guide;
+use crate::seed::make::lane::Cells;
 use crate::seed::make::{Derived, Draw, Maker, Values};
 use crate::seed::schema::types::Type;
 use crate::seed::schema::{ColumnId, Field, Relation, TableId};
@@ -46,6 +47,7 @@ const ROOTS: u32 = u32::MAX / 20;
 const PERIOD_US: i64 = 2 * 365 * DAY_US;
 
 /// The columns of a table as they are planned.
+#[derive(Default)]
 pub(super) struct TableColumns {
     pub(super) n_rows: u64,
     /// Why the table gets no rows at all.
@@ -94,6 +96,10 @@ impl TableColumns {
                 Err(reason) => return Ok(Self::refused(reason)),
             };
             conditions.keep_null(&edges.nulls);
+            if let Some(key) = planner.full_key(&conditions) {
+                let cap_reason = format!("it has each row that {key} allows");
+                return Ok(Self { cap_reason, ..Self::default() });
+            }
             planner.narrow(&mut edges, &conditions, &dropped);
             let arranged = planner.arrange(&edges, &conditions, &dropped, n_wanted);
             let limiting = (0..relation.keys.len()).find(|key| {
@@ -113,18 +119,7 @@ impl TableColumns {
     }
 
     fn refused(reason: String) -> Self {
-        Self {
-            n_rows: 0,
-            refusal: Some(reason),
-            cap_reason: String::new(),
-            gaps: Vec::new(),
-            columns: Vec::new(),
-            edges: Vec::new(),
-            components: Vec::new(),
-            fill_order: Vec::new(),
-            routing: None,
-            questions: Vec::new(),
-        }
+        Self { refusal: Some(reason), ..Self::default() }
     }
 }
 
@@ -209,6 +204,11 @@ impl<'b> Planner<'b> {
         if let Some(candidate) = self.configured(column, field, &wire)? {
             return Ok(Ok((wire, candidate)));
         }
+        if let Some(cells) = self.rows_before(column) {
+            let maker =
+                Maker::Drawn { draw: uniform(cells.len() as u64), values: Values::List(cells.clone()) };
+            return Ok(Ok((wire, Candidate { maker, null_share: 0, source: MakerFrom::Reference })));
+        }
         // Statistics say when by themselves, also where the moment before it is NULL.
         if self.statistics(usize::from(column)).is_none()
             && let Some(maker) = guess::timed(column, self.relation, &self.period())
@@ -219,6 +219,20 @@ impl<'b> Planner<'b> {
         let guess = guess::values(field, self.relation);
         let maker = Maker::Drawn { draw: guess.draw, values: guess.values };
         Ok(Ok((wire, Candidate { maker, null_share: guess.null_share, source: guess.source })))
+    }
+
+    /// The keys of the table's rows that were there before, where a foreign key to itself is to refer to them.
+    fn rows_before(&self, column: ColumnId) -> Option<&'b Cells> {
+        let is_it = |repair: &Repair| match repair {
+            Repair::BelowExisting(table, key) if *table == self.table => {
+                let key = &self.relation.foreign_keys[usize::from(*key)];
+                (key.columns == [column]).then_some(key.parent_columns[0])
+            }
+            _ => None,
+        };
+        let of = self.builder.known.repairs.iter().find_map(is_it)?;
+        let existing = self.builder.known.existing.get(&self.table)?;
+        existing.columns.iter().find(|(column, _)| *column == of).map(|(_, lane)| &lane.cells)
     }
 
     /// Takes the number of rows that the keys allow: series are compiled for it.
@@ -310,7 +324,12 @@ impl<'b> Planner<'b> {
             });
             let is_open = !matches!(source, MakerFrom::Reference | MakerFrom::Candidates | MakerFrom::Config)
                 && !is_pooled(column);
-            let is_final = matches!(maker, Maker::Reference { .. }) || is_pooled(column);
+            // The values of a key are of one case, and no other one changes them where nothing else depends on it.
+            let is_of_key = source == MakerFrom::Key
+                && conditions
+                    .component(column)
+                    .is_some_and(|at| conditions.components[at].columns.len() == 1);
+            let is_final = matches!(maker, Maker::Reference { .. }) || is_pooled(column) || is_of_key;
             let (maker, key, source) = match pooled {
                 Some((maker, key)) => (maker, key, MakerFrom::Candidates),
                 None => (maker, self.column_stream(&field.name), source),

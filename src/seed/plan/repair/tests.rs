@@ -120,6 +120,14 @@ fn the_likeliest_comes_first() {
         &contained,
         &[literal(1, 1, "0"), literal(0, 0, "0")],
     );
+    let of_lack = Failure {
+        sqlstate: "P0001".to_owned(),
+        message: "begin_date is null".to_owned(),
+        source: "if new.begin_date is null or new.end_date is null".to_owned(),
+        ..Failure::default()
+    };
+    let value = |column| Repair::NeverNull(1, column);
+    check(of_lack, &[], &[vec![value(2)], vec![value(2), value(4)]], &[null(2)], &[value(1), value(3)]);
     let duplicate = Failure { sqlstate: "23505".to_owned(), feeder: Some(0), ..Failure::default() };
     check(duplicate, &[], &[vec![Repair::FedBy(1, 0)]], &[], &[]);
     let missing = Failure { sqlstate: "42P01".to_owned(), message: "no m".to_owned(), ..Failure::default() };
@@ -143,6 +151,18 @@ fn a_table_with_its_only_row_is_full() {
     check(true, 2, "23505", false);
     check(true, 1, "23514", false);
     check(false, 1, "23505", false);
+}
+
+#[test]
+fn a_hierarchy_that_is_there_may_be_gone_on_with() {
+    let (mut schema, plan) = links();
+    let own = ForeignKey { columns: vec![2], parent: 1, ..schema.relations[1].foreign_keys[0].clone() };
+    schema.relations[1].foreign_keys.push(own);
+    for is_filled in [false, true] {
+        schema.relations[1].is_filled = is_filled;
+        let trials = candidates(&schema, &plan, &Failure { table: 1, ..Failure::default() }, &[]);
+        assert_eq!(trials.contains(&vec![Repair::BelowExisting(1, 1)]), is_filled, "{trials:?}");
+    }
 }
 
 #[test]
