@@ -303,8 +303,16 @@ fn triggers_get_what_they_ask_for() {
          CREATE FUNCTION add_account() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
              INSERT INTO account VALUES (NEW.id, NEW.tenant_id); RETURN NEW; END $$;
          CREATE TRIGGER add_account BEFORE INSERT ON bank_account FOR EACH ROW EXECUTE FUNCTION add_account();
-         CREATE TABLE scope (id text PRIMARY KEY, kind text NOT NULL CHECK (kind IN ('root', 'team')),
-             parent_id text REFERENCES scope, CHECK (kind = 'root' AND parent_id IS NULL OR kind = 'team' AND parent_id = 'world'));
+         CREATE TABLE kind (name text PRIMARY KEY CHECK (name IN ('root', 'org', 'team', 'none')));
+         INSERT INTO kind VALUES ('root'), ('org'), ('team'), ('none');
+         CREATE TABLE scope (id text PRIMARY KEY, kind text NOT NULL REFERENCES kind, parent_id text REFERENCES scope,
+             CHECK (kind = 'root' AND parent_id IS NULL OR kind = 'org' AND parent_id = 'world' OR kind = 'team' AND parent_id <> 'world'));
+         CREATE TABLE org (id text PRIMARY KEY REFERENCES scope);
+         CREATE FUNCTION add_org() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+             IF NEW.kind = 'org' THEN INSERT INTO org VALUES (NEW.id); END IF;
+             IF NEW.kind = 'team' THEN PERFORM FROM org WHERE id = NEW.parent_id; IF NOT FOUND THEN RAISE 'no such org'; END IF; END IF;
+             RETURN NULL; END $$;
+         CREATE TRIGGER add_org AFTER INSERT ON scope FOR EACH ROW EXECUTE FUNCTION add_org();
          INSERT INTO scope VALUES ('world', 'root', NULL);
          CREATE UNIQUE INDEX one_root ON scope ((true)) WHERE parent_id IS NULL",
     );

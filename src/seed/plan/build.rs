@@ -9,7 +9,7 @@ use super::request::{Known, Question, Repair, Request};
 use super::{ColumnPlan, Existing, Gap, Nulls, Plan, RowsFrom, Step, TablePlan, edges};
 use crate::query::quote::qualified;
 use crate::seed::make::Maker;
-use crate::seed::schema::{ColumnId, ForeignKey, KeyPart, Relation, Schema, TableId};
+use crate::seed::schema::{ColumnId, ForeignKey, Key, KeyPart, Relation, Schema, TableId};
 use crate::seed::spec::{Generator, TableConfig};
 use crate::seed::wire::Wire;
 use crate::seed::{ALGORITHM, chunk, graph, guess};
@@ -292,6 +292,16 @@ fn repair_schema(schema: &mut Schema, repairs: &[Repair]) {
         match repair {
             Repair::NeverNull(table, column) => {
                 schema.relations[usize::from(*table)].fields[usize::from(*column)].not_null = true;
+            }
+            Repair::AlsoUnique(table, columns) => {
+                let relation = &mut schema.relations[usize::from(*table)];
+                relation.keys.push(Key {
+                    name: "a key of a table that its triggers fill".to_owned(),
+                    parts: columns.iter().copied().map(KeyPart::Column).collect(),
+                    predicate: None,
+                    nulls_distinct: true,
+                    is_primary: false,
+                });
             }
             Repair::MadeFor(table, key) => {
                 let inherited = inherited(schema, *table, usize::from(*key));

@@ -13,7 +13,7 @@ use crate::seed::chunk;
 use crate::seed::make::Maker;
 use crate::seed::plan::MakerFrom;
 use crate::seed::schema::types::Type;
-use crate::seed::schema::{ColumnId, ForeignKey, KeyPart, Relation, Schema, TableId};
+use crate::seed::schema::{ColumnId, Key, KeyPart, Relation, Schema, TableId};
 
 /// So many cases of a component of conditions are tried.
 const MAX_CASES: usize = 12;
@@ -146,6 +146,34 @@ fn is_full(relation: &Relation, plan: &Plan, failure: &Failure) -> bool {
         && matches!(table.rows_from, RowsFrom::Capped { .. })
 }
 
+/// Returns the keys of another table that a table's triggers fill, as columns of the same names: few rows may pass, of many some are the
+/// same. Only texts can be told apart at will; of other columns alone a trigger keeps one row by itself.
+pub(crate) fn keys_of_filled(own: &Relation, other: &Relation) -> Vec<Vec<ColumnId>> {
+    let is_free_text = |column: &ColumnId| {
+        let field = own.field(*column);
+        matches!(field.ty, Type::Text(_))
+            && own.foreign_keys.iter().all(|key| !key.columns.contains(column))
+            && own
+                .checks
+                .iter()
+                .all(|(_, definition)| !words(definition).contains(&field.name.to_lowercase()))
+    };
+    let of_own = |key: &Key| {
+        let column = |part: &KeyPart| match part {
+            KeyPart::Column(column) => own.column(&other.field(*column).name),
+            _ => None,
+        };
+        let columns = key.parts.iter().map(column).collect::<Option<Vec<ColumnId>>>()?;
+        let is_within = |key: &Key| {
+            let is_in = |part: &KeyPart| part.columns().iter().all(|column| columns.contains(column));
+            key.predicate.is_none() && key.parts.iter().all(is_in)
+        };
+        let is_unmet = !own.keys.iter().any(is_within) && columns.iter().any(is_free_text);
+        (key.predicate.is_none() && is_unmet).then_some(columns)
+    };
+    other.keys.iter().filter_map(of_own).collect()
+}
+
 /// Returns the tables that one can be loaded together with, so that each of its rows is referred to as soon as it is there: the
 /// simplest first.
 pub(crate) fn companions(schema: &Schema, plan: &Plan, table: TableId) -> Vec<TableId> {
@@ -190,6 +218,7 @@ fn place(repair: &Repair) -> (TableId, u8, u16) {
         Repair::Together(table, _) => (*table, 7, 0),
         Repair::MadeFor(table, key) => (*table, 8, *key),
         Repair::BelowExisting(table, key) => (*table, 9, *key),
+        Repair::AlsoUnique(table, columns) => (*table, 10, columns.first().copied().unwrap_or(0)),
         Repair::AtMost(table, ..) => (*table, 2, 0),
         Repair::FedBy(table, _) => (*table, 3, 0),
         Repair::Skip(table, _) | Repair::Full(table) => (*table, 4, 0),
@@ -314,16 +343,23 @@ impl Search<'_> {
         self.trials.push(named);
     }
 
-    /// Rules of a hierarchy may ask for the roots that are there.
+    /// Rules of a hierarchy may ask for the roots that are there, and let but one kind of rows be below them.
     fn below(&mut self) {
-        let keys = (0..).zip(&self.relation.foreign_keys);
-        let is_own = |key: &ForeignKey| key.parent == self.table && key.columns.len() == 1;
-        if self.relation.is_filled {
-            let below = keys
-                .filter(|(_, key)| is_own(key))
-                .map(|(place, _)| Repair::BelowExisting(self.table, place));
-            self.trials.push(below.collect());
+        if !self.relation.is_filled {
+            return;
         }
+        let keys = (0..).zip(&self.relation.foreign_keys);
+        let own = keys.filter(|(_, key)| key.parent == self.table && key.columns.len() == 1);
+        let below: Trial = own.map(|(place, _)| Repair::BelowExisting(self.table, place)).collect();
+        if below.is_empty() {
+            return;
+        }
+        let n_before = self.trials.len();
+        self.some(6, |search| search.cases(&[]));
+        let with_case: Vec<Trial> =
+            self.trials.drain(n_before..).map(|case| [&below[..], &case[..]].concat()).collect();
+        self.trials.push(below);
+        self.trials.extend(with_case);
     }
 
     /// Columns of the constraint that failed, and the column that the server names.

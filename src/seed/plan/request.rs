@@ -133,6 +133,8 @@ pub(crate) enum Repair {
     /// A foreign key to the table itself, by its place in the schema, refers to rows that were there before.
     BelowExisting(TableId, u16),
     CopyOf(TableId, ColumnId, ColumnId),
+    /// As if these columns were a key: triggers of the table put them into another one where they are.
+    AlsoUnique(TableId, Vec<ColumnId>),
     /// No more rows, for this reason.
     AtMost(TableId, u64, String),
     /// The first table is loaded together with the second, of which each row refers to one of its rows: alone its triggers would
@@ -159,6 +161,7 @@ impl Repair {
             | Self::OneParent(table, ..)
             | Self::MadeFor(table, _)
             | Self::BelowExisting(table, _)
+            | Self::AlsoUnique(table, _)
             | Self::CopyOf(table, ..)
             | Self::AtMost(table, ..)
             | Self::Together(table, _)

@@ -80,6 +80,13 @@ impl Rehearsal<'_> {
                 if !tables.contains(&other) && of(after, other).0 > of(before, other).0 {
                     self.feeders.entry(other).or_insert(*table);
                     self.fills.insert((*table, other));
+                    for columns in repair::keys_of_filled(relation(*table), relation(other)) {
+                        let unique = Repair::AlsoUnique(*table, columns);
+                        if !self.known.repairs.contains(&unique) {
+                            self.known.repairs.push(unique);
+                            changes = true;
+                        }
+                    }
                     if self.is_better_fed(plan, other, *table) {
                         self.known.repairs.push(Repair::FedBy(other, *table));
                         changes = true;

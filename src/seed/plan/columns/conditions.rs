@@ -68,6 +68,11 @@ impl Conditions {
     pub(super) fn component(&self, column: usize) -> Option<usize> {
         self.place.get(&column).map(|(component, _)| *component)
     }
+
+    /// Whether the conditions on a column are on no other one.
+    pub(super) fn is_alone(&self, column: usize) -> bool {
+        self.component(column).is_some_and(|at| self.components[at].columns.len() == 1)
+    }
 }
 
 impl Planner<'_> {

@@ -281,8 +281,7 @@ impl<'b> Planner<'b> {
         let is_alone = |column: usize| {
             // Of the values of a single column a key can take each once.
             let is_unique = arranged.columns.get(&column) == Some(&Role::Unique);
-            let component = conditions.component(column).map(|at| &conditions.components[at]);
-            is_unique && !is_configured[column] && component.is_some_and(|it| it.columns.len() == 1)
+            is_unique && !is_configured[column] && conditions.is_alone(column)
         };
         let is_free = |component: &condition::Component| {
             component.columns.iter().all(|column| {
@@ -325,10 +324,7 @@ impl<'b> Planner<'b> {
             let is_open = !matches!(source, MakerFrom::Reference | MakerFrom::Candidates | MakerFrom::Config)
                 && !is_pooled(column);
             // The values of a key are of one case, and no other one changes them where nothing else depends on it.
-            let is_of_key = source == MakerFrom::Key
-                && conditions
-                    .component(column)
-                    .is_some_and(|at| conditions.components[at].columns.len() == 1);
+            let is_of_key = source == MakerFrom::Key && conditions.is_alone(column);
             let is_final = matches!(maker, Maker::Reference { .. }) || is_pooled(column) || is_of_key;
             let (maker, key, source) = match pooled {
                 Some((maker, key)) => (maker, key, MakerFrom::Candidates),

@@ -1,6 +1,7 @@
 use super::*;
 use crate::seed::fixture;
 use crate::seed::plan::{ColumnPlan, Component, Edge, Nulls, Pick};
+use crate::seed::schema::types::{TextKind, TextType};
 use crate::seed::schema::{Field, ForeignKey};
 
 fn field(name: &str, ty: Type, not_null: bool) -> Field {
@@ -163,6 +164,41 @@ fn a_hierarchy_that_is_there_may_be_gone_on_with() {
         let trials = candidates(&schema, &plan, &Failure { table: 1, ..Failure::default() }, &[]);
         assert_eq!(trials.contains(&vec![Repair::BelowExisting(1, 1)]), is_filled, "{trials:?}");
     }
+}
+
+#[test]
+fn keys_of_tables_that_triggers_fill_are_kept_where_texts_can() {
+    let text = || Type::Text(TextType { kind: TextKind::Text, max_length: None });
+    let key = |columns: &[ColumnId]| Key {
+        name: String::new(),
+        parts: columns.iter().copied().map(KeyPart::Column).collect(),
+        predicate: None,
+        nulls_distinct: true,
+        is_primary: false,
+    };
+    let own = Relation {
+        fields: vec![
+            field("id", Type::Int4, true),
+            field("parent", Type::Int4, true),
+            field("name", text(), true),
+            field("kind", text(), true),
+        ],
+        checks: vec![("kinds".to_owned(), "CHECK (kind = ANY (ARRAY['a', 'b']))".to_owned())],
+        keys: vec![key(&[0])],
+        ..Relation::default()
+    };
+    let check = |columns: &[ColumnId], expected: &[ColumnId]| {
+        let other = Relation { keys: vec![key(columns)], ..own.clone() };
+        assert_eq!(keys_of_filled(&own, &other).concat(), expected, "{columns:?}");
+    };
+    check(&[1, 2], &[1, 2]);
+    check(&[2], &[2]);
+    // It has that key; a counter of each parent; a list of few values.
+    check(&[0, 2], &[]);
+    check(&[1], &[]);
+    check(&[1, 3], &[]);
+    let other = Relation { fields: vec![field("other", text(), true)], keys: vec![key(&[0])], ..own.clone() };
+    assert!(keys_of_filled(&own, &other).is_empty());
 }
 
 #[test]
