@@ -3,8 +3,9 @@
 use std::ops::Range;
 
 use super::chunk::{Chunk, chunks};
+use super::make::Maker;
 use super::manifest::{Counted, Done};
-use super::plan::{Nulls, Plan, TablePlan};
+use super::plan::{Edge, Nulls, Plan, TablePlan};
 use super::schema::{ColumnId, TableId};
 use crate::query::quote;
 
@@ -49,12 +50,15 @@ pub(crate) fn by(table: &TablePlan, keys: &[Vec<String>]) -> By {
         return by;
     }
     // A key that a foreign key makes may be NULL where that is.
-    let is_whole = |key: &&Vec<ColumnId>| {
-        let of_edge = |column: &ColumnId| {
-            table.edges.iter().any(|edge| edge.columns.contains(column) && edge.nulls != Nulls::Never)
-        };
-        !key.is_empty() && !key.iter().any(of_edge)
+    let may_be_null = |column: &ColumnId| {
+        let is_null = |edge: &Edge| edge.columns.contains(column) && edge.nulls != Nulls::Never;
+        match table.columns[usize::from(*column)].maker {
+            Maker::Drawn { .. } => false,
+            Maker::Reference { edge, .. } => is_null(&table.edges[usize::from(edge)]),
+            _ => table.edges.iter().any(is_null),
+        }
     };
+    let is_whole = |key: &&Vec<ColumnId>| !key.is_empty() && !key.iter().any(may_be_null);
     made.iter().find(is_whole).map_or(By::Cells, |key| By::Key(key.clone()))
 }
 
@@ -132,7 +136,8 @@ pub(crate) fn condition(table: &TablePlan, alias: &str, by: &By, rows: &Range<u6
 mod tests {
     use super::super::fixture::{plan, serial, table};
     use super::*;
-    use crate::seed::plan::{ColumnPlan, Step};
+    use crate::seed::make::{Draw, Values};
+    use crate::seed::plan::{ColumnPlan, Pick, Step};
 
     fn keyed(n_rows: u64, rows_per_chunk: u32) -> TablePlan {
         let name = ColumnPlan { maker: crate::seed::make::Maker::Null, ..serial("Name", 0, 1) };
@@ -158,6 +163,29 @@ mod tests {
         check(&[&["id", "made by a default"]], false, &By::Cells);
         check(&[&[]], false, &By::Cells);
         check(&[], false, &By::Cells);
+    }
+
+    #[test]
+    fn a_key_beside_a_nullable_reference_is_a_key() {
+        let drawn = Maker::Drawn { draw: Draw::Bits, values: Values::Bytes { min: 8, max: 8 } };
+        let check = |maker: Maker, nulls: Nulls, expected: &By| {
+            let mut table = keyed(10, 10);
+            table.columns[1].maker = maker;
+            table.edges = vec![Edge {
+                name: String::new(),
+                parent: 0,
+                columns: vec![1, 0],
+                parent_columns: vec![1, 0],
+                pick: Pick::Constant(0),
+                nulls,
+                key: 0,
+            }];
+            assert_eq!(by(&table, &[vec!["Name".to_owned()]]), *expected);
+        };
+        let reference = Maker::Reference { edge: 0, column: 1 };
+        check(drawn, Nulls::Share(1 << 31), &By::Key(vec![1]));
+        check(reference.clone(), Nulls::Never, &By::Key(vec![1]));
+        check(reference, Nulls::Share(1 << 31), &By::Cells);
     }
 
     #[test]
