@@ -419,3 +419,23 @@ fn rows_refer_to_those_that_triggers_make() {
         assert_eq!(n(table), "0", "{table}");
     }
 }
+
+#[test]
+fn rows_that_triggers_take_out_again_are_planned() {
+    let database = Database::create();
+    database.load(
+        "CREATE TABLE release (id int PRIMARY KEY, name text NOT NULL);
+         CREATE TABLE release_pending (release_id int PRIMARY KEY);
+         CREATE FUNCTION add_pending() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+             INSERT INTO release_pending VALUES (NEW.id) ON CONFLICT DO NOTHING; RETURN NULL; END $$;
+         CREATE TRIGGER add_pending AFTER INSERT ON release FOR EACH ROW EXECUTE FUNCTION add_pending();
+         CREATE FUNCTION apply_pending() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+             DELETE FROM release_pending; RETURN NULL; END $$;
+         CREATE CONSTRAINT TRIGGER apply_pending AFTER INSERT ON release DEFERRABLE INITIALLY DEFERRED
+             FOR EACH ROW EXECUTE FUNCTION apply_pending()",
+    );
+    let run = perfkit(&["seed", "--yes"]).on(&database).succeeds();
+    for table in ["release", "release_pending"] {
+        assert_ne!(database.value(&format!("SELECT count(*) FROM {table}")), "0", "{table}\n{}", run.stderr);
+    }
+}

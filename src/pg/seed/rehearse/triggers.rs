@@ -87,7 +87,12 @@ impl Rehearsal<'_> {
                             changes = true;
                         }
                     }
-                    if self.is_better_fed(plan, other, *table) {
+                    let of_table = |effects: &Effects| {
+                        let (n_inserted, n_deleted) = of(effects, other);
+                        n_inserted - n_deleted
+                    };
+                    let are_left = of_table(after) > of_table(before);
+                    if self.is_better_fed(plan, other, *table, are_left) {
                         self.known.repairs.push(Repair::FedBy(other, *table));
                         changes = true;
                     }
@@ -107,9 +112,9 @@ impl Rehearsal<'_> {
     }
 
     /// Whether rows that a trigger makes for each row of `feeder` would sooner or later be those that are planned, as they have keys
-    /// with the same parent, or numbers that no sequence gives. Few rows may pass, many do not. What others refer to has to be
-    /// planned.
-    fn is_better_fed(&self, plan: &Plan, table: TableId, feeder: TableId) -> bool {
+    /// with the same parent, or numbers that no sequence gives, and `are_left`: triggers may take them out again. Few rows may pass,
+    /// many do not. What others refer to has to be planned.
+    fn is_better_fed(&self, plan: &Plan, table: TableId, feeder: TableId, are_left: bool) -> bool {
         let (relation, planned) = (self.relation(table), &plan.tables[usize::from(table)]);
         let refers = |key: &&ForeignKey| key.parent == feeder;
         let is_of_key = |foreign: &ForeignKey| {
@@ -134,7 +139,7 @@ impl Rehearsal<'_> {
             && planned.rows_from != RowsFrom::Asked
             && !self.known.repairs.iter().any(|repair| matches!(repair, Repair::FedBy(of, _) if *of == table))
             && (relation.foreign_keys.iter().filter(refers).any(is_of_key)
-                || relation.keys.iter().any(is_number))
+                || are_left && relation.keys.iter().any(is_number))
             && !is_referred_to()
     }
 
