@@ -10,7 +10,6 @@ use crate::pg::connect::Connection;
 use crate::pg::error::{Error, Result};
 use crate::pg::sql;
 use crate::query::quote;
-use crate::seed::make::block::Patches;
 use crate::seed::make::world::World;
 use crate::seed::plan::{Gap, Plan, TablePlan};
 use crate::seed::schema::{Relation, TableId, Trigger};
@@ -89,11 +88,7 @@ impl<'e> Echo<'e> {
 
     /// Returns all rows of the table as COPY BINARY.
     async fn sent(&self) -> Result<Vec<u8>> {
-        let mut patches = Patches::default();
-        patches.add_keys(
-            existing::fed(self.connection, self.plan, [self.table], &patches, existing::By::Transaction)
-                .await?,
-        );
+        let patches = existing::rehearsed(self.connection, self.plan, [self.table]).await?;
         let world = World::new(self.plan, &patches);
         Ok(RowWriter::new(&world, self.table).copy(iter::once(0..self.planned.n_rows)))
     }

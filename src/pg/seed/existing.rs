@@ -123,6 +123,17 @@ impl By<'_> {
     }
 }
 
+/// Returns what rows of these tables refer to in a rehearsal, where triggers have made it.
+pub(super) async fn rehearsed(
+    client: &Client,
+    plan: &Plan,
+    tables: impl IntoIterator<Item = TableId>,
+) -> Result<Patches> {
+    let mut patches = Patches::default();
+    patches.add_keys(fed(client, plan, tables, &patches, By::Transaction).await?);
+    Ok(patches)
+}
+
 /// Reads the keys of tables that triggers have filled and that rows of these tables refer to, unless they are known. Those of types
 /// that cannot be read are none.
 pub(super) async fn fed(

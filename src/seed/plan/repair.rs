@@ -422,29 +422,35 @@ impl Search<'_> {
     }
 
     fn nulls(&mut self, columns: &[ColumnId]) {
-        let nullable = columns.iter().copied().filter(|column| self.can_be_null(*column));
-        let trials: Vec<Trial> =
-            nullable.map(|column| vec![Repair::AlwaysNull(self.table, column)]).collect();
-        self.trials.extend(trials);
+        self.each(self.always_null(columns));
     }
 
     fn null_together(&mut self, columns: &[ColumnId]) {
-        let nullable = columns.iter().copied().filter(|column| self.can_be_null(*column));
-        let trial = nullable.map(|column| Repair::AlwaysNull(self.table, column)).collect();
-        self.trials.push(trial);
+        self.trials.push(self.always_null(columns));
     }
 
-    /// No NULL: triggers may ask for what the table itself does without.
+    fn always_null(&self, columns: &[ColumnId]) -> Trial {
+        let nullable = columns.iter().copied().filter(|column| self.can_be_null(*column));
+        nullable.map(|column| Repair::AlwaysNull(self.table, column)).collect()
+    }
+
     fn values(&mut self, columns: &[ColumnId]) {
-        let nullable = columns.iter().copied().filter(|column| self.may_be_null(*column));
-        let trials: Vec<Trial> = nullable.map(|column| vec![Repair::NeverNull(self.table, column)]).collect();
-        self.trials.extend(trials);
+        self.each(self.never_null(columns));
     }
 
     fn values_together(&mut self, columns: &[ColumnId]) {
+        self.trials.push(self.never_null(columns));
+    }
+
+    /// No NULL: triggers may ask for what the table itself does without.
+    fn never_null(&self, columns: &[ColumnId]) -> Trial {
         let nullable = columns.iter().copied().filter(|column| self.may_be_null(*column));
-        let trial = nullable.map(|column| Repair::NeverNull(self.table, column)).collect();
-        self.trials.push(trial);
+        nullable.map(|column| Repair::NeverNull(self.table, column)).collect()
+    }
+
+    /// Tries each repair by itself.
+    fn each(&mut self, repairs: Trial) {
+        self.trials.extend(repairs.into_iter().map(|repair| vec![repair]));
     }
 
     /// Whether some of the planned values may be NULL.
@@ -522,9 +528,7 @@ impl Search<'_> {
         let is_text = |column: &ColumnId| matches!(self.relation.field(*column).ty, Type::Text(_));
         let texts =
             columns.iter().copied().filter(|column| is_text(column) && self.is_free(self.table, *column));
-        let trials: Vec<Trial> =
-            texts.map(|column| vec![Repair::Literal(self.table, column, (*text).to_owned())]).collect();
-        self.trials.extend(trials);
+        self.each(texts.map(|column| Repair::Literal(self.table, column, (*text).to_owned())).collect());
     }
 
     /// A column has what another one of the same type has.

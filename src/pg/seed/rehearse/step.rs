@@ -11,7 +11,6 @@ use crate::pg::seed::stream::arrived_all;
 use crate::pg::seed::{copy, existing, refused, stage};
 use crate::pg::sql;
 use crate::seed::chunk::{self, Chunk, of_step};
-use crate::seed::make::block::Patches;
 use crate::seed::make::world::World;
 use crate::seed::plan::Plan;
 use crate::seed::plan::repair::Failure;
@@ -45,10 +44,7 @@ impl Rehearsal<'_> {
     }
 
     async fn put(&self, plan: &Plan, chunk: &Chunk) -> Result<()> {
-        let mut patches = Patches::default();
-        patches.add_keys(
-            existing::fed(self.connection, plan, chunk.tables(), &patches, existing::By::Transaction).await?,
-        );
+        let patches = existing::rehearsed(self.connection, plan, chunk.tables()).await?;
         let world = World::new(plan, &patches);
         let mut staged = Vec::new();
         for (table, rows) in &chunk.parts {
