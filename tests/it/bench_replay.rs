@@ -168,6 +168,8 @@ fn redacted_traces_are_refused_and_their_loops_found() {
     database.execute("INSERT INTO seen (note) SELECT 'n' || i FROM generate_series(1, 10) AS i");
     let running = proxy(&database, &["--redact"]);
     let mut wire = Wire::through(running.port, &database);
+    // However slow the machine is, a transaction is one scope.
+    wire.say(&query("BEGIN"), 1);
     wire.say(&query("SELECT n FROM seen ORDER BY n"), 1);
     for n in 1..=10 {
         let n = n.to_string();
@@ -175,6 +177,7 @@ fn redacted_traces_are_refused_and_their_loops_found() {
             [parse("", "SELECT note FROM seen WHERE n = $1", &[23]), bind("", "", 0, &[Some(n.as_bytes())])];
         wire.say(&[call.concat(), execute("", 0), sync()].concat(), 1);
     }
+    wire.say(&query("COMMIT"), 1);
     wire.end();
     let captured = running.end();
     let trace = captured.trace.to_str().unwrap();

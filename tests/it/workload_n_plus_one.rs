@@ -234,12 +234,14 @@ fn a_loop_through_the_proxy_is_proven_and_its_rewrite_too() {
 #[test]
 fn without_hashes_nothing_is_said_of_where_values_come_from() {
     let database = sleepers();
-    let folder = Proxy::start(&database, &["--no-hashes"]).record(&database, async |client| {
-        let rows = client.query(LIST, &[]).await.expect("it runs");
-        let statement = client.prepare(USER).await.expect("it is right");
+    let folder = Proxy::start(&database, &["--no-hashes"]).record(&database, async |mut client| {
+        let transaction = client.transaction().await.expect("it begins");
+        let rows = transaction.query(LIST, &[]).await.expect("it runs");
+        let statement = transaction.prepare(USER).await.expect("it is right");
         for row in rows {
-            client.query(&statement, &[&row.get::<_, i32>("user_id")]).await.expect("it runs");
+            transaction.query(&statement, &[&row.get::<_, i32>("user_id")]).await.expect("it runs");
         }
+        transaction.commit().await.expect("it ends");
     });
     let args = ["workload", "n-plus-one", "--strict", "--json", "a.trace"];
     let report = perfkit(&args).within(folder.path()).on(&database).exits(1).json();

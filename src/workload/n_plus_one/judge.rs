@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use super::facts::{Facts, Use};
 use super::rewrite::MAX_KEYS;
 use super::scope::{Call, MIN_GAP, Scope};
-use super::{Confidence, Harmless, Kind, MIN_REPEATS, Origin, ScopeKind, provenance};
+use super::{Confidence, Harmless, Kind, MAX_SEQUENCE, MIN_REPEATS, Origin, ScopeKind, provenance};
 use crate::trace::{Nanos, Value};
 use crate::workload::StatementKind;
 
@@ -17,8 +17,6 @@ const N_EXAMPLES: usize = 3;
 const NEAR: std::ops::RangeInclusive<f64> = 0.8..=1.25;
 /// So many keys or rows at once are a batch already; lists that ORMs load for one row are shorter.
 const MIN_BATCH: usize = 10;
-/// Statements in one turn of a loop (Sentry's limit for repeating sequences).
-const MAX_SEQUENCE: usize = 8;
 
 /// What the rules say of a scope.
 #[derive(Debug, Default)]

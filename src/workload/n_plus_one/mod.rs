@@ -24,6 +24,8 @@ use scope::{Call, Scopes};
 
 /// As few calls are no loop to speak of.
 pub(crate) const MIN_REPEATS: usize = 3;
+/// Statements in one turn of a loop (Sentry's limit for repeating sequences).
+const MAX_SEQUENCE: usize = 8;
 /// So many calls are a loop that should fail a build.
 pub(crate) const FAILING_REPEATS: usize = 5;
 /// What is lost in all, below which nobody would notice.

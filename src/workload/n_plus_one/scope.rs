@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use super::ScopeKind;
+use super::{MAX_SEQUENCE, MIN_REPEATS, ScopeKind};
 use crate::trace::{Execution, Hashes, Nanos, Outcome, SessionId, Time, TransactionState, Value};
 
 /// Statements of one burst follow each other as fast as this at least.
@@ -182,7 +182,18 @@ impl Session {
         // A block is no part of the burst before it.
         let begins_block = matches!(call.state, TransactionState::Open | TransactionState::Failed);
         let was_block = self.is_block();
-        begins_block || was_block || gap > usual.saturating_mul(10).clamp(MIN_GAP, MAX_GAP)
+        let max_gap =
+            if self.is_next_turn(call) { MAX_GAP } else { usual.saturating_mul(10).clamp(MIN_GAP, MAX_GAP) };
+        begins_block || was_block || gap > max_gap
+    }
+
+    /// Whether the last calls are a loop, and this is what its next turn does: a busy machine stops clients in the midst of one.
+    fn is_next_turn(&self, call: &Call) -> bool {
+        (1..=MAX_SEQUENCE).any(|n_statements| {
+            let Some(begin) = self.calls.len().checked_sub(MIN_REPEATS * n_statements) else { return false };
+            let next = self.calls[begin..].iter().skip(n_statements).chain([call]);
+            self.calls[begin..].iter().zip(next).all(|(one, next)| one.statement == next.statement)
+        })
     }
 
     /// Whether the calls so far are a transaction of several statements.

@@ -199,6 +199,55 @@ fn the_first_statements_of_a_client_may_be_slow() {
 }
 
 #[test]
+fn a_loop_goes_on_after_a_pause() {
+    let stopped = |pause, n_before| {
+        let mut trace = Trace::new();
+        // So much that its usual pause is known.
+        trace.run("SELECT 1", &[], 1).authors(12).pause(300).run(LIST, &["10"], 10);
+        trace.authors(n_before).pause(pause).authors(10 - n_before);
+        trace
+    };
+    for n_before in [3, 5, 9] {
+        stopped(60, n_before)
+            .finds(&["n-plus-one authors 12 low - id", "n-plus-one authors 10 high posts id"]);
+    }
+    // Two calls are no loop, and a client that waits for so long does something else.
+    stopped(60, 2).finds(&["n-plus-one authors 12 low - id"]);
+    stopped(150, 5).finds(&["n-plus-one authors 12 low - id", "n-plus-one authors 5 medium posts id"]);
+}
+
+#[test]
+fn a_loop_of_several_statements_goes_on_after_a_pause_in_a_turn() {
+    const PICTURE: &str = "SELECT url FROM pictures WHERE name = $1";
+    for place in [12, 13] {
+        let mut trace = Trace::new();
+        trace.run(LIST, &["10"], 10);
+        for (at, id) in (0..20).map(|at| (at, at / 2)) {
+            trace.pause(if at == place { 60 } else { 0 });
+            match at % 2 {
+                0 => trace.run(AUTHOR, &[&id.to_string()], 1),
+                _ => trace.run(PICTURE, &[&format!("of {id}")], 1),
+            };
+        }
+        trace.finds(&["n-plus-one authors 10 high posts id"]);
+    }
+}
+
+#[test]
+fn requests_that_ask_for_the_same_are_no_loop() {
+    let mut trace = Trace::new();
+    for _ in 0..20 {
+        trace.pause(30).run(LIST, &["10"], 2).authors(2);
+    }
+    trace.finds(&[]);
+    let mut pairs = Trace::new();
+    for _ in 0..20 {
+        pairs.pause(60).authors(2);
+    }
+    pairs.finds(&[]);
+}
+
+#[test]
 fn sessions_have_scopes_of_their_own() {
     let mut trace = Trace::new();
     trace.run(LIST, &["10"], 6);
