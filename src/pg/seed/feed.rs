@@ -1,6 +1,7 @@
 //! Makes rows in a thread of their own, so that the server never waits for them and the runtime never for a row.
 
 use std::collections::BTreeSet;
+use std::iter;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
@@ -20,6 +21,8 @@ use crate::seed::wire::rows::{HEADER, Memory, RowWriter, TRAILER};
 const BUFFER_BYTES: usize = 64 * 1024;
 /// Buffers of a stream: the one that is being filled, those that wait, and those that the driver holds.
 const N_BUFFERS: usize = 12;
+/// A thread sleeps until it has so many to fill: what it reads for each row is out of the caches whenever it comes back.
+const N_AT_ONCE: usize = N_BUFFERS / 2;
 /// Rows that are made at once, of a table with narrow rows.
 const MAX_ROWS: u64 = 1024;
 /// Rows that are made before it is known how wide they are.
@@ -73,19 +76,51 @@ pub(super) struct Feed {
     abandoned: Arc<AtomicU64>,
 }
 
+/// The buffers of a thread.
+struct Buffers {
+    /// Emptied ones come here.
+    returned: mpsc::Receiver<Vec<u8>>,
+    home: mpsc::Sender<Vec<u8>>,
+    at_hand: Vec<Vec<u8>>,
+}
+
+impl Buffers {
+    fn new() -> Self {
+        let (home, returned) = mpsc::channel();
+        let empty = || Vec::with_capacity(BUFFER_BYTES + BUFFER_BYTES / 4);
+        Self { returned, home, at_hand: iter::repeat_with(empty).take(N_BUFFERS).collect() }
+    }
+
+    /// Returns an empty buffer. Where there is none, it waits for several; all that are sent come back.
+    fn take(&mut self) -> Vec<u8> {
+        self.at_hand.extend(self.returned.try_iter());
+        if self.at_hand.is_empty() {
+            self.at_hand.extend(self.returned.iter().take(N_AT_ONCE));
+        }
+        let mut buffer = self.at_hand.pop().unwrap_or_default();
+        buffer.clear();
+        buffer
+    }
+
+    /// Lends a buffer to the driver.
+    fn lend(&self, bytes: Vec<u8>) -> Bytes {
+        Bytes::from_owner(Lent { bytes, home: self.home.clone() })
+    }
+}
+
 /// A buffer that goes back to its thread when the driver is done with it.
-struct Pooled {
+struct Lent {
     bytes: Vec<u8>,
     home: mpsc::Sender<Vec<u8>>,
 }
 
-impl AsRef<[u8]> for Pooled {
+impl AsRef<[u8]> for Lent {
     fn as_ref(&self) -> &[u8] {
         &self.bytes
     }
 }
 
-impl Drop for Pooled {
+impl Drop for Lent {
     fn drop(&mut self) {
         // The thread may have ended.
         _ = self.home.send(std::mem::take(&mut self.bytes));
@@ -138,10 +173,7 @@ fn run(
     pieces: &channel::Sender<(u64, Piece)>,
     abandoned: &AtomicU64,
 ) -> Option<()> {
-    let (home, free) = mpsc::channel();
-    for _ in 0..N_BUFFERS {
-        home.send(Vec::with_capacity(BUFFER_BYTES + BUFFER_BYTES / 4)).ok()?;
-    }
+    let mut buffers = Buffers::new();
     let mut of_last = None;
     while let Ok(Job { table, rows, patches, to, ticket }) = jobs.recv() {
         let send = |piece: Piece| pieces.blocking_send((ticket, piece)).ok();
@@ -161,7 +193,7 @@ fn run(
             if routing.is_some() {
                 send(Piece::Into(None))?;
             }
-            stream(&mut writer, rows, &home, &free, &is_abandoned, &send)?;
+            stream(&mut writer, rows, &mut buffers, &is_abandoned, &send)?;
             if routing.is_some() {
                 send(Piece::EndOfCopy)?;
             }
@@ -176,8 +208,7 @@ fn run(
 fn stream(
     writer: &mut RowWriter<'_>,
     rows: Range<u64>,
-    home: &mpsc::Sender<Vec<u8>>,
-    free: &mpsc::Receiver<Vec<u8>>,
+    buffers: &mut Buffers,
     is_abandoned: &dyn Fn() -> bool,
     send: &dyn Fn(Piece) -> Option<()>,
 ) -> Option<()> {
@@ -186,8 +217,7 @@ fn stream(
     // As many as the rows before them let expect to fill a buffer.
     let mut at_once = FIRST_ROWS;
     while (is_first || next < rows.end) && !is_abandoned() {
-        let mut buffer: Vec<u8> = free.recv().ok()?;
-        buffer.clear();
+        let mut buffer = buffers.take();
         if is_first {
             buffer.extend_from_slice(HEADER);
             is_first = false;
@@ -203,7 +233,7 @@ fn stream(
         if next == rows.end {
             buffer.extend_from_slice(TRAILER);
         }
-        send(Piece::Rows(Bytes::from_owner(Pooled { bytes: buffer, home: home.clone() })))?;
+        send(Piece::Rows(buffers.lend(buffer)))?;
     }
     Some(())
 }
