@@ -119,7 +119,7 @@ pub(crate) enum Error {
         #[source]
         source: tokio_postgres::Error,
     },
-    /// A foreign key refuses what triggers do when rows go.
+    /// A trigger refuses that rows go, or a constraint what triggers do then.
     #[error("could not {doing}")]
     TriggerRefused {
         doing: String,
@@ -243,7 +243,7 @@ impl From<Error> for RunError {
                 "A trigger uses what is not there: bring it back, or add `--triggers=off` to do without triggers.",
             ),
             Error::TriggerRefused { source, .. } => said_by_server(message, source).hint(
-                "A trigger changes rows of other tables then: add `--triggers=off` to do without triggers.",
+                "A trigger refuses it, or changes rows of other tables then: add `--triggers=off` to do without triggers.",
             ),
             Error::Orphans { .. } => {
                 Self::server(message).hint("Seed these tables with `--triggers=on`, which replaces such rows.")

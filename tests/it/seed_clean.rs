@@ -38,6 +38,22 @@ fn a_trigger_that_fails_is_named_and_done_without() {
 }
 
 #[test]
+fn a_trigger_that_refuses_that_rows_go_is_done_without() {
+    let database = Database::create();
+    database.load(
+        "CREATE TABLE ledger (id int PRIMARY KEY, amount int NOT NULL);
+         CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'rows of % stay', TG_TABLE_NAME; END $$;
+         CREATE TRIGGER keep BEFORE DELETE ON ledger FOR EACH ROW EXECUTE FUNCTION keep()",
+    );
+    perfkit(&["seed", "--yes"]).on(&database).succeeds();
+    perfkit(&["seed", "clean", "--yes"])
+        .on(&database)
+        .fails(3, &["rows of ledger stay", "add `--triggers=off`", "goes on where it was"]);
+    perfkit(&["seed", "clean", "--yes", "--triggers=off"]).on(&database).succeeds();
+    assert_eq!(database.value("SELECT count(*) FROM ledger"), "0");
+}
+
+#[test]
 fn rows_of_others_are_seen_without_foreign_keys() {
     let database = seeded();
     database.execute("INSERT INTO message VALUES (-1, 50)");

@@ -210,3 +210,27 @@ fn tables_that_one_sequence_feeds_share_no_key() {
     }
     assert_eq!([n("count(*) FROM bill"), n("count(*) FROM summary")], ["0", "0"]);
 }
+
+/// Rows without a parent are the same as others then.
+#[test]
+fn keys_may_take_nulls_for_equal() {
+    let tables = ["says_so", "replaced", "two", "partial", "tree"];
+    let schema = "
+        CREATE TABLE users (id serial PRIMARY KEY, name text NOT NULL);
+        CREATE TABLE glasses (id serial PRIMARY KEY, name text NOT NULL);
+        CREATE TABLE says_so (
+            user_id int NOT NULL REFERENCES users, glasses_id int REFERENCES glasses,
+            UNIQUE NULLS NOT DISTINCT (user_id, glasses_id)
+        );
+        CREATE TABLE replaced (user_id int NOT NULL REFERENCES users, glasses_id int REFERENCES glasses);
+        CREATE UNIQUE INDEX ON replaced (user_id, coalesce(glasses_id, -1));
+        CREATE TABLE two (user_id int REFERENCES users, glasses_id int REFERENCES glasses, label text, ended_at timestamptz);
+        CREATE UNIQUE INDEX ON two (coalesce(user_id, 0), coalesce(glasses_id, 0), coalesce(ended_at, '-infinity'::timestamptz));
+        CREATE UNIQUE INDEX ON two (user_id, (glasses_id IS NULL), lower(label));
+        CREATE TABLE partial (user_id int NOT NULL REFERENCES users, glasses_id int REFERENCES glasses);
+        CREATE UNIQUE INDEX ON partial (user_id) WHERE glasses_id IS NULL;
+        CREATE UNIQUE INDEX ON partial (user_id, glasses_id) WHERE glasses_id IS NOT NULL;
+        CREATE TABLE tree (id serial PRIMARY KEY, parent_id int REFERENCES tree, name varchar(40) NOT NULL);
+        CREATE UNIQUE INDEX ON tree (coalesce(parent_id, 0), name)";
+    check(schema, &tables);
+}

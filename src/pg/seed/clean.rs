@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio_postgres::error::SqlState;
+use tokio_postgres::error::{DbError, SqlState};
 
 pub(crate) use self::made::MadeRows;
 use self::made::{MadeThere, Maker};
@@ -95,18 +95,27 @@ pub(crate) async fn clean(
     Ok(Some(Cleaned { run, n_rows, made }))
 }
 
-/// Tells what the code of a trigger names that is not there from what perfkit itself asks for: the server says in which function
-/// it was.
+/// Tells what the code of triggers does, or names that is not there, from what perfkit itself asks for: the server says in which
+/// function it was.
 fn blame(error: pg::Error) -> pg::Error {
-    let is_within_function = |source: &tokio_postgres::Error| {
-        source.code().is_some_and(is_changed) && source.as_db_error().is_some_and(|db| db.where_().is_some())
+    let code_within_function = |source: &tokio_postgres::Error| {
+        let is_within = |db: &DbError| db.where_().is_some_and(|context| context.contains("function"));
+        source.as_db_error().filter(|db| is_within(db)).map(|db| db.code().clone())
     };
     match error {
-        pg::Error::Query { doing, source } if is_within_function(&source) => {
-            pg::Error::TriggerBroken { doing, source }
-        }
+        pg::Error::Query { doing, source } => match code_within_function(&source) {
+            Some(code) if is_changed(&code) => pg::Error::TriggerBroken { doing, source },
+            Some(code) if is_raised(&code) => pg::Error::TriggerRefused { doing, source },
+            _ => pg::Error::Query { doing, source },
+        },
         error => error,
     }
+}
+
+/// Whether a trigger raised it, or met it in what it did with rows, rather than that it was interrupted.
+fn is_raised(code: &SqlState) -> bool {
+    const CLASSES: [&str; 4] = ["22", "23", "44", "P0"];
+    CLASSES.iter().any(|class| code.code().starts_with(class))
 }
 
 async fn delete(

@@ -91,12 +91,17 @@ impl Failure {
 
     /// The server's message as a reason.
     fn reason(&self) -> String {
-        let hint = match self.settings.join(", ") {
-            _ if self.source.is_empty() => String::new(),
-            none if none.is_empty() => " (`--triggers off` fills it without its triggers)".to_owned(),
-            settings => format!(
-                " (its triggers ask for {settings}: give it a value, as by ALTER ROLE … SET or in PGOPTIONS, or fill the table \
-                 without its triggers by `--triggers off`)"
+        let named = self.message.strip_prefix("unrecognized configuration parameter ");
+        let named =
+            named.map(|name| name.trim_matches('"').to_owned()).filter(|it| !self.settings.contains(it));
+        let settings = self.settings.iter().cloned().chain(named).collect::<Vec<String>>().join(", ");
+        let give = format!("{settings}: give it a value, as by ALTER ROLE … SET or in PGOPTIONS");
+        let hint = match (self.source.is_empty(), settings.is_empty()) {
+            (true, true) => String::new(),
+            (true, false) => format!(" (it asks for {give})"),
+            (false, true) => " (`--triggers off` fills it without its triggers)".to_owned(),
+            (false, false) => format!(
+                " (its triggers ask for {give}, or fill the table without its triggers by `--triggers off`)"
             ),
         };
         format!("the server refuses its rows: {}{hint}", self.message)

@@ -6,7 +6,7 @@ use super::build::Named;
 use super::request::Request;
 use super::{RowsFrom, Step};
 use crate::seed::chunk;
-use crate::seed::schema::{ColumnId, ForeignKey, KeyPart, Relation, Schema, TableId};
+use crate::seed::schema::{ColumnId, ForeignKey, Relation, Schema, TableId};
 
 /// Rows of a table that refers to no other, such as users.
 const ROOT_ROWS: f64 = 100.0;
@@ -222,13 +222,13 @@ fn is_key(relation: &Relation, columns: &[ColumnId]) -> bool {
         .keys
         .iter()
         .filter(|key| key.predicate.is_none())
-        .any(|key| key.parts.iter().flat_map(KeyPart::columns).all(|column| columns.contains(column)))
+        .any(|key| key.columns().all(|column| columns.contains(&column)))
 }
 
 /// Whether a key consists of columns of several foreign keys.
 fn is_junction(relation: &Relation) -> bool {
     relation.keys.iter().any(|key| {
-        let columns: Vec<ColumnId> = key.parts.iter().flat_map(KeyPart::columns).copied().collect();
+        let columns: Vec<ColumnId> = key.columns().collect();
         let of_keys = |foreign: &&ForeignKey| foreign.columns.iter().all(|column| columns.contains(column));
         let covered: BTreeSet<ColumnId> = relation
             .foreign_keys

@@ -96,6 +96,25 @@ pub(crate) struct Key {
     pub(crate) is_primary: bool,
 }
 
+impl Key {
+    /// The columns of all parts, one after the other.
+    pub(crate) fn columns(&self) -> impl Iterator<Item = ColumnId> {
+        self.parts.iter().flat_map(KeyPart::columns).copied()
+    }
+
+    /// Whether rows that have NULL in this column can be equal: the key says so, or something else takes the place of NULL.
+    pub(crate) fn compares_null(&self, column: ColumnId) -> bool {
+        const REPLACING: [&str; 4] = ["COALESCE(", " IS NULL", " IS NOT NULL", "CASE "];
+        let replaces = |part: &KeyPart| match part {
+            KeyPart::Opaque { sql, columns } => {
+                columns.contains(&column) && REPLACING.iter().any(|what| sql.contains(what))
+            }
+            KeyPart::Column(_) | KeyPart::Folded(_) => false,
+        };
+        !self.nulls_distinct || self.parts.iter().any(replaces)
+    }
+}
+
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum KeyPart {
     Column(ColumnId),

@@ -119,9 +119,7 @@ impl Rehearsal<'_> {
         let refers = |key: &&ForeignKey| key.parent == feeder;
         let is_of_key = |foreign: &ForeignKey| {
             let mut keys = relation.keys.iter().filter(|key| key.predicate.is_none());
-            keys.any(|key| {
-                key.parts.iter().flat_map(KeyPart::columns).any(|column| foreign.columns.contains(column))
-            })
+            keys.any(|key| key.columns().any(|column| foreign.columns.contains(&column)))
         };
         let is_number = |key: &Key| match key.parts[..] {
             [KeyPart::Column(column)] => {

@@ -220,7 +220,9 @@ impl Planner<'_> {
                     || matches!(*conditions.allowed(usize::from(*column)), [only] if only.domain == Domain::Never)
             };
             // Rows with a NULL are never equal, unless the key says so.
-            if columns.iter().any(is_null) && relation.keys.get(place).is_none_or(|key| key.nulls_distinct) {
+            let compares =
+                |column: ColumnId| relation.keys.get(place).is_some_and(|key| key.compares_null(column));
+            if columns.iter().any(|column| is_null(column) && !compares(*column)) {
                 continue;
             }
             let contained = |edge: &Followed| self.identifies(&columns, edge) && edge.can_tell_apart();
@@ -288,9 +290,8 @@ impl Planner<'_> {
     pub(super) fn distinct(&self, dropped: &BTreeSet<usize>) -> Vec<(usize, Vec<ColumnId>)> {
         let relation = self.relation;
         let keys = relation.keys.iter().enumerate().filter(|(place, _)| !dropped.contains(place));
-        let mut sets: Vec<(usize, Vec<ColumnId>)> = keys
-            .map(|(place, key)| (place, key.parts.iter().flat_map(KeyPart::columns).copied().collect()))
-            .collect();
+        let mut sets: Vec<(usize, Vec<ColumnId>)> =
+            keys.map(|(place, key)| (place, key.columns().collect())).collect();
         for (place, exclusion) in relation.exclusions.iter().enumerate() {
             let is_range = |part: &&(KeyPart, String)| {
                 let column = part.0.columns().first();

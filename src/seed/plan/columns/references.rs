@@ -15,6 +15,7 @@ use crate::seed::keys::permutation::Permutation;
 use crate::seed::plan::edges::{Choice, Edges, Followed, Target};
 use crate::seed::plan::request::Repair;
 use crate::seed::plan::{Edge, EdgeId, Nulls, Pick, build};
+use crate::seed::schema::Key;
 use crate::seed::spec::Generator;
 use crate::seed::stats::column;
 
@@ -78,7 +79,11 @@ impl Planner<'_> {
         let mut pick = self
             .another(place, edges, conditions, arranged)
             .unwrap_or_else(|| self.pick(place, first, key, edges, conditions, arranged));
-        let mut nulls = edge_nulls(edge, &owned, conditions);
+        let tells_apart = arranged.edges[place] != Role::Plain;
+        let mut nulls = match edge_nulls(edge, &owned, conditions) {
+            Nulls::Share(_) if tells_apart && self.is_null_compared(edge) => Nulls::Never,
+            nulls => nulls,
+        };
         if let [column, ..] = owned[..] {
             self.state_edge(edge, column, &arranged.edges[place], key, &mut pick, &mut nulls);
         }
@@ -91,6 +96,14 @@ impl Planner<'_> {
             nulls,
             key,
         }
+    }
+
+    /// Whether a key takes rows without a parent for equal.
+    fn is_null_compared(&self, edge: &Followed) -> bool {
+        let compares = |key: &Key| {
+            key.columns().any(|column| edge.key.columns.contains(&column) && key.compares_null(column))
+        };
+        self.relation.keys.iter().any(compares)
     }
 
     /// Lets a reference be what statistics say of its first own column, as far as keys leave that open.

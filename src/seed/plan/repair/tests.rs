@@ -217,6 +217,18 @@ fn reasons_name_what_triggers_ask_for() {
     check("", &[], &["the server refuses its rows: no"]);
     check("x", &[], &["no (`--triggers off` fills it without its triggers)"]);
     check("x", &["app.a", "app.b"], &["ask for app.a, app.b: give it a value", "PGOPTIONS"]);
+    let failure = |source: &str, settings: &[&str]| Failure {
+        message: "unrecognized configuration parameter \"app.tenant\"".to_owned(),
+        source: source.to_owned(),
+        settings: settings.iter().map(|it| (*it).to_owned()).collect(),
+        ..Failure::default()
+    };
+    assert!(
+        failure("", &[])
+            .reason()
+            .ends_with("(it asks for app.tenant: give it a value, as by ALTER ROLE … SET or in PGOPTIONS)")
+    );
+    assert!(failure("x", &["app.tenant"]).reason().contains("ask for app.tenant: give"));
 }
 
 #[test]
