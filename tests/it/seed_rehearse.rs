@@ -439,3 +439,49 @@ fn rows_that_triggers_take_out_again_are_planned() {
         assert_ne!(database.value(&format!("SELECT count(*) FROM {table}")), "0", "{table}\n{}", run.stderr);
     }
 }
+
+/// A row is of the account that the row it refers to is of, which only triggers know; what they put into other tables refers as well.
+#[test]
+fn rows_are_of_the_account_of_what_they_refer_to() {
+    let database = Database::create();
+    database.load(
+        "CREATE TABLE accounts (id serial PRIMARY KEY, name text NOT NULL);
+         CREATE TABLE projects (id serial PRIMARY KEY, account_id int NOT NULL REFERENCES accounts, region text NOT NULL);
+         CREATE TABLE tasks (id serial PRIMARY KEY, tenant int NOT NULL REFERENCES accounts, project_id int NOT NULL REFERENCES projects);
+         CREATE TABLE comments (id serial PRIMARY KEY, tenant int NOT NULL REFERENCES accounts, task_id int NOT NULL REFERENCES tasks);
+         CREATE TABLE files (id serial PRIMARY KEY, account_id int NOT NULL REFERENCES accounts, project_id int REFERENCES projects,
+             region text);
+         CREATE FUNCTION is_of_project() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+             IF NEW.tenant <> (SELECT account_id FROM projects WHERE id = NEW.project_id) THEN RAISE 'of another account'; END IF;
+             RETURN NEW; END $$;
+         CREATE TRIGGER is_of_project BEFORE INSERT ON tasks FOR EACH ROW EXECUTE FUNCTION is_of_project();
+         CREATE FUNCTION is_of_task() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+             PERFORM FROM tasks WHERE id = NEW.task_id AND tenant = NEW.tenant;
+             IF NOT FOUND THEN RAISE 'not allowed'; END IF; RETURN NULL; END $$;
+         CREATE CONSTRAINT TRIGGER is_of_task AFTER INSERT ON comments DEFERRABLE INITIALLY DEFERRED
+             FOR EACH ROW EXECUTE FUNCTION is_of_task();
+         CREATE FUNCTION is_in_project() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+             PERFORM FROM projects AS p WHERE p.id = NEW.project_id AND p.account_id = NEW.account_id AND p.region = NEW.region;
+             IF NOT FOUND AND NEW.project_id IS NOT NULL THEN RAISE 'no such project in this region'; END IF; RETURN NEW; END $$;
+         CREATE TRIGGER is_in_project BEFORE INSERT ON files FOR EACH ROW EXECUTE FUNCTION is_in_project();
+         CREATE TABLE jobs (id serial PRIMARY KEY, user_id int NOT NULL);
+         CREATE TABLE last_jobs (user_id int PRIMARY KEY REFERENCES accounts, started_at timestamptz NOT NULL);
+         CREATE FUNCTION note_job() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+             INSERT INTO last_jobs VALUES (NEW.user_id, now()) ON CONFLICT (user_id) DO UPDATE SET started_at = now();
+             RETURN NULL; END $$;
+         CREATE TRIGGER note_job AFTER INSERT ON jobs FOR EACH ROW EXECUTE FUNCTION note_job()",
+    );
+    perfkit(&["seed", "--yes"]).on(&database).succeeds();
+    for (table, column, least) in [
+        ("tasks", "tenant", 50),
+        ("tasks", "project_id", 500),
+        ("comments", "tenant", 50),
+        ("comments", "task_id", 500),
+        ("files", "project_id", 500),
+        ("files", "region", 5),
+        ("jobs", "user_id", 50),
+    ] {
+        let found = database.value(&format!("SELECT count(DISTINCT {column}) FROM {table}"));
+        assert!(found.parse::<u64>().unwrap() >= least, "{table}.{column}: {found}");
+    }
+}

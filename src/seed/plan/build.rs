@@ -303,6 +303,21 @@ fn repair_schema(schema: &mut Schema, repairs: &[Repair]) {
                     is_primary: false,
                 });
             }
+            Repair::WithColumn(table, key, column, of_parent) => {
+                let key = &mut schema.relations[usize::from(*table)].foreign_keys[usize::from(*key)];
+                key.columns.push(*column);
+                key.parent_columns.push(*of_parent);
+            }
+            Repair::RefersTo(table, column, parent, of_parent) => {
+                schema.relations[usize::from(*table)].foreign_keys.push(ForeignKey {
+                    name: "a foreign key of a table that its triggers fill".to_owned(),
+                    columns: vec![*column],
+                    parent: *parent,
+                    parent_columns: vec![*of_parent],
+                    is_match_full: false,
+                    is_deferrable: false,
+                });
+            }
             Repair::MadeFor(table, key) => {
                 let inherited = inherited(schema, *table, usize::from(*key));
                 schema.relations[usize::from(*table)].foreign_keys.extend(inherited);

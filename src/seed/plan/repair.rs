@@ -13,7 +13,7 @@ use crate::seed::chunk;
 use crate::seed::make::Maker;
 use crate::seed::plan::MakerFrom;
 use crate::seed::schema::types::Type;
-use crate::seed::schema::{ColumnId, Key, KeyPart, Relation, Schema, TableId};
+use crate::seed::schema::{ColumnId, Field, ForeignKey, Key, KeyPart, Relation, Schema, TableId};
 
 /// So many cases of a component of conditions are tried.
 const MAX_CASES: usize = 12;
@@ -30,6 +30,7 @@ const FORMATS: [(&str, &str); 4] =
     [("xml", "<root/>"), ("start tag", "<root/>"), ("json", "{}"), ("url", "https://example.com/")];
 /// Manual: PostgreSQL Error Codes.
 const UNIQUE_VIOLATION: &str = "23505";
+const FOREIGN_KEY_VIOLATION: &str = "23503";
 
 /// Repairs that are tried together.
 pub(crate) type Trial = Vec<Repair>;
@@ -216,7 +217,9 @@ fn place(repair: &Repair) -> (TableId, u8, u16) {
         Repair::AlwaysNull(table, column)
         | Repair::NeverNull(table, column)
         | Repair::Literal(table, column, _)
-        | Repair::CopyOf(table, column, _) => (*table, 0, *column),
+        | Repair::CopyOf(table, column, _)
+        | Repair::WithColumn(table, _, column, _)
+        | Repair::RefersTo(table, column, ..) => (*table, 0, *column),
         Repair::OnlyCase(table, component, _) => (*table, 1, *component),
         Repair::OneParent(table, key, _) => (*table, 5, *key),
         Repair::After(table, other) => (*table, 6, *other),
@@ -276,7 +279,9 @@ impl Search<'_> {
         let (near_message, near_source, all) =
             (near(Nearness::InMessage), near(Nearness::InSource), near(Nearness::Unknown));
         // A few of each first: what helps may be of any sort.
+        self.references_of_others(&near_source);
         self.some(6, |search| search.formats(&near_source));
+        self.some(6, |search| search.with_columns(&near_source));
         if WORDS_OF_LACK.iter().any(|word| self.message.contains(*word)) {
             self.some(4, |search| search.values(&near_message));
             self.values_together(&near_source);
@@ -365,6 +370,59 @@ impl Search<'_> {
             self.trials.drain(n_before..).map(|case| [&below[..], &case[..]].concat()).collect();
         self.trials.push(below);
         self.trials.extend(with_case);
+    }
+
+    /// What triggers put into another table has to be there where that table refers to.
+    fn references_of_others(&mut self, near: &[ColumnId]) {
+        let Some(other) = self.failure.other.filter(|_| self.failure.sqlstate == FOREIGN_KEY_VIOLATION)
+        else {
+            return;
+        };
+        let other = &self.schema.relations[usize::from(other)];
+        let named = |key: &&ForeignKey| Some(&key.name) == self.failure.constraint.as_ref();
+        let Some(key) = other.foreign_keys.iter().find(named) else { return };
+        let ([theirs], [of_parent]) = (&key.columns[..], &key.parent_columns[..]) else { return };
+        let theirs = other.field(*theirs);
+        let is_open = |column: &ColumnId| {
+            self.relation.field(*column).ty == theirs.ty
+                && self.relation.foreign_keys.iter().all(|own| !own.columns.contains(column))
+        };
+        let same = self.relation.column(&theirs.name).filter(is_open);
+        let others = near.iter().copied().filter(|column| is_open(column) && Some(*column) != same);
+        let refers = |column: ColumnId| Repair::RefersTo(self.table, column, key.parent, *of_parent);
+        let repairs: Trial = same.into_iter().chain(others).map(refers).collect();
+        self.each(repairs);
+    }
+
+    /// Triggers see to it that a row is of the account that the row it refers to is of: both have such a column, which has the same
+    /// name or refers to the same table.
+    fn with_columns(&mut self, near: &[ColumnId]) {
+        let mut all: Trial = Vec::new();
+        for (place, key) in (0..).zip(&self.relation.foreign_keys) {
+            let parent = &self.schema.relations[usize::from(key.parent)];
+            if key.parent == self.table || key.is_match_full {
+                continue;
+            }
+            for column in near.iter().copied().filter(|column| !key.columns.contains(column)) {
+                let own = self.relation.field(column);
+                let grandparent = refers_to(self.relation, column);
+                let is_same = |of: &(ColumnId, &Field)| {
+                    let (of, theirs) = *of;
+                    !key.parent_columns.contains(&of)
+                        && theirs.ty == own.ty
+                        && (theirs.not_null || !own.not_null)
+                        && (theirs.name == own.name
+                            || grandparent.is_some() && grandparent == refers_to(parent, of))
+                };
+                let of = (0..).zip(&parent.fields).filter(is_same);
+                all.extend(of.map(|(of, _)| Repair::WithColumn(self.table, place, column, of)));
+            }
+        }
+        // Each column comes from one of them.
+        let mut columns = BTreeSet::new();
+        let first = all.iter().filter(|repair| columns.insert(self::place(repair)));
+        self.trials.push(first.cloned().collect());
+        self.each(all);
     }
 
     /// Columns of the constraint that failed, and the column that the server names.
@@ -584,6 +642,11 @@ impl Search<'_> {
         }
         self.trials.extend(trials);
     }
+}
+
+/// The table that a column alone refers to.
+fn refers_to(relation: &Relation, column: ColumnId) -> Option<TableId> {
+    relation.foreign_keys.iter().find(|key| key.columns == [column]).map(|key| key.parent)
 }
 
 /// All values of a type that has few.

@@ -133,6 +133,10 @@ pub(crate) enum Repair {
     /// A foreign key to the table itself, by its place in the schema, refers to rows that were there before.
     BelowExisting(TableId, u16),
     CopyOf(TableId, ColumnId, ColumnId),
+    /// A foreign key, by its place in the schema, takes a column with it, which has what another one has in the row of the parent.
+    WithColumn(TableId, u16, ColumnId, ColumnId),
+    /// The column refers to a column of another table, as what a trigger makes of it does.
+    RefersTo(TableId, ColumnId, TableId, ColumnId),
     /// As if these columns were a key: triggers of the table put them into another one where they are.
     AlsoUnique(TableId, Vec<ColumnId>),
     /// No more rows, for this reason.
@@ -163,6 +167,8 @@ impl Repair {
             | Self::BelowExisting(table, _)
             | Self::AlsoUnique(table, _)
             | Self::CopyOf(table, ..)
+            | Self::WithColumn(table, ..)
+            | Self::RefersTo(table, ..)
             | Self::AtMost(table, ..)
             | Self::Together(table, _)
             | Self::After(table, _)
@@ -186,7 +192,7 @@ impl Known {
     /// The tables that are loaded after another one.
     pub(crate) fn after(&self) -> Vec<(TableId, TableId)> {
         let pair = |repair: &Repair| match repair {
-            Repair::After(table, other) => Some((*table, *other)),
+            Repair::After(table, other) | Repair::RefersTo(table, _, other, _) => Some((*table, *other)),
             _ => None,
         };
         self.repairs.iter().filter_map(pair).collect()

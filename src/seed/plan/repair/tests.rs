@@ -137,6 +137,43 @@ fn the_likeliest_comes_first() {
 }
 
 #[test]
+fn columns_come_with_the_row_that_is_referred_to() {
+    let (mut schema, plan) = links();
+    let of_link = schema.relations[1].foreign_keys[0].clone();
+    let key = |columns: &[ColumnId], parent: TableId| ForeignKey {
+        name: format!("fk {columns:?}"),
+        columns: columns.to_vec(),
+        parent,
+        ..of_link.clone()
+    };
+    let (account, owner) = (key(&[5], 2), key(&[2], 2));
+    let date = field("begin_date", Type::Date, false);
+    schema.relations[0].fields = vec![field("id", Type::Int4, true), date, field("owner", Type::Int4, true)];
+    schema.relations[0].foreign_keys = vec![owner];
+    schema.relations[1].fields.push(field("account", Type::Int4, true));
+    schema.relations[1].foreign_keys.push(account);
+    let third = Relation { foreign_keys: vec![key(&[0], 0)], ..schema.relations[0].clone() };
+    schema.relations.push(third);
+    let trials = |sqlstate: &str, source: &str| {
+        let mut plan = plan.clone();
+        plan.tables[0].columns.push(fixture::serial("owner", 1, 1));
+        plan.tables[1].columns.push(fixture::serial("account", 1, 1));
+        let (other, constraint) = (Some(2), Some("fk [0]".to_owned()));
+        let (sqlstate, source) = (sqlstate.to_owned(), source.to_owned());
+        let failure = Failure { table: 1, sqlstate, source, other, constraint, ..Failure::default() };
+        candidates(&schema, &plan, &failure, &[])
+    };
+    let with = |column, of| Repair::WithColumn(1, 0, column, of);
+    let found = trials("P0001", "begin_date, account");
+    // Of the same name, and to the same table; together first.
+    assert_eq!(found[..3], [vec![with(2, 1), with(5, 2)], vec![with(2, 1)], vec![with(5, 2)]]);
+    assert!(!trials("P0001", "end_date").iter().flatten().any(|it| matches!(it, Repair::WithColumn(..))));
+    // What a trigger puts into the third table refers to the first.
+    assert_eq!(trials("23503", "")[0], [Repair::RefersTo(1, 0, 0, 0)]);
+    assert!(!trials("P0001", "").iter().flatten().any(|it| matches!(it, Repair::RefersTo(..))));
+}
+
+#[test]
 fn a_table_with_its_only_row_is_full() {
     let (schema, plan) = links();
     let check = |is_filled: bool, n_rows: u64, sqlstate: &str, expected: bool| {
