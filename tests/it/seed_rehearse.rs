@@ -464,12 +464,14 @@ fn rows_are_of_the_account_of_what_they_refer_to() {
              PERFORM FROM projects AS p WHERE p.id = NEW.project_id AND p.account_id = NEW.account_id AND p.region = NEW.region;
              IF NOT FOUND AND NEW.project_id IS NOT NULL THEN RAISE 'no such project in this region'; END IF; RETURN NEW; END $$;
          CREATE TRIGGER is_in_project BEFORE INSERT ON files FOR EACH ROW EXECUTE FUNCTION is_in_project();
-         CREATE TABLE jobs (id serial PRIMARY KEY, user_id int NOT NULL);
-         CREATE TABLE last_jobs (user_id int PRIMARY KEY REFERENCES accounts, started_at timestamptz NOT NULL);
-         CREATE FUNCTION note_job() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-             INSERT INTO last_jobs VALUES (NEW.user_id, now()) ON CONFLICT (user_id) DO UPDATE SET started_at = now();
+         CREATE TABLE jobs (id serial PRIMARY KEY, user_id int NOT NULL, region_id int NOT NULL REFERENCES accounts);
+         CREATE TABLE last_jobs (user_id int PRIMARY KEY REFERENCES accounts, region_id int NOT NULL);
+         CREATE FUNCTION note_jobs() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+             INSERT INTO last_jobs SELECT user_id, region_id FROM new_jobs GROUP BY user_id, region_id
+                 ON CONFLICT (user_id) DO UPDATE SET region_id = excluded.region_id;
              RETURN NULL; END $$;
-         CREATE TRIGGER note_job AFTER INSERT ON jobs FOR EACH ROW EXECUTE FUNCTION note_job()",
+         CREATE TRIGGER note_jobs AFTER INSERT ON jobs REFERENCING NEW TABLE AS new_jobs
+             FOR EACH STATEMENT EXECUTE FUNCTION note_jobs()",
     );
     perfkit(&["seed", "--yes"]).on(&database).succeeds();
     for (table, column, least) in [

@@ -293,6 +293,7 @@ impl Search<'_> {
         self.some(8, |search| search.one_parent(&near_message));
         self.some(6, |search| search.literals(&near_source));
         self.some(6, |search| search.parents(Nearness::InSource));
+        self.some(8, |search| search.one_parent(&near_source));
         for together in [&near_message, &near_source, &all] {
             self.null_together(together);
         }
