@@ -223,30 +223,25 @@ fn pick(i: usize, of: &[&str]) -> Vec<String> {
     of.get(i).map(|it| (*it).to_owned()).into_iter().collect()
 }
 
-/// Well-known text of the kind and the reference system that the modifiers ask for.
+/// Well-known text of the kind and the reference system that the modifiers ask for, with or without heights and measures: the types of
+/// geometries of PostGIS.
 fn spatial(modifiers: &[String], [x, y, right, top]: [&str; 4]) -> String {
     let kind = modifiers.first().map_or("point", String::as_str);
-    let (flat, more) = match kind {
-        "pointz" | "linestringz" | "polygonz" | "multipointz" | "multilinestringz" | "multipolygonz"
-        | "geometryz" => (kind.trim_end_matches('z'), " 1"),
-        "pointm" | "linestringm" | "polygonm" | "multipointm" | "multilinestringm" | "multipolygonm" => {
-            (kind.trim_end_matches('m'), " 1")
-        }
-        "pointzm" | "linestringzm" | "polygonzm" | "geometryzm" => (kind.trim_end_matches("zm"), " 1 1"),
-        _ => (kind, ""),
-    };
+    let flat = kind.strip_suffix("zm").or(kind.strip_suffix('z')).or(kind.strip_suffix('m')).unwrap_or(kind);
     let dimensions = kind.strip_prefix(flat).unwrap_or_default();
+    let more = " 1".repeat(dimensions.len());
     let at = |x: &str, y: &str| format!("{x} {y}{more}");
     let line = format!("({}, {})", at(x, y), at(right, top));
     let ring = format!("(({0}, {1}, {2}, {0}))", at(x, y), at(right, top), at(right, y));
+    let point = format!("point{dimensions} ({})", at(x, y));
     let shape = match flat {
-        "linestring" => format!("linestring{dimensions} {line}"),
-        "polygon" => format!("polygon{dimensions} {ring}"),
-        "multipoint" => format!("multipoint{dimensions} {line}"),
-        "multilinestring" => format!("multilinestring{dimensions} ({line})"),
-        "multipolygon" => format!("multipolygon{dimensions} ({ring})"),
-        "geometrycollection" => format!("geometrycollection (point ({x} {y}))"),
-        _ => format!("point{dimensions} ({})", at(x, y)),
+        "linestring" | "multipoint" => format!("{kind} {line}"),
+        "circularstring" => format!("{kind} ({}, {}, {})", at(x, y), at(right, y), at(right, top)),
+        "polygon" | "curvepolygon" | "triangle" => format!("{kind} {ring}"),
+        "multilinestring" | "compoundcurve" | "multicurve" => format!("{kind} ({line})"),
+        "multipolygon" | "multisurface" | "polyhedralsurface" | "tin" => format!("{kind} ({ring})"),
+        "geometrycollection" => format!("{kind} ({point})"),
+        _ => point,
     };
     match modifiers.get(1) {
         Some(srid) => format!("SRID={srid};{shape}"),
@@ -283,6 +278,13 @@ mod tests {
         check(&other("ltree"), "ltree", &["1", "1.2", "1.2.3", "4", "2.5"]);
         check(&other("vector"), "vector(2)", &["[0.00,0.38]", "[0.37,0.76]"]);
         check(&other("geometry"), "geometry(PointZ,4326)", &["SRID=4326;pointz (0.00 0.00 1)"]);
+        check(&other("geometry"), "geometry(GeometryM)", &["pointm (0.00 0.00 1)"]);
+        let line = "linestringzm (0.00 0.00 1 1, 79.19 0.005 1 1)";
+        check(&other("geometry"), "geometry(LineStringZM)", &[line]);
+        let surface = "SRID=1;multisurface (((0.00 0.00, 79.19 0.005, 79.19 0.00, 0.00 0.00)))";
+        check(&other("geometry"), "geometry(MultiSurface,1)", &[surface]);
+        let collection = "geometrycollectionz (pointz (0.00 0.00 1))";
+        check(&other("geometry"), "geometry(GeometryCollectionZ)", &[collection]);
         for point in literals(&other("cube"), "public.earth", 30) {
             let numbers = point.trim_matches(['(', ')']).split(", ").map(|it| it.parse::<f64>().unwrap());
             let radius = numbers.map(|it| it * it).sum::<f64>().sqrt();
