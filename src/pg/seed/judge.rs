@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::iter;
+use std::ops::Range;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio_postgres::types::ToSql;
@@ -27,6 +29,11 @@ const N_USUAL: u64 = 1_000;
 const N_PLACES: u64 = 10;
 /// So often rows are divided to find those that make a condition fail; what comes after is left out.
 const MAX_QUESTIONS: u32 = 300;
+/// So many are asked about first, and then more and more: a condition may take long for each of them.
+const FIRST_ROWS: usize = 16;
+/// No more is asked after so long. Rows that are equal are asked about once, so that only conditions that take many times as long as others
+/// come near it.
+const MAX_ASKING: Duration = Duration::from_mins(1);
 /// Of so many cases of a condition values are tried.
 const MAX_CASES: usize = 8;
 const DOING: &str = "try conditions";
@@ -119,6 +126,16 @@ fn rows_of(plan: &Plan, table: TableId) -> Vec<u8> {
     }))
 }
 
+/// What the server says of some rows.
+enum Judged {
+    /// The numbers of those that pass.
+    Passing(Vec<usize>),
+    /// One of them makes a condition fail.
+    Failing,
+    /// The conditions fail whatever the rows are.
+    Never,
+}
+
 struct Asker<'a> {
     transaction: &'a Transaction<'a>,
     relation: &'a Relation,
@@ -208,41 +225,68 @@ impl Asker<'_> {
             self.source(&all, &arrays),
             conditions.join(" AND ")
         );
-        let mut passed = Vec::new();
-        let whole = 0..tuples.rows.len();
-        let mut open = vec![whole];
+        let rows = (0..tuples.rows.len()).map(|row| (0..all.len()).map(|at| value(row, at)).collect());
+        let (rows, places) = distinct(rows);
+        let mut passes = vec![false; rows.len()];
+        let (mut open, mut next, mut n_at_once): (Vec<Range<usize>>, _, _) = (Vec::new(), 0, FIRST_ROWS);
+        let started = Instant::now();
         for _ in 0..MAX_QUESTIONS {
-            let Some(range) = open.pop() else { break };
-            let arrays: Vec<Vec<Option<String>>> =
-                (0..all.len()).map(|at| range.clone().map(|row| value(row, at)).collect()).collect();
-            let parameters: Vec<&(dyn ToSql + Sync)> = arrays.iter().map(|it| it as _).collect();
-            self.execute("SAVEPOINT perfkit").await?;
-            match self.transaction.query(&query, &parameters).await {
-                Ok(rows) => {
-                    self.execute("RELEASE SAVEPOINT perfkit").await?;
-                    for row in &rows {
-                        let n: i64 = get(row, "n")?;
-                        passed.extend(usize::try_from(n - 1).ok().map(|n| range.start + n));
+            if started.elapsed() > MAX_ASKING {
+                break;
+            }
+            let range = open.pop().unwrap_or_else(|| {
+                let piece = next..rows.len().min(next + n_at_once);
+                next = piece.end;
+                n_at_once *= 4;
+                piece
+            });
+            if range.is_empty() {
+                break;
+            }
+            match self.passing(&query, &rows[range.clone()], all.len()).await? {
+                Judged::Passing(numbers) => {
+                    for number in numbers {
+                        passes[range.start + number] = true;
                     }
                 }
-                Err(error) => {
-                    let Some(code) = error.code().map(|code| code.code().to_owned()) else {
-                        return Err(Error::query(DOING)(error));
-                    };
-                    self.execute("ROLLBACK TO SAVEPOINT perfkit; RELEASE SAVEPOINT perfkit").await?;
-                    // Columns or functions that are not there for all to see: class 42, as all mistakes in SQL.
-                    if code.starts_with("42") {
-                        return Ok(None);
-                    }
-                    if range.len() > 1 {
-                        let middle = range.start + range.len() / 2;
-                        open.extend([middle..range.end, range.start..middle]);
-                    }
+                Judged::Never => return Ok(None),
+                Judged::Failing if range.len() > 1 => {
+                    let middle = range.start + range.len() / 2;
+                    open.extend([middle..range.end, range.start..middle]);
                 }
+                Judged::Failing => {}
             }
         }
-        let n_judged = open.last().map_or(tuples.rows.len(), |range| range.start);
-        Ok(Some((passed, n_judged)))
+        let n_asked = open.last().map_or(next, |range| range.start);
+        let n_judged = places.iter().position(|place| *place >= n_asked).unwrap_or(places.len());
+        let passed = places.iter().enumerate().filter(|(_, place)| passes[**place]).map(|(row, _)| row);
+        Ok(Some((passed.collect(), n_judged)))
+    }
+
+    /// Asks which of some rows pass.
+    async fn passing(&self, query: &str, rows: &[Vec<Option<String>>], n_columns: usize) -> Result<Judged> {
+        let arrays: Vec<Vec<Option<String>>> =
+            (0..n_columns).map(|at| rows.iter().map(|row| row[at].clone()).collect()).collect();
+        let parameters: Vec<&(dyn ToSql + Sync)> = arrays.iter().map(|it| it as _).collect();
+        self.execute("SAVEPOINT perfkit").await?;
+        match self.transaction.query(query, &parameters).await {
+            Ok(rows) => {
+                self.execute("RELEASE SAVEPOINT perfkit").await?;
+                let number = |row: &tokio_postgres::Row| -> Result<Option<usize>> {
+                    Ok(usize::try_from(get::<i64>(row, "n")? - 1).ok())
+                };
+                let numbers = rows.iter().filter_map(|row| number(row).transpose());
+                Ok(Judged::Passing(numbers.collect::<Result<_>>()?))
+            }
+            Err(error) => {
+                let Some(code) = error.code().map(|code| code.code().to_owned()) else {
+                    return Err(Error::query(DOING)(error));
+                };
+                self.execute("ROLLBACK TO SAVEPOINT perfkit; RELEASE SAVEPOINT perfkit").await?;
+                // Columns or functions that are not there for all to see: class 42, as all mistakes in SQL.
+                Ok(if code.starts_with("42") { Judged::Never } else { Judged::Failing })
+            }
+        }
     }
 
     /// Returns the cells of rows of a question's columns; `None` where one cannot be read back.
@@ -297,6 +341,20 @@ impl Asker<'_> {
     }
 }
 
+/// Returns different rows in the order in which they come, and for each row which of them it is.
+fn distinct<T: Clone + Ord>(rows: impl Iterator<Item = T>) -> (Vec<T>, Vec<usize>) {
+    let mut known: BTreeMap<T, usize> = BTreeMap::new();
+    let mut different: Vec<T> = Vec::new();
+    let places = rows.map(|row| {
+        *known.entry(row).or_insert_with_key(|row| {
+            different.push(row.clone());
+            different.len() - 1
+        })
+    });
+    let places = places.collect();
+    (different, places)
+}
+
 /// Returns the text of a default that is one constant.
 fn default_text(relation: &Relation, column: ColumnId) -> Option<String> {
     let default = relation.field(column).default.as_deref()?;
@@ -304,5 +362,18 @@ fn default_text(relation: &Relation, column: ColumnId) -> Option<String> {
     match &mut constants(default)[..] {
         [text] if is_constant => Some(std::mem::take(text)),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_rows_are_asked_about_once() {
+        assert_eq!(
+            distinct(["b", "a", "b", "c", "a"].into_iter()),
+            (vec!["b", "a", "c"], vec![0, 1, 0, 2, 1])
+        );
     }
 }

@@ -224,7 +224,7 @@ fn pick(i: usize, of: &[&str]) -> Vec<String> {
 }
 
 /// Well-known text of the kind and the reference system that the modifiers ask for, with or without heights and measures: the types of
-/// geometries of PostGIS.
+/// geometries of `PostGIS`.
 fn spatial(modifiers: &[String], [x, y, right, top]: [&str; 4]) -> String {
     let kind = modifiers.first().map_or("point", String::as_str);
     let flat = kind.strip_suffix("zm").or(kind.strip_suffix('z')).or(kind.strip_suffix('m')).unwrap_or(kind);

@@ -212,25 +212,28 @@ pub(crate) fn gap(schema: &Schema, all: &[Repair], repair: &Repair, reason: &str
 }
 
 /// What a repair decides: two that decide the same cannot be made together.
-fn place(repair: &Repair) -> (TableId, u8, u16) {
-    match repair {
+fn place(repair: &Repair) -> (TableId, u8, u32) {
+    let (table, sort, of): (&TableId, u8, u16) = match repair {
         Repair::AlwaysNull(table, column)
         | Repair::NeverNull(table, column)
         | Repair::Literal(table, column, _)
         | Repair::CopyOf(table, column, _)
-        | Repair::WithColumn(table, _, column, _)
-        | Repair::RefersTo(table, column, ..) => (*table, 0, *column),
-        Repair::OnlyCase(table, component, _) => (*table, 1, *component),
-        Repair::OneParent(table, key, _) => (*table, 5, *key),
-        Repair::After(table, other) => (*table, 6, *other),
-        Repair::Together(table, _) => (*table, 7, 0),
-        Repair::MadeFor(table, key) => (*table, 8, *key),
-        Repair::BelowExisting(table, key) => (*table, 9, *key),
-        Repair::AlsoUnique(table, columns) => (*table, 10, columns.first().copied().unwrap_or(0)),
-        Repair::AtMost(table, ..) => (*table, 2, 0),
-        Repair::FedBy(table, _) => (*table, 3, 0),
-        Repair::Skip(table, _) | Repair::Full(table) => (*table, 4, 0),
-    }
+        | Repair::RefersTo(table, column, ..) => (table, 0, *column),
+        Repair::OnlyCase(table, component, _) => (table, 1, *component),
+        Repair::OneParent(table, key, _) => (table, 5, *key),
+        Repair::After(table, other) => (table, 6, *other),
+        Repair::Together(table, _) => (table, 7, 0),
+        Repair::MadeFor(table, key) => (table, 8, *key),
+        Repair::BelowExisting(table, key) => (table, 9, *key),
+        Repair::AlsoUnique(table, columns) => (table, 10, columns.first().copied().unwrap_or(0)),
+        Repair::WithColumn(table, key, column, _) => {
+            return (*table, 11, u32::from(*key) << 16 | u32::from(*column));
+        }
+        Repair::AtMost(table, ..) => (table, 2, 0),
+        Repair::FedBy(table, _) => (table, 3, 0),
+        Repair::Skip(table, _) | Repair::Full(table) => (table, 4, 0),
+    };
+    (*table, sort, u32::from(of))
 }
 
 /// The words of a text in small letters.
@@ -395,35 +398,38 @@ impl Search<'_> {
         self.each(repairs);
     }
 
-    /// Triggers see to it that a row is of the account that the row it refers to is of: both have such a column, which has the same
+    /// Triggers see to it that a row is of the account that the rows it refers to are of: both have such a column, which has the same
     /// name or refers to the same table.
     fn with_columns(&mut self, near: &[ColumnId]) {
-        let mut all: Trial = Vec::new();
-        for (place, key) in (0..).zip(&self.relation.foreign_keys) {
-            let parent = &self.schema.relations[usize::from(key.parent)];
-            if key.parent == self.table || key.is_match_full {
-                continue;
-            }
-            for column in near.iter().copied().filter(|column| !key.columns.contains(column)) {
-                let own = self.relation.field(column);
-                let grandparent = refers_to(self.relation, column);
-                let is_same = |of: &(ColumnId, &Field)| {
-                    let (of, theirs) = *of;
-                    !key.parent_columns.contains(&of)
-                        && theirs.ty == own.ty
-                        && (theirs.not_null || !own.not_null)
-                        && (theirs.name == own.name
-                            || grandparent.is_some() && grandparent == refers_to(parent, of))
-                };
-                let of = (0..).zip(&parent.fields).filter(is_same);
-                all.extend(of.map(|(of, _)| Repair::WithColumn(self.table, place, column, of)));
-            }
-        }
-        // Each column comes from one of them.
-        let mut columns = BTreeSet::new();
-        let first = all.iter().filter(|repair| columns.insert(self::place(repair)));
-        self.trials.push(first.cloned().collect());
-        self.each(all);
+        let keys = || (0..).zip(&self.relation.foreign_keys).filter(|(_, key)| !key.is_match_full);
+        let of_column = |column: ColumnId| -> Trial {
+            let keys = keys().filter(|(_, key)| !key.columns.contains(&column));
+            keys.filter_map(|(place, key)| {
+                let of = self.same_of_parent(column, key)?;
+                Some(Repair::WithColumn(self.table, place, column, of))
+            })
+            .collect()
+        };
+        let columns: Vec<Trial> = near.iter().map(|column| of_column(*column)).collect();
+        self.trials.push(columns.concat());
+        self.trials.extend(columns.iter().cloned());
+        self.each(columns.concat());
+    }
+
+    /// The column of a parent that means what an own one does.
+    fn same_of_parent(&self, column: ColumnId, key: &ForeignKey) -> Option<ColumnId> {
+        let parent = &self.schema.relations[usize::from(key.parent)];
+        let own = self.relation.field(column);
+        let grandparent = refers_to(self.relation, column);
+        let is_open = |of: &(ColumnId, &Field)| {
+            !key.parent_columns.contains(&of.0) && of.1.ty == own.ty && (of.1.not_null || !own.not_null)
+        };
+        let columns = || (0..).zip(&parent.fields).filter(is_open);
+        let of_same =
+            |of: &(ColumnId, &Field)| grandparent.is_some() && grandparent == refers_to(parent, of.0);
+        let found =
+            columns().find(|(_, field)| field.name == own.name).or_else(|| columns().find(of_same))?;
+        Some(found.0)
     }
 
     /// Columns of the constraint that failed, and the column that the server names.

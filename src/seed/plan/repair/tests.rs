@@ -157,16 +157,19 @@ fn columns_come_with_the_row_that_is_referred_to() {
     let trials = |sqlstate: &str, source: &str| {
         let mut plan = plan.clone();
         plan.tables[0].columns.push(fixture::serial("owner", 1, 1));
+        plan.tables.push(plan.tables[0].clone());
         plan.tables[1].columns.push(fixture::serial("account", 1, 1));
         let (other, constraint) = (Some(2), Some("fk [0]".to_owned()));
         let (sqlstate, source) = (sqlstate.to_owned(), source.to_owned());
         let failure = Failure { table: 1, sqlstate, source, other, constraint, ..Failure::default() };
         candidates(&schema, &plan, &failure, &[])
     };
-    let with = |column, of| Repair::WithColumn(1, 0, column, of);
+    let with = |key, column, of| Repair::WithColumn(1, key, column, of);
     let found = trials("P0001", "begin_date, account");
-    // Of the same name, and to the same table; together first.
-    assert_eq!(found[..3], [vec![with(2, 1), with(5, 2)], vec![with(2, 1)], vec![with(5, 2)]]);
+    // Of the same name, and to the same table; all together first, then what concerns one column.
+    let (dates, owner) = (vec![with(0, 2, 1), with(1, 2, 1)], vec![with(0, 5, 2)]);
+    assert_eq!(found[..3], [[&dates[..], &owner[..]].concat(), dates.clone(), owner]);
+    assert!(found.contains(&vec![dates[1].clone()]));
     assert!(!trials("P0001", "end_date").iter().flatten().any(|it| matches!(it, Repair::WithColumn(..))));
     // What a trigger puts into the third table refers to the first.
     assert_eq!(trials("23503", "")[0], [Repair::RefersTo(1, 0, 0, 0)]);
