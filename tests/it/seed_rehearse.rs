@@ -440,6 +440,26 @@ fn rows_that_triggers_take_out_again_are_planned() {
     }
 }
 
+#[test]
+fn entries_of_a_ledger_balance() {
+    let database = Database::create();
+    database.load(
+        "CREATE TABLE entry (id serial PRIMARY KEY, note text NOT NULL);
+         CREATE TABLE line (id serial PRIMARY KEY, entry_id int NOT NULL REFERENCES entry, debit numeric(12,2) NOT NULL DEFAULT 0,
+             credit numeric(12,2) NOT NULL DEFAULT 0, CHECK (debit >= 0 AND credit >= 0));
+         CREATE FUNCTION balance() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+             IF (SELECT sum(debit) - sum(credit) FROM line WHERE entry_id = NEW.entry_id) <> 0 THEN
+                 RAISE 'entry % does not balance', NEW.entry_id; END IF;
+             RETURN NULL; END $$;
+         CREATE CONSTRAINT TRIGGER balance AFTER INSERT OR UPDATE ON line DEFERRABLE INITIALLY DEFERRED
+             FOR EACH ROW EXECUTE FUNCTION balance()",
+    );
+    perfkit(&["seed", "--yes"]).on(&database).succeeds();
+    let lines =
+        database.query("SELECT count(DISTINCT debit) > 100 AND count(DISTINCT entry_id) > 50 FROM line");
+    assert_eq!(lines, ["t"]);
+}
+
 /// A row is of the account that the row it refers to is of, which only triggers know; what they put into other tables refers as well.
 #[test]
 fn rows_are_of_the_account_of_what_they_refer_to() {

@@ -93,6 +93,20 @@ fn the_server_says_which_rows_pass() {
 }
 
 #[test]
+fn years_end_with_this_one_and_values_begin_where_conditions_do() {
+    let database = Database::create();
+    database.load(
+        "CREATE FUNCTION is_near(n int) RETURNS bool LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN n < 5000010; END $$;
+         CREATE TABLE t (id int PRIMARY KEY, n int NOT NULL CHECK (n >= 5000000 AND is_near(n)),
+             built smallint NOT NULL CHECK (built BETWEEN 1900 AND extract(year FROM now())),
+             next int NOT NULL CHECK (next <= date_part('year', CURRENT_DATE) + 1))",
+    );
+    seed(&database, "t=1000");
+    assert_eq!(count(&database, "t"), 1000);
+    assert!(count(&database, "(SELECT DISTINCT built FROM t) AS d") > 50);
+}
+
+#[test]
 fn rows_are_copied_into_their_partitions() {
     let database = Database::create();
     database.execute(

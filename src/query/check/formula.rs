@@ -85,6 +85,8 @@ pub(crate) enum Term {
     },
     /// `now()`, `CURRENT_TIMESTAMP`, `CURRENT_DATE`, …
     Now,
+    /// `EXTRACT(year FROM now())`.
+    ThisYear,
 }
 
 /// A function of one column. What it does depends on the column's type: `lower` is for texts and for ranges.
@@ -164,8 +166,13 @@ impl Term {
     pub(crate) fn column(&self) -> Option<&str> {
         match self {
             Self::Column(column) | Self::Call { column, .. } => Some(column),
-            Self::Now => None,
+            Self::Now | Self::ThisYear => None,
         }
+    }
+
+    /// Whether it is the same for all rows, but not the same for ever.
+    pub(super) fn is_of_now(&self) -> bool {
+        matches!(self, Self::Now | Self::ThisYear)
     }
 }
 

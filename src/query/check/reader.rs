@@ -224,15 +224,15 @@ fn compared(left: &Expr, op: Comparison, right: &Expr, whole: &Expr) -> Option<F
     match (shifted(left), shifted(right)) {
         (Some((left, None)), Some((right, shift))) => {
             // `now()` belongs on the right.
-            match (&left, shift) {
-                (Term::Now, None) => {
+            match (left.is_of_now(), shift) {
+                (true, None) => {
                     test(Test::Order { left: right, comparison: op.swapped(), right: left, shift: None })
                 }
-                (Term::Now, _) => None,
-                (_, shift) => test(Test::Order { left, comparison: op, right, shift }),
+                (true, _) => None,
+                (false, shift) => test(Test::Order { left, comparison: op, right, shift }),
             }
         }
-        (Some((left, shift)), Some((right, None))) if right != Term::Now => {
+        (Some((left, shift)), Some((right, None))) if !right.is_of_now() => {
             test(Test::Order { left: right, comparison: op.swapped(), right: left, shift })
         }
         (None, _) | (_, None) => same_conditions(left, op, right),
@@ -292,7 +292,7 @@ fn against_constant(
             })
         }
         _ => match term(of)? {
-            Term::Now => None,
+            of if of.is_of_now() => None,
             of => test(against(of, op, value.clone())),
         },
     }

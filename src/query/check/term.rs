@@ -1,7 +1,8 @@
 //! Reads the parser's expressions: constants, terms and types.
 
 use sqlparser::ast::{
-    Array, BinaryOperator, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, UnaryOperator, Value,
+    Array, BinaryOperator, DateTimeField, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Ident,
+    UnaryOperator, Value,
 };
 
 use super::formula::{Function, Term};
@@ -155,11 +156,19 @@ pub(super) fn term(expr: &Expr) -> Option<Term> {
         Expr::Identifier(Ident { value, .. }) => Some(Term::Column(value.clone())),
         Expr::Cast { expr, data_type, .. } => {
             let inner = term(expr)?;
-            let is_now = inner == Term::Now && matches!(&*type_name(data_type), "date");
-            (is_now || keeps_value(&type_name(data_type))).then_some(inner)
+            let name = type_name(data_type);
+            let keeps_now = match inner {
+                Term::Now => name == "date",
+                Term::ThisYear => matches!(&*name, "int" | "integer" | "smallint" | "bigint"),
+                _ => false,
+            };
+            (keeps_now || keeps_value(&name)).then_some(inner)
         }
         Expr::Trim { trim_where: None, trim_what: None, expr, trim_characters: None } => {
             call(Function::Trim, expr)
+        }
+        Expr::Extract { field: DateTimeField::Year, expr, .. } => {
+            (term(expr)? == Term::Now).then_some(Term::ThisYear)
         }
         Expr::Function(function) => {
             let (name, arguments) = arguments(function)?;
@@ -174,6 +183,9 @@ pub(super) fn term(expr: &Expr) -> Option<Term> {
                     | "localtimestamp",
                     [],
                 ) => return Some(Term::Now),
+                ("date_part", [field, of]) if literal(field) == Some(Literal::Text("year".to_owned())) => {
+                    return (term(of)? == Term::Now).then_some(Term::ThisYear);
+                }
                 ("array_length", [_, one]) if literal(one) == Some(Literal::Int(1)) => Function::ArrayLength,
                 ("lower", [_]) => Function::Lower,
                 ("upper", [_]) => Function::Upper,

@@ -17,6 +17,7 @@ fn show_term(term: &Term) -> String {
         Term::Column(column) => column.clone(),
         Term::Call { function, column } => format!("{function:?}({column})"),
         Term::Now => "now".into(),
+        Term::ThisYear => "this year".into(),
     }
 }
 
@@ -166,6 +167,9 @@ fn texts_and_times() {
             "birthdate <= now + -216 mons 0 days +0.000000 seconds",
         ),
         ("CHECK ((CURRENT_DATE <= due))", "due >= now"),
+        ("CHECK (((y)::numeric <= EXTRACT(year FROM now())))", "y <= this year"),
+        ("CHECK ((y <= ((EXTRACT(year FROM CURRENT_DATE))::integer + 1)))", "y <= this year + 1"),
+        ("CHECK (((y)::double precision < date_part('year'::text, now())))", "y < this year"),
         ("CHECK ((hiredate >= '1996-07-01'::date))", "hiredate >= 1996-07-01"),
         ("CHECK ((at < '2020-01-01 02:00:00+05:30'::timestamp with time zone))", "at < 2019-12-31 20:30:00"),
     ] {

@@ -128,7 +128,13 @@ fn special(written: &[String], asked: &Asked<'_>, allowed: &Allowed) -> Vec<Opti
         Class::Enum(labels) => texts.extend(labels.iter().cloned()),
         Class::Number(unit) => {
             let step = |text: &String| Some(unit.place(&typed(&Literal::Text(text.clone()), class)?)?.0);
-            let steps: Vec<i128> = written.iter().filter_map(step).chain([0, 1, -1]).collect();
+            // What is allowed may be far from all of these.
+            let ends = match &allowed.domain {
+                Domain::Numbers(numbers) => &numbers.ranges[..],
+                _ => &[],
+            };
+            let ends = ends.iter().flat_map(|(low, high)| [*low, *high]);
+            let steps: Vec<i128> = written.iter().filter_map(step).chain([0, 1, -1]).chain(ends).collect();
             let one = match unit {
                 Unit::Decimal { scale, .. } => 10_i128.pow(u32::from((*scale).min(30))),
                 _ => 1,

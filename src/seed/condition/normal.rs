@@ -2,11 +2,14 @@
 //!
 //! A test of one column is a set of values with or without NULL, so "TRUE or NULL" needs no cases of its own.
 
+use chrono::{DateTime, Datelike as _};
+
 use super::domain::{Class, Domain, Numbers, TextDomain, Unit};
 use super::{Allowed, Case, Column, MAX_CASES, Relation, Truth, pattern, relation};
 use crate::query::check::{
     Comparison, Formula, Function, Limit, Literal, Opaque, Pattern, PatternKind, Term, Test,
 };
+use crate::seed::time::POSTGRES_EPOCH_US;
 
 /// A moment that must not be past is put so far behind the time of the run: rows may be loaded long after they were
 /// planned.
@@ -187,6 +190,11 @@ impl Scope<'_> {
                 let domain = self.against_now(&self.columns[place].class, comparison, shift)?;
                 Some(vec![self.within(place, domain, truth)])
             }
+            (Term::Column(column), Term::ThisYear) => {
+                let place = self.place(column)?;
+                let domain = self.against_year(&self.columns[place].class, comparison, shift)?;
+                Some(vec![self.within(place, domain, truth)])
+            }
             (Term::Column(column), Term::Call { function, column: same })
             | (Term::Call { function, column: same }, Term::Column(column))
                 if column == same && comparison == Comparison::Equal && shift.is_none() =>
@@ -258,6 +266,37 @@ impl Scope<'_> {
         };
         numbers.map(Domain::from)
     }
+
+    /// Years of whole numbers: of what must be later, as for moments, a year more.
+    fn against_year(&self, class: &Class, comparison: Comparison, shift: Option<&Literal>) -> Option<Domain> {
+        let Class::Number(unit @ Unit::Int { .. }) = class else { return None };
+        let shift: i64 = match shift {
+            Some(shift) => shift.text()?.parse().ok()?,
+            None => 0,
+        };
+        let limit = |us: i64, is_inclusive| {
+            let value = Literal::Int((year(us)?.checked_add(shift)?).into());
+            Some(Limit { value, is_inclusive })
+        };
+        let is_inclusive = matches!(comparison, Comparison::LessOrEqual | Comparison::GreaterOrEqual);
+        let numbers = match comparison {
+            Comparison::Less | Comparison::LessOrEqual => {
+                Numbers::between(*unit, None, Some(&limit(self.as_of_us, is_inclusive)?))
+            }
+            Comparison::Greater | Comparison::GreaterOrEqual => {
+                let ahead = self.as_of_us.checked_add(i64::try_from(AHEAD_US).ok()?)?;
+                Numbers::between(*unit, Some(&limit(ahead, is_inclusive)?), None)
+            }
+            _ => None,
+        };
+        numbers.map(Domain::from)
+    }
+}
+
+/// The year of a moment, in microseconds since 2000.
+fn year(us: i64) -> Option<i64> {
+    let since_1970 = us.checked_add(POSTGRES_EPOCH_US)?;
+    Some(DateTime::from_timestamp_micros(since_1970)?.year().into())
 }
 
 /// Returns the domains that a test of one column allows, of which each is enough.

@@ -192,6 +192,12 @@ impl Planner<'_> {
     ) -> (Maker, bool) {
         let field = &self.relation.fields[column];
         let allowed = conditions.allowed(column);
+        let is_copy_within = |of: &Derived, domain: &Domain| match of {
+            Derived::Copy { of } => {
+                conditions.allowed(usize::from(*of)).iter().all(|it| it.domain == *domain)
+            }
+            _ => false,
+        };
         let of_case = |(case, allowed): (usize, &&Allowed)| {
             if allowed.domain == Domain::Never {
                 return Maker::Null;
@@ -207,8 +213,10 @@ impl Planner<'_> {
                     let suited = suited.filter(|(_, suited)| suited != values);
                     suited.map_or_else(|| maker.clone(), |(draw, values)| Maker::Drawn { draw, values })
                 }
-                // What follows another column may leave what is allowed.
-                Maker::Derived(_) if allowed.domain != Domain::Any => {
+                // What follows another column may leave what is allowed, unless that one is as narrow.
+                Maker::Derived(of)
+                    if allowed.domain != Domain::Any && !is_copy_within(of, &allowed.domain) =>
+                {
                     let guess = guess::values(field, self.relation);
                     let suited =
                         suit(&field.ty, &self.wires[column], &guess.draw, &guess.values, &allowed.domain);
