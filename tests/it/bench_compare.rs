@@ -22,6 +22,13 @@ struct Report {
     calibration: bool,
 }
 
+impl Report {
+    /// Says whether there were that many pairs. What a neighbor of the machine spoils is dropped.
+    fn has_run(&self, n_pairs: usize) -> bool {
+        self.n_pairs + self.dropped_pairs.len() == n_pairs
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Figure {
@@ -175,7 +182,7 @@ fn scripts_are_compared_too() {
         compare(&args, "{}").file("nap.sql", "SELECT pg_sleep(current_setting('perfkit.nap')::float8);\n");
     let report: Report = run.on(&database).succeeds().json_as();
     let rate = report.findings.iter().find(|finding| finding.figure == "rate").unwrap();
-    assert!(report.n_pairs == 2 && rate.b < rate.a, "{} {}", rate.a, rate.b);
+    assert!(report.has_run(2) && rate.b < rate.a, "{} {}", rate.a, rate.b);
 }
 
 fn rates(report: &Report) -> (f64, f64) {
@@ -205,7 +212,7 @@ fn the_configuration_names_both() {
     let slower = |compared: Perfkit| {
         let report: Report = compared.succeeds().json_as();
         let (a, b) = rates(&report);
-        assert!(report.n_pairs == 2 && (report.block_ms - 150.0).abs() < 1e-9 && b < a, "{a} {b}");
+        assert!(report.has_run(2) && (report.block_ms - 150.0).abs() < 1e-9 && b < a, "{a} {b}");
         report
     };
     let report = slower(compare(&settings, &[]));
@@ -250,7 +257,7 @@ fn an_index_is_tried_and_dropped_again() {
     let run = compare(&args(&["--json", "--max-pairs", "3", "--yes"]), BY_KIND).on(&database).succeeds();
     let report: Report = run.json_as();
     let rate = report.findings.iter().find(|finding| finding.figure == "rate").unwrap();
-    assert!(report.n_pairs == 3 && rate.b > 1.5 * rate.a, "{} {}", rate.a, rate.b);
+    assert!(report.has_run(3) && rate.b > 1.5 * rate.a, "{} {}", rate.a, rate.b);
     assert!(
         report.b.contains("with CREATE INDEX t_kind") && run.stderr.contains("CREATE INDEX"),
         "{}",

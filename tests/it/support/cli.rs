@@ -13,6 +13,12 @@ use super::pg::{Database, bin};
 /// A command that does not end by itself must not keep the whole suite from its end. None takes a tenth of this.
 const PATIENCE: Duration = Duration::from_mins(5);
 
+/// Why a measurement is invalid that nothing in it has spoiled.
+const NEIGHBORS: &str = "other virtual machines took";
+
+/// How often a measurement is made at the most.
+const N_TRIES: usize = 5;
+
 /// A perfkit command to run.
 pub(crate) struct Perfkit {
     command: Command,
@@ -89,9 +95,12 @@ impl Perfkit {
     }
 
     pub(crate) fn run(mut self) -> Finished {
-        let input = self.input.take();
-        let (mut child, _folder) = self.spawn();
-        let Some(input) = input else { return finished(&output(child)) };
+        self.run_once()
+    }
+
+    fn run_once(&mut self) -> Finished {
+        let mut child = self.start();
+        let Some(input) = self.input.clone() else { return finished(&output(child)) };
         let mut stdin = child.stdin.take().expect("it is piped");
         let writer = std::thread::spawn(move || stdin.write_all(input.as_bytes()));
         let output = output(child);
@@ -101,10 +110,12 @@ impl Perfkit {
     }
 
     /// Starts the command and leaves it running; the folder stays until both are dropped.
-    pub(crate) fn spawn(mut self) -> (std::process::Child, tempfile::TempDir) {
-        let child =
-            self.command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("perfkit starts");
-        (child, self.folder)
+    pub(crate) fn spawn(mut self) -> (Child, tempfile::TempDir) {
+        (self.start(), self.folder)
+    }
+
+    fn start(&mut self) -> Child {
+        self.command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("perfkit starts")
     }
 
     /// Runs and requires exit status 0.
@@ -112,8 +123,20 @@ impl Perfkit {
         self.exits(0)
     }
 
-    pub(crate) fn exits(self, status: i32) -> Finished {
-        let finished = self.run();
+    /// Runs and requires this exit status. A measurement that the machine's neighbors have spoiled is made again, as its user would.
+    pub(crate) fn exits(mut self, status: i32) -> Finished {
+        let is_spoiled = |run: &Finished| {
+            run.status == 4
+                && status != 4
+                && [&run.stdout, &run.stderr].iter().any(|it| it.contains(NEIGHBORS))
+        };
+        let mut finished = self.run_once();
+        for _ in 1..N_TRIES {
+            if !is_spoiled(&finished) {
+                break;
+            }
+            finished = self.run_once();
+        }
         assert_eq!(finished.status, status, "stdout:\n{}\nstderr:\n{}", finished.stdout, finished.stderr);
         finished
     }
