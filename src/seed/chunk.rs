@@ -42,7 +42,7 @@ pub(crate) fn chunks(plan: &Plan) -> impl Iterator<Item = Chunk> {
 /// by step and number.
 ///
 /// The tables that a table refers to are complete, with those whose triggers fill them. Rows refer to rows of their own step in
-/// the same chunk or in chunk 0, so that one comes first.
+/// the same chunk or in chunk 0, so that one comes first; or to rows of any chunk before, so that they come one after another.
 pub(crate) fn is_ready(chunk: &Chunk, plan: &Plan, done: &BTreeSet<(u32, u32)>) -> bool {
     let parents = || {
         let tables = chunk.parts.iter().map(|(table, _)| of(plan, *table));
@@ -51,7 +51,12 @@ pub(crate) fn is_ready(chunk: &Chunk, plan: &Plan, done: &BTreeSet<(u32, u32)>) 
         })
     };
     let refers_to_own_step = || parents().any(|parent| step_of(plan, parent) == Some(chunk.step));
-    let is_first_done = || done.contains(&(chunk.step, 0));
+    let refers_to_any_before =
+        || chunk.tables().any(|table| of(plan, table).edges.iter().any(|edge| edge.pick.is_of_any_before()));
+    let is_before_done = || {
+        let before = if refers_to_any_before() { chunk.number.saturating_sub(1) } else { 0 };
+        done.contains(&(chunk.step, before))
+    };
     // From the last chunk down: of what is still being loaded the last ones are missing, so this ends soon.
     let is_complete = |step: u32| {
         let n_chunks =
@@ -65,7 +70,7 @@ pub(crate) fn is_ready(chunk: &Chunk, plan: &Plan, done: &BTreeSet<(u32, u32)>) 
             step_of(plan, table).filter(|step| *step < chunk.step)
         })
     };
-    (chunk.number == 0 || is_first_done() || !refers_to_own_step())
+    (chunk.number == 0 || is_before_done() || !refers_to_own_step())
         && parents().flat_map(with_feeders).all(is_complete)
 }
 
@@ -216,6 +221,16 @@ mod tests {
         check_ready(&plan, &[], "0.0 0.1 2.0 3.0");
         check_ready(&plan, &[(0, 1)], "0.0 0.1 2.0 3.0");
         check_ready(&plan, &[(0, 0), (0, 1), (2, 0)], "0.0 0.1 1.0 1.1 2.0 2.1 3.0");
+    }
+
+    #[test]
+    fn chunks_of_a_tree_of_one_owner_come_one_after_another() {
+        let mut tables = vec![table(1, 1, &[]), table(4, 1, &[0, 1])];
+        tables[1].edges[1].pick = Pick::TreeWithin { through: 0, roots: 0 };
+        let plan = plan(tables, (0..2).map(Step::Table).collect());
+        check_ready(&plan, &[(0, 0)], "0.0 1.0");
+        check_ready(&plan, &[(0, 0), (1, 0)], "0.0 1.0 1.1");
+        check_ready(&plan, &[(0, 0), (1, 0), (1, 2)], "0.0 1.0 1.1 1.3");
     }
 
     #[test]

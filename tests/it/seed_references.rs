@@ -53,6 +53,51 @@ fn columns_shared_in_a_diamond() {
     );
 }
 
+/// Replies of one post, and managers of one company: trees that share columns with what their rows belong to.
+#[test]
+fn trees_of_one_owner() {
+    let database = Database::create();
+    database.load(
+        "CREATE TABLE company (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY);
+         CREATE TABLE person (company_id bigint NOT NULL REFERENCES company, id bigint GENERATED ALWAYS AS IDENTITY,
+             manager_id bigint, note text NOT NULL, PRIMARY KEY (company_id, id), CHECK (manager_id <> id),
+             FOREIGN KEY (company_id, manager_id) REFERENCES person);
+         CREATE INDEX ON person (manager_id);
+         CREATE TABLE post (id uuid PRIMARY KEY);
+         CREATE TABLE reply (id uuid PRIMARY KEY, post_id uuid NOT NULL REFERENCES post, to_id uuid, UNIQUE (post_id, id),
+             FOREIGN KEY (post_id, to_id) REFERENCES reply (post_id, id));
+         CREATE TABLE of_itself (id bigint PRIMARY KEY, post_id uuid NOT NULL REFERENCES post, root_id bigint NOT NULL,
+             UNIQUE (post_id, id), FOREIGN KEY (post_id, root_id) REFERENCES of_itself (post_id, id));
+         CREATE TABLE account (id bigint PRIMARY KEY);
+         CREATE TABLE member (company_id bigint REFERENCES company, account_id bigint REFERENCES account, inviter_id bigint,
+             PRIMARY KEY (company_id, account_id), FOREIGN KEY (company_id, inviter_id) REFERENCES member);
+         CREATE TABLE account_plan (company_id bigint REFERENCES company, code text, above text, name text NOT NULL,
+             PRIMARY KEY (company_id, code), FOREIGN KEY (company_id, above) REFERENCES account_plan MATCH FULL);
+         CREATE TABLE file (id bigint PRIMARY KEY, company_id bigint REFERENCES company, folder_id bigint,
+             UNIQUE (company_id, id), FOREIGN KEY (company_id, folder_id) REFERENCES file (company_id, id));
+         CREATE TABLE turn (company_id bigint NOT NULL REFERENCES company, id bigint, before_id bigint,
+             PRIMARY KEY (company_id, id), UNIQUE (company_id, before_id), FOREIGN KEY (company_id, before_id) REFERENCES turn);",
+    );
+    let args = ["seed", "--yes", "--company", "40", "--person", "60000", "--post", "300", "--streams", "2"];
+    let run = perfkit(&args).on(&database).succeeds();
+    let below = |table: &str, owner: &str, key: &str, column: &str| {
+        let reached = format!(
+            "WITH RECURSIVE r AS (SELECT {owner} AS o, {key} AS k, 0 AS depth FROM {table} WHERE {column} IS NULL OR {column} = {key}
+             UNION ALL SELECT o, t.{key}, depth + 1 FROM r JOIN {table} AS t ON t.{owner} = o AND t.{column} = k AND t.{key} <> k)
+             SELECT concat_ws(' ', count(*) = (SELECT count(*) FROM {table}), avg((depth > 0)::int) > 0.5, max(depth) > 3) FROM r"
+        );
+        assert_eq!(database.value(&reached), "t t t", "{table}: {}", run.stderr);
+    };
+    below("person", "company_id", "id", "manager_id");
+    below("reply", "post_id", "id", "to_id");
+    below("of_itself", "post_id", "id", "root_id");
+    below("member", "company_id", "account_id", "inviter_id");
+    below("account_plan", "company_id", "code", "above");
+    below("file", "company_id", "id", "folder_id");
+    perfkit(&["seed", "clean", "--yes"]).on(&database).succeeds();
+    assert_eq!(database.value("SELECT count(*) FROM person"), "0");
+}
+
 #[test]
 fn values_that_go_round_a_circle() {
     // Each table has `t` from the next one; of many rows each has to find one that leads back to it.

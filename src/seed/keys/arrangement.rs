@@ -5,12 +5,21 @@ use std::collections::BTreeSet;
 /// A column or a foreign key, as far as keys care.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unit {
-    /// A foreign key to one of so many rows. `can_lead`: which row it is can be laid out freely.
-    Edge { parent: u16, n_parents: u64, can_lead: bool },
+    /// A foreign key to one of so many rows.
+    Edge { parent: u16, n_parents: u64, leads: Leads },
     /// A column that has a value of its own for every row. A position counts the rows of a parent, by its name.
     Large { is_position: bool },
     /// A column with so many values.
     Finite(u64),
+}
+
+/// Whether a foreign key can be laid out freely: which row it is, and so the rows of each parent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Leads {
+    Never,
+    Can,
+    /// Another foreign key asks for the rows of one parent.
+    Should,
 }
 
 /// What a unit does for the keys that it is in. The values of a role are those of the units' draws and picks.
@@ -116,14 +125,22 @@ impl Search<'_> {
 
     fn leads(&self, unit: usize) -> bool {
         let is_free = matches!(self.roles[unit], Role::Plain | Role::Lead { .. });
-        is_free && matches!(self.units[unit], Unit::Edge { can_lead: true, .. })
+        is_free && self.can_lead(unit) > Leads::Never
+    }
+
+    fn can_lead(&self, unit: usize) -> Leads {
+        match self.units[unit] {
+            Unit::Edge { leads, .. } => leads,
+            _ => Leads::Never,
+        }
     }
 
     fn can_be_led(&self, key: &BTreeSet<usize>) -> bool {
         key.iter().any(|unit| self.leads(*unit))
     }
 
-    /// The edge in most of the open keys that can all be told apart under it; of those the one with most parents.
+    /// The edge in most of the open keys that can all be told apart under it; of those one that should lead, or the one with most
+    /// parents.
     fn next_lead(&self, keys: &[BTreeSet<usize>], open: &[usize]) -> Option<usize> {
         let can = |lead: usize, key: usize| {
             let (degree, _) = self.told_apart(lead, &keys[key])?;
@@ -144,7 +161,7 @@ impl Search<'_> {
         let candidates = (0..self.units.len()).filter(|unit| self.leads(*unit) && n_led(*unit) > 0);
         candidates
             .filter(|lead| is_enough(*lead))
-            .max_by_key(|lead| (n_led(*lead), self.size(*lead), usize::MAX - lead))
+            .max_by_key(|lead| (n_led(*lead), self.can_lead(*lead), self.size(*lead), usize::MAX - lead))
     }
 
     /// How many rows of one parent of `lead` can be told apart in a key, and by which units.
@@ -156,7 +173,7 @@ impl Search<'_> {
         }
         let edge = |unit: usize| match self.units[unit] {
             // A row seldom refers to one parent in two ways.
-            Unit::Edge { parent, n_parents, can_lead: true } => {
+            Unit::Edge { parent, n_parents, leads: Leads::Can | Leads::Should } => {
                 Some(n_parents - u64::from(parent == lead_parent && n_parents > 1))
             }
             _ => None,
@@ -213,7 +230,7 @@ impl Search<'_> {
             return;
         }
         let is_free = |unit: &usize| {
-            let can = !matches!(self.units[*unit], Unit::Edge { can_lead: false, .. });
+            let can = !matches!(self.units[*unit], Unit::Edge { leads: Leads::Never, .. });
             self.roles[*unit] == Role::Plain && can
         };
         let free: Vec<usize> = units.iter().copied().filter(is_free).collect();
@@ -241,7 +258,7 @@ mod tests {
     use super::*;
 
     fn edge(parent: u16, n_parents: u64) -> Unit {
-        Unit::Edge { parent, n_parents, can_lead: true }
+        Unit::Edge { parent, n_parents, leads: Leads::Can }
     }
 
     fn key(units: &[usize]) -> BTreeSet<usize> {
@@ -270,6 +287,8 @@ mod tests {
             99,
             (&[Lead { max_degree: 4 }, Distinct { lead: 0 }], 20),
         );
+        let asked = Unit::Edge { parent: 1, n_parents: 3, leads: Leads::Should };
+        check(&[edge(0, 5), asked], &[&[0, 1]], 9, (&[Distinct { lead: 1 }, Lead { max_degree: 5 }], 9));
         // Positions of a list.
         check(
             &[edge(0, 5), position],
@@ -315,11 +334,8 @@ mod tests {
 
     fn unit() -> impl Strategy<Value = Unit> {
         prop_oneof![
-            (0u16..3, 1u64..12, any::<bool>()).prop_map(|(parent, n_parents, can_lead)| Unit::Edge {
-                parent,
-                n_parents,
-                can_lead
-            }),
+            (0u16..3, 1u64..12, prop::sample::select(&[Leads::Never, Leads::Can, Leads::Should][..]))
+                .prop_map(|(parent, n_parents, leads)| Unit::Edge { parent, n_parents, leads }),
             any::<bool>().prop_map(|is_position| Unit::Large { is_position }),
             (1u64..6).prop_map(Unit::Finite),
         ]

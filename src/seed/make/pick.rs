@@ -13,6 +13,8 @@ use crate::seed::wire::Wire;
 
 /// How often a parent is drawn by its popularity until one is old enough; then all that are old enough are alike.
 const N_TRIES: u64 = 8;
+/// How many rows of the same owner are looked at for an earlier one: of many rows one in 17 finds none, and is a root.
+const N_TRIES_WITHIN: u64 = 16;
 /// One in so many rows of a tree refers to the first chunk, the others to their own.
 const TREE_FAR: u64 = 8;
 
@@ -95,6 +97,9 @@ fn find_by(
             within(world, edge, (*through, &steps, *theirs), block, scratch, parents);
         }
         Pick::Tree { roots, not_self } => tree(world, edge, (*roots, *not_self), block, parents),
+        Pick::TreeWithin { through, roots } => {
+            tree_within(world, edge, (*through, *roots), block, scratch, parents);
+        }
         Pick::Wave => wave(world, edge, block, parents),
         Pick::Mutual => mutual(world, edge, block, parents),
         Pick::Circular { through } => circular(world, edge, through, block, parents),
@@ -309,7 +314,9 @@ fn within(
     let theirs = &world.table(edge.parent).edges[usize::from(theirs)].pick;
     let n_existing = world.n_existing(edge.parent);
     for (parent, &grandparent) in parents.iter_mut().zip(&grandparents) {
-        *parent = member(theirs, grandparent, *parent).map_or(NONE, |row| n_existing + row);
+        let bits = *parent;
+        *parent =
+            member(theirs, grandparent, |n| random::below(bits, n)).map_or(NONE, |row| n_existing + row);
     }
     scratch.keep_numbers(grandparents);
 }
@@ -345,26 +352,26 @@ fn spread_parent(rank: u64, n_ranks: u64, n_parents: u64) -> u64 {
     u64::try_from(place).expect("below the number of parents")
 }
 
-/// Returns a row that refers to a parent, by random bits.
-fn member(pick: &Pick, parent: u64, bits: u64) -> Option<u64> {
+/// Returns a row that refers to a parent: the one whose place is taken of so many.
+fn member(pick: &Pick, parent: u64, take: impl Fn(u64) -> u64) -> Option<u64> {
+    let of_rank = |curve: &Curve, rank: u64| {
+        let degree = if rank < curve.n_ranks() { curve.degree(rank) } else { 0 };
+        (degree > 0).then(|| curve.start(rank) + take(degree))
+    };
     match pick {
         Pick::Laid { slots, curve, ranks } if parent < ranks.n() => {
-            let rank = ranks.invert(parent);
-            if rank >= curve.n_ranks() || curve.degree(rank) == 0 {
-                return None;
-            }
-            Some(slots.invert(curve.start(rank) + random::below(bits, curve.degree(rank))))
+            of_rank(curve, ranks.invert(parent)).map(|slot| slots.invert(slot))
         }
         Pick::Axis { slots, curve, n_parents } if parent < *n_parents => {
             // The rank, if any, whose parent this is.
             let product = u128::from(parent) * u128::from(curve.n_ranks());
             let rank = u64::try_from(product.div_ceil(u128::from(*n_parents))).ok()?;
-            let is_it = rank < curve.n_ranks()
-                && spread_parent(rank, curve.n_ranks(), *n_parents) == parent
-                && curve.degree(rank) > 0;
-            is_it.then(|| slots.invert(curve.start(rank) + random::below(bits, curve.degree(rank))))
+            let is_it = rank < curve.n_ranks() && spread_parent(rank, curve.n_ranks(), *n_parents) == parent;
+            if is_it { of_rank(curve, rank).map(|slot| slots.invert(slot)) } else { None }
         }
         Pick::OneToOne { rows } if parent < rows.n() => Some(rows.invert(parent)),
+        // The parents are in their order.
+        Pick::Among { rows, of } => member(of, rows.binary_search(&parent).ok()? as u64, take),
         _ => None,
     }
 }
@@ -395,6 +402,50 @@ fn tree(
             n_existing + random::below(random::at(bits, 2), n_first)
         };
     }
+}
+
+/// Draws for each row an earlier one that has the same parent on the edge `through`.
+fn tree_within(
+    world: &World,
+    edge: &Edge,
+    (through, roots): (EdgeId, u32),
+    block: &mut Block,
+    scratch: &mut Scratch,
+    parents: &mut Vec<u64>,
+) {
+    world.follow(block, through, scratch);
+    block.bits(edge.key, parents);
+    let Edge { pick: theirs, nulls, .. } = &world.table(block.table).edges[usize::from(through)];
+    let owners = &block.edges[usize::from(through)].of.parents;
+    let n_existing = world.n_existing(block.table);
+    let root = |row: u64| if edge.nulls == Nulls::Never { n_existing + row } else { NONE };
+    for ((parent, &row), &owner) in parents.iter_mut().zip(&block.rows).zip(owners) {
+        let bits = *parent;
+        let is_root = owner == NONE || random::at(bits, 0) >> 32 < u64::from(roots);
+        let earlier = match theirs {
+            _ if is_root || row == 0 => None,
+            // All rows have this owner.
+            Pick::Constant(_) => Some(random::below(random::at(bits, 1), row)),
+            // One after another, so that all of few are seen.
+            theirs => (0..N_TRIES_WITHIN)
+                .map_while(|i| member(theirs, owner, |n| (random::below(random::at(bits, 1), n) + i) % n))
+                .find(|drawn| *drawn < row),
+        };
+        *parent = earlier.map_or_else(|| root(row), |earlier| n_existing + earlier);
+    }
+    if *nulls == Nulls::Never {
+        return;
+    }
+    // What would have this owner may have none.
+    let mut owners = scratch.numbers();
+    owners.extend_from_slice(parents);
+    world.ancestors(block.table, &[through], scratch, &mut owners);
+    for ((parent, &row), &owner) in parents.iter_mut().zip(&block.rows).zip(&owners) {
+        if owner == NONE {
+            *parent = root(row);
+        }
+    }
+    scratch.keep_numbers(owners);
 }
 
 fn chunk_rows(world: &World, table: TableId) -> u64 {

@@ -45,6 +45,7 @@ fn of_maker(plan: &Plan, table: &TablePlan, column: &ColumnPlan, maker: &Maker) 
                 Pick::Digit { .. } => ", every combination once",
                 Pick::Within { .. } => ", of the same owner",
                 Pick::Tree { .. } => ", as a tree",
+                Pick::TreeWithin { .. } => ", as a tree of the same owner",
                 Pick::Wave | Pick::Mutual | Pick::Circular { .. } => ", loaded with it",
                 Pick::Itself => ", the row itself",
                 Pick::Listed { .. } | Pick::Constant(_) | Pick::Among { .. } => ", one that fits",

@@ -45,7 +45,7 @@ pub(super) enum Choice {
 impl Followed<'_> {
     /// Whether the parent can be made to differ where a key asks for it.
     pub(super) fn can_tell_apart(&self) -> bool {
-        matches!(self.target, Target::Complete | Target::Wave | Target::Own)
+        matches!(self.target, Target::Complete | Target::Wave | Target::Own | Target::OwnWithin { .. })
     }
 }
 
@@ -75,6 +75,8 @@ pub(super) enum Target {
     Circular(Vec<TableId>),
     /// Rows that have to share columns with the parent of another edge.
     Within { through: EdgeId, ours: Option<EdgeId>, further: Vec<EdgeId>, theirs: EdgeId },
+    /// In the same table, among the rows that have the same parent on another edge and so share columns.
+    OwnWithin { through: EdgeId },
     /// The row itself: the only one that is known to have the same values.
     Itself,
 }
@@ -136,7 +138,9 @@ impl<'b> Edges<'b> {
         for (place, key) in keys.iter().enumerate() {
             // What another one finds it has found for this one as well; of two that say the same the first is followed.
             let is_implied = keys.iter().enumerate().any(|(other_place, other)| {
-                place != other_place
+                // What a row of the same table has found somebody has to find first.
+                let is_before = other.parent != table || key.parent == table;
+                (place != other_place && is_before)
                     && (!is_nullable(relation, other) || is_nullable(relation, key))
                     && implies(builder.schema, other, key, MAX_STEPS)
                     && !(place < other_place && implies(builder.schema, key, other, MAX_STEPS))
@@ -151,11 +155,9 @@ impl<'b> Edges<'b> {
             } else {
                 edges.target(builder, (table, wave), key, &returning)
             };
-            let n_parents = if key.parent == table && target == Some(Target::Own) {
-                builder.n_rows[usize::from(table)]
-            } else {
-                builder.n_referable(key.parent)
-            };
+            let is_own = matches!(target, Some(Target::Own | Target::OwnWithin { .. }));
+            let n_parents =
+                if is_own { builder.n_rows[usize::from(table)] } else { builder.n_referable(key.parent) };
             match target {
                 Some(target) if n_parents > 0 => {
                     edges.follow(relation, (key, &returning), n_parents, target);
@@ -186,6 +188,8 @@ impl<'b> Edges<'b> {
             if !self.owners.contains_key(column) && !returning.contains(column) {
                 self.owners.insert(*column, (edge, *parent_column));
                 is_free &= !relation.field(*column).not_null;
+            } else {
+                is_free &= !key.is_match_full;
             }
         }
         let choice = Choice::All;
@@ -252,11 +256,12 @@ impl<'b> Edges<'b> {
             return match shared.is_empty() && returning.is_empty() {
                 _ if nothing_there => None,
                 true => Some(Target::Own),
-                // The row itself has its own values.
                 false => {
-                    let is_itself = key.columns != key.parent_columns
+                    let is_same = key.columns != key.parent_columns
                         && shared.iter().all(|(column, parent_column)| column == parent_column);
-                    is_itself.then_some(Target::Itself)
+                    let through = || self.owner_of_all(key, returning);
+                    // The row itself has its own values.
+                    is_same.then(|| through().map_or(Target::Itself, |through| Target::OwnWithin { through }))
                 }
             };
         }
@@ -274,6 +279,16 @@ impl<'b> Edges<'b> {
             return Some(Target::Complete);
         }
         self.within(builder, key, &shared)
+    }
+
+    /// The edge to a complete table that has all these columns of a foreign key, of which others are free.
+    fn owner_of_all(&self, key: &ForeignKey, columns: &[ColumnId]) -> Option<EdgeId> {
+        let (through, _) = *self.owners.get(columns.first()?)?;
+        let is_its = |column: &ColumnId| self.owners.get(column).is_some_and(|(edge, _)| *edge == through);
+        let is_complete = self.followed[usize::from(through)].target == Target::Complete;
+        let are_others_free =
+            key.columns.iter().all(|column| columns.contains(column) || !self.owners.contains_key(column));
+        (is_complete && are_others_free && columns.iter().all(is_its)).then_some(through)
     }
 
     /// Finds the grandparent through which an edge shares columns with one that is followed already.
@@ -424,7 +439,8 @@ fn leads_to(schema: &Schema, from: (TableId, &[ColumnId]), to: (TableId, &[Colum
             && parents().any(|(table, columns)| leads_to(schema, (table, &columns), to, n_steps - 1))
 }
 
-/// Whether some column of a foreign key may be NULL.
+/// Whether a row may refer to nothing: some column of the foreign key may be NULL, or with MATCH FULL all of them.
 fn is_nullable(relation: &Relation, key: &ForeignKey) -> bool {
-    key.columns.iter().any(|column| !relation.field(*column).not_null)
+    let mut are_nullable = key.columns.iter().map(|column| !relation.field(*column).not_null);
+    if key.is_match_full { are_nullable.all(|it| it) } else { are_nullable.any(|it| it) }
 }

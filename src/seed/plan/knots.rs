@@ -106,7 +106,9 @@ fn of_maker(plan: &TablePlan, table: TableId, maker: &Maker, needs: &mut Vec<Par
 fn of_pick(plans: &[TablePlan], table: TableId, pick: &Pick, needs: &mut Vec<Part>) {
     match pick {
         Pick::Drawn { born: Some(born), .. } => needs.push(Part::Column(table, born.moment)),
-        Pick::Distinct { lead: edge, .. } | Pick::Next { than: edge, .. } => {
+        Pick::Distinct { lead: edge, .. }
+        | Pick::Next { than: edge, .. }
+        | Pick::TreeWithin { through: edge, .. } => {
             needs.push(Part::Edge(table, *edge));
         }
         Pick::Other { than, .. } => needs.extend(than.iter().map(|edge| Part::Edge(table, *edge))),

@@ -232,6 +232,9 @@ pub(crate) enum Pick {
         #[serde(default)]
         not_self: bool,
     },
+    /// Of the same table: an earlier row that has the same parent on the edge `through`, with which it shares columns. So many of
+    /// 2^32 rows are roots, and those for which none is found: NULL, or themselves where the edge is never NULL.
+    TreeWithin { through: EdgeId, roots: u32 },
     /// Of another table of the same wave: a row of the parent's chunk of the same number.
     Wave,
     /// Of another table of the same wave: the first row that refers to this one by [`Pick::Wave`]; NULL where there is none.
@@ -287,6 +290,15 @@ impl Pick {
             Self::Laid { slots, curve, ranks } => Some((slots, curve, ranks)),
             Self::Pair { of, .. } | Self::Among { of, .. } => of.laid(),
             _ => None,
+        }
+    }
+
+    /// Whether it refers to rows of its own table in any chunk before.
+    pub(crate) fn is_of_any_before(&self) -> bool {
+        match self {
+            Self::TreeWithin { .. } => true,
+            Self::Pair { of, .. } | Self::Among { of, .. } => of.is_of_any_before(),
+            _ => false,
         }
     }
 

@@ -138,6 +138,7 @@ pub(super) const LISTED: EdgeId = 7;
 pub(super) const CONSTANT: EdgeId = 8;
 pub(super) const PARTNER: EdgeId = 9;
 pub(super) const WAVE: EdgeId = 10;
+pub(super) const TREE_WITHIN: EdgeId = 11;
 
 fn tasks() -> TablePlan {
     let n_people = N_EXISTING + N_USERS;
@@ -175,6 +176,7 @@ fn tasks() -> TablePlan {
         edge("constant", TENANTS, Pick::Constant(5), never.clone()),
         edge("partner", TASKS, Pick::OneToOne { rows: permutation(N_TASKS, "partners") }, never.clone()),
         edge("wave", PROJECTS, Pick::Wave, never.clone()),
+        edge("tree_within", TASKS, Pick::TreeWithin { through: PROJECT, roots: 0 }, Nulls::Share(0)),
     ];
     let mut columns = key_columns(cells);
     columns.extend(value_columns());
@@ -231,6 +233,7 @@ fn key_columns(cells: Permutation) -> Vec<ColumnPlan> {
         reference("constant_id", Wire::Int8, CONSTANT, 0),
         reference("partner_id", Wire::Int8, PARTNER, 0),
         reference("wave_id", Wire::Uuid, WAVE, 0),
+        reference("tree_within_id", Wire::Int8, TREE_WITHIN, 0),
         drawn("position", Wire::Int4, Draw::Ordinal { edge: PROJECT }, int(1, u64::MAX)),
         drawn("digit", Wire::Int2, Draw::Digit { cells, divisor: N_PROJECTS, n: 100 }, int(0, 100)),
         drawn("ordinal_digit", Wire::Int2, Draw::OrdinalDigit { edge: PROJECT, divisor: 2, n: 3 }, int(0, 3)),

@@ -37,6 +37,7 @@ fn cells_never_change() {
     constant_id 618468cb4d0b3a12
     partner_id 1a748bcb73040fe3
     wave_id 35289ec0f600d45d
+    tree_within_id a15c4dd80e49ce11
     position 3fe022bdaa206c9f
     digit 37ee3b7fb068809b
     ordinal_digit cce0aa48f55de39f

@@ -147,6 +147,18 @@ fn picks_keep_their_promises() {
     let n_roots = tree.iter().filter(|parent| **parent == NONE).count();
     assert!((500..750).contains(&n_roots), "one in sixteen: {n_roots}");
 
+    let branches = parents(&world, TREE_WITHIN);
+    for (row, &parent) in branches.iter().enumerate().filter(|(_, parent)| **parent != NONE) {
+        let parent = usize::try_from(parent).unwrap();
+        assert!(parent < row && projects[parent] == projects[row], "{row} {parent}");
+    }
+    for project in 0..N_PROJECTS {
+        let own = || projects.iter().zip(&branches).filter(|(of, _)| **of == project);
+        let (n, n_roots) = (own().count(), own().filter(|(_, parent)| **parent == NONE).count());
+        assert!(n_roots == n.min(1) || (n > 16 && n_roots < n / 8 + 8), "{n_roots} of {n}");
+    }
+    assert!(branches.iter().any(|parent| *parent != NONE && *parent > 1_000), "in any chunk");
+
     let digits = ints(&world, TASKS, "digit", &rows);
     let mut cells: Vec<_> = parents(&world, CELL_PROJECT).into_iter().zip(digits).collect();
     cells.sort_unstable();

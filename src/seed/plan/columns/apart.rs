@@ -273,7 +273,7 @@ fn related(
 
 /// Whether an edge asks for the row that `place` refers to.
 fn is_through(edge: &Followed, place: usize) -> bool {
-    matches!(edge.target, Target::Within { through, .. } if usize::from(through) == place)
+    matches!(edge.target, Target::Within { through, .. } | Target::OwnWithin { through } if usize::from(through) == place)
 }
 
 /// A cell as a constant, where conditions can be asked of it.

@@ -79,6 +79,7 @@ fn beside(pick: &Pick) -> Option<Vec<EdgeId>> {
         Pick::Drawn { born: Some(_), .. }
         | Pick::Within { .. }
         | Pick::Tree { .. }
+        | Pick::TreeWithin { .. }
         | Pick::Wave
         | Pick::Mutual
         | Pick::Circular { .. }

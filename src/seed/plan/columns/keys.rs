@@ -7,7 +7,7 @@ use super::conditions::{self, Conditions};
 use super::references::edge_id;
 use crate::seed::condition::domain::Domain;
 use crate::seed::guess;
-use crate::seed::keys::arrangement::{self, Role, Unit};
+use crate::seed::keys::arrangement::{self, Leads, Role, Unit};
 use crate::seed::keys::permutation::Permutation;
 use crate::seed::make::lane::Cells;
 use crate::seed::make::{Draw, Maker, Values};
@@ -210,7 +210,7 @@ impl Planner<'_> {
         let relation = self.relation;
         // Units are the edges, and after them the columns of keys that no edge fills.
         let mut units: Vec<Unit> =
-            (0..).zip(&edges.followed).map(|(at, edge)| Self::edge_unit(at, edge)).collect();
+            (0..).zip(&edges.followed).map(|(at, _)| Self::edge_unit(at, edges)).collect();
         let mut free: Vec<usize> = Vec::new();
         let mut keys: Vec<(usize, BTreeSet<usize>)> = Vec::new();
         for (place, key) in self.distinct(dropped) {
@@ -330,7 +330,10 @@ impl Planner<'_> {
         edge.target == Target::Wave && self.builder.known.together().contains(&pair)
     }
 
-    fn edge_unit(place: u16, edge: &Followed) -> Unit {
+    fn edge_unit(place: u16, edges: &Edges) -> Unit {
+        let edge = &edges.followed[usize::from(place)];
+        let asks = |other: &Followed| other.target == Target::OwnWithin { through: place };
+        let is_asked = edges.followed.iter().any(asks);
         Unit::Edge {
             // What is no row of the parent is never the same as one.
             parent: match edge.choice {
@@ -341,7 +344,11 @@ impl Planner<'_> {
                 Choice::First(n) => n,
                 _ => edge.n_parents,
             },
-            can_lead: edge.target == Target::Complete,
+            leads: match edge.target {
+                Target::Complete if is_asked => Leads::Should,
+                Target::Complete => Leads::Can,
+                _ => Leads::Never,
+            },
         }
     }
 

@@ -134,7 +134,9 @@ impl Planner<'_> {
             }
         }
         match pick {
-            Pick::Tree { roots, .. } if edge.is_nullable => *roots = null_share,
+            Pick::Tree { roots, .. } | Pick::TreeWithin { roots, .. } if edge.is_nullable => {
+                *roots = null_share;
+            }
             _ if may_be_null => *nulls = Nulls::Share(null_share),
             _ => {}
         }
@@ -176,15 +178,14 @@ impl Planner<'_> {
             _ => n_parents,
         };
         let curve = || self.fanout(edge, n_ranked, n);
+        let roots = if edge.is_nullable { ROOTS } else { 0 };
         if let (Target::Complete, Role::Plain, Some(row)) = (&edge.target, role, self.one_parent(edge)) {
             return Pick::Constant(row.min(n_parents - 1));
         }
         match (&edge.target, role) {
-            (Target::Itself, _) | (Target::Own, Role::Unique) => Pick::Itself,
-            (Target::Own, _) => {
-                let roots = if edge.is_nullable { ROOTS } else { 0 };
-                Pick::Tree { roots, not_self: false }
-            }
+            (Target::Itself, _) | (Target::Own | Target::OwnWithin { .. }, Role::Unique) => Pick::Itself,
+            (Target::Own, _) => Pick::Tree { roots, not_self: false },
+            (Target::OwnWithin { through }, _) => Pick::TreeWithin { through: *through, roots },
             (Target::Wave, _) => Pick::Wave,
             (Target::Mutual, _) => Pick::Mutual,
             (Target::Circular(through), _) => Pick::Circular { through: through.clone() },
@@ -231,7 +232,7 @@ fn edge_nulls(edge: &Followed, owned: &[usize], conditions: &Conditions) -> Null
     match edge.target {
         _ if !edge.is_nullable || !may_be => Nulls::Never,
         // Roots are NULL already.
-        Target::Own => Nulls::Share(0),
+        Target::Own | Target::OwnWithin { .. } => Nulls::Share(0),
         _ => Nulls::Share(NULL_REFERENCES),
     }
 }
