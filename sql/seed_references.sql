@@ -27,6 +27,22 @@ SELECT k.conname AS name,
            WHERE i.indrelid = k.conrelid AND i.indisvalid AND i.indpred IS NULL AND i.indkey[0] = ANY (k.conkey)
              -- Those of an earlier attempt to clean.
              AND ic.relname !~ '^perfkit_seed_clean_'
+             AND (
+                 -- all columns of the foreign key come first
+                 (
+                     SELECT bool_and(coalesce(i.indkey[place] = ANY (k.conkey), false))
+                     FROM pg_catalog.generate_series(0, pg_catalog.cardinality(k.conkey) - 1) AS place
+                 )
+                 -- or the first one alone leaves few rows: a key that begins with `tenant_id` finds all of a tenant
+                 OR EXISTS (
+                     SELECT 1
+                     FROM pg_catalog.pg_attribute AS a
+                     JOIN pg_catalog.pg_stats AS s
+                         ON s.schemaname = cn.nspname AND s.tablename = c.relname AND s.attname = a.attname
+                     WHERE a.attrelid = k.conrelid AND a.attnum = i.indkey[0] AND s.n_distinct <> 0
+                       AND CASE WHEN s.n_distinct < 0 THEN -1 / s.n_distinct ELSE c.reltuples / s.n_distinct END <= 100
+                 )
+             )
        ) AS has_index
 FROM ROWS FROM (
     pg_catalog.unnest($1::pg_catalog.text[]), pg_catalog.unnest($2::pg_catalog.text[])
