@@ -507,3 +507,22 @@ fn rows_are_of_the_account_of_what_they_refer_to() {
         assert!(found.parse::<u64>().unwrap() >= least, "{table}.{column}: {found}");
     }
 }
+
+/// The trigger of `message` wants nobody muted, so what was rehearsed after it comes after it.
+#[test]
+fn tables_come_in_the_rehearsed_order_where_triggers_read_them() {
+    let database = Database::create();
+    database.load(
+        "CREATE TABLE account (id int PRIMARY KEY);
+         CREATE TABLE message (id int PRIMARY KEY, account_id int NOT NULL REFERENCES account);
+         CREATE TABLE muted (account_id int PRIMARY KEY REFERENCES account);
+         CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+             PERFORM pg_sleep(0.001);
+             IF EXISTS (SELECT FROM muted WHERE muted.account_id = NEW.account_id) THEN RAISE 'muted'; END IF;
+             RETURN NEW; END $$;
+         CREATE TRIGGER refuse BEFORE INSERT ON message FOR EACH ROW EXECUTE FUNCTION refuse();",
+    );
+    let run = perfkit(&["seed", "--yes", "--message", "300", "--streams", "4"]).on(&database).succeeds();
+    assert!(!run.stderr.contains("was refused"), "{}", run.stderr);
+    assert_eq!(database.value("SELECT count(*) FROM muted"), "100");
+}

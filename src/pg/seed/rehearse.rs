@@ -146,7 +146,8 @@ impl Rehearsal<'_> {
     /// Keeps the order of the rehearsal where triggers use other tables: sessions that load at the same time know of foreign keys
     /// alone.
     async fn wait(&mut self) -> Result<()> {
-        let mut before: BTreeSet<TableId> = BTreeSet::new();
+        // With the words of their triggers.
+        let mut before: BTreeMap<TableId, BTreeSet<String>> = BTreeMap::new();
         let loaded = self.loaded.iter().flat_map(|(plan, at)| of_step(&plan.steps[*at]).iter().copied());
         for table in loaded.collect::<Vec<_>>() {
             let words = if self.relation(table).triggers.is_empty() {
@@ -154,15 +155,17 @@ impl Rehearsal<'_> {
             } else {
                 repair::words(&self.trigger_sources(table).await?)
             };
-            let is_used = |other: &&TableId| {
-                words.contains(&self.relation(**other).name.to_lowercase())
+            let name = |of: TableId| self.relation(of).name.to_lowercase();
+            let is_used = |(other, their_words): &(&TableId, &BTreeSet<String>)| {
+                words.contains(&name(**other))
+                    || their_words.contains(&name(table))
                     || self.fills.contains(&(table, **other))
                     || self.fills.contains(&(**other, table))
             };
-            let used = before.iter().filter(is_used).map(|other| Repair::After(table, *other));
+            let used = before.iter().filter(is_used).map(|(other, _)| Repair::After(table, *other));
             let used: Vec<Repair> = used.collect();
             self.known.repairs.extend(used);
-            before.insert(table);
+            before.insert(table, words);
         }
         Ok(())
     }
