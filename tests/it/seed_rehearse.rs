@@ -508,7 +508,7 @@ fn rows_are_of_the_account_of_what_they_refer_to() {
     }
 }
 
-/// The trigger of `message` wants nobody muted, so what was rehearsed after it comes after it.
+/// The triggers want nobody muted or silenced, so what was rehearsed after them comes after them.
 #[test]
 fn tables_come_in_the_rehearsed_order_where_triggers_read_them() {
     let database = Database::create();
@@ -516,13 +516,24 @@ fn tables_come_in_the_rehearsed_order_where_triggers_read_them() {
         "CREATE TABLE account (id int PRIMARY KEY);
          CREATE TABLE message (id int PRIMARY KEY, account_id int NOT NULL REFERENCES account);
          CREATE TABLE muted (account_id int PRIMARY KEY REFERENCES account);
+         CREATE TABLE post (id int PRIMARY KEY, account_id int NOT NULL REFERENCES account);
+         CREATE TABLE silenced (account_id int PRIMARY KEY REFERENCES account);
+         CREATE VIEW silent AS SELECT account_id FROM silenced;
+         CREATE FUNCTION is_silent(int) RETURNS boolean STABLE LANGUAGE sql RETURN EXISTS (SELECT FROM silent WHERE account_id = $1);
          CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
              PERFORM pg_sleep(0.001);
              IF EXISTS (SELECT FROM muted WHERE muted.account_id = NEW.account_id) THEN RAISE 'muted'; END IF;
              RETURN NEW; END $$;
-         CREATE TRIGGER refuse BEFORE INSERT ON message FOR EACH ROW EXECUTE FUNCTION refuse();",
+         CREATE FUNCTION refuse_silent() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+             PERFORM pg_sleep(0.001);
+             IF is_silent(NEW.account_id) THEN RAISE 'silent'; END IF;
+             RETURN NEW; END $$;
+         CREATE TRIGGER refuse BEFORE INSERT ON message FOR EACH ROW EXECUTE FUNCTION refuse();
+         CREATE TRIGGER refuse BEFORE INSERT ON post FOR EACH ROW EXECUTE FUNCTION refuse_silent();",
     );
-    let run = perfkit(&["seed", "--yes", "--message", "300", "--streams", "4"]).on(&database).succeeds();
+    let run = perfkit(&["seed", "--yes", "--message", "300", "--post", "300", "--streams", "4"])
+        .on(&database)
+        .succeeds();
     assert!(!run.stderr.contains("was refused"), "{}", run.stderr);
-    assert_eq!(database.value("SELECT count(*) FROM muted"), "100");
+    assert_eq!(database.value("SELECT count(*) FROM muted CROSS JOIN LATERAL (SELECT count(*) FROM silenced) AS s (n) WHERE n = 100"), "100");
 }

@@ -13,6 +13,7 @@ mod triggers;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use self::triggers::Reach;
 use super::{echo, partition};
 use crate::index::change::failure::Failure as Kind;
 use crate::pg::connect::Connection;
@@ -153,7 +154,7 @@ impl Rehearsal<'_> {
             let words = if self.relation(table).triggers.is_empty() {
                 BTreeSet::new()
             } else {
-                repair::words(&self.trigger_sources(table).await?)
+                repair::words(&self.trigger_sources(table, Reach::Called).await?)
             };
             let name = |of: TableId| self.relation(of).name.to_lowercase();
             let is_used = |(other, their_words): &(&TableId, &BTreeSet<String>)| {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::Rehearsal;
+use super::triggers::Reach;
 use crate::pg::error::{Error, Result};
 use crate::pg::seed::stream::arrived_all;
 use crate::pg::seed::{copy, existing, refused, stage};
@@ -35,7 +36,7 @@ impl Rehearsal<'_> {
             if let Err(error) = self.put(plan, &chunk).await {
                 let failure = self.failure(plan, step, error)?;
                 self.back_to(place).await?;
-                let source = self.trigger_sources(failure.table).await?;
+                let source = self.trigger_sources(failure.table, Reach::Own).await?;
                 let settings = self.trigger_settings(failure.table).await?;
                 return Ok(Err(Failure { source, settings, ..failure }));
             }

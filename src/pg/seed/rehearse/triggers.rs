@@ -23,9 +23,20 @@ pub(super) struct Effects {
     n_tables: i64,
 }
 
+/// Which texts tell what triggers do.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// Those of their own functions.
+    Own,
+    /// Those of what these call as well, and of views.
+    Called,
+}
+
 impl Rehearsal<'_> {
-    pub(super) async fn trigger_sources(&self, table: TableId) -> Result<String> {
-        let row = self.connection.query_one(sql::SEED_TRIGGER_SOURCES, &[&self.relation(table).oid]).await;
+    pub(super) async fn trigger_sources(&self, table: TableId, reach: Reach) -> Result<String> {
+        let oid = self.relation(table).oid;
+        let is_further = reach == Reach::Called;
+        let row = self.connection.query_one(sql::SEED_TRIGGER_SOURCES, &[&oid, &is_further]).await;
         get(&row.map_err(Error::query("read triggers"))?, "source")
     }
 
@@ -172,7 +183,7 @@ impl Rehearsal<'_> {
         if self.named.contains_key(&table) || self.relation(table).triggers.is_empty() {
             return Ok(());
         }
-        let words = repair::words(&self.trigger_sources(table).await?);
+        let words = repair::words(&self.trigger_sources(table, Reach::Own).await?);
         let others = (0..).zip(&self.schema.relations).filter(|(other, _)| *other != table);
         let named = others.filter(|(_, relation)| words.contains(&relation.name.to_lowercase()));
         self.named.insert(table, named.map(|(other, _)| other).collect());
