@@ -15,6 +15,8 @@ const NAME: &str = "pg_stat_statements";
 /// The extension's versions that have `toplevel` and `pg_stat_statements_info`, and `stats_since`.
 const WITH_INFO: (u32, u32) = (1, 9);
 const WITH_SINCE: (u32, u32) = (1, 11);
+/// So often are the entries read where a reset comes between; whoever resets them without end sees no whole snapshot.
+const MOST_LOOKS: usize = 3;
 
 /// The view, with the statements that read it.
 pub(crate) struct View<'c> {
@@ -30,6 +32,12 @@ pub(crate) struct View<'c> {
 pub(crate) struct Looked {
     pub(crate) snapshot: Snapshot,
     pub(crate) n_hidden: u64,
+}
+
+/// What the server says of all entries.
+struct Info {
+    n_deallocations: u64,
+    reset_at: Option<Time>,
 }
 
 impl<'c> View<'c> {
@@ -70,9 +78,18 @@ impl<'c> View<'c> {
 
     /// Reads the counters of this database.
     pub(crate) async fn look(&self, at: Time) -> Result<Looked> {
-        // Before the entries: what is evicted in between is told next time.
-        let info = self.connection.query_one(&self.info, &[]).await.map_err(failed)?;
-        let rows = self.connection.query(&self.counters, &[]).await.map_err(failed)?;
+        // Evictions are read before the entries: what is evicted in between is told next time.
+        let mut info = self.info().await?;
+        let mut rows = self.counters().await?;
+        for _ in 1..MOST_LOOKS {
+            let later = self.info().await?;
+            if later.reset_at == info.reset_at {
+                break;
+            }
+            // The entries may be from before the reset or from after it; they would count it twice.
+            info = later;
+            rows = self.counters().await?;
+        }
         let mut entries = Vec::with_capacity(rows.len());
         let mut n_hidden = 0;
         for row in &rows {
@@ -81,13 +98,20 @@ impl<'c> View<'c> {
                 None => n_hidden += 1,
             }
         }
-        let snapshot = Snapshot {
-            at,
-            entries,
-            n_deallocations: number(&info, "deallocations")?,
-            reset_at: get::<Option<f64>>(&info, "reset_at")?.map(time),
-        };
-        Ok(Looked { snapshot, n_hidden })
+        let Info { n_deallocations, reset_at } = info;
+        Ok(Looked { snapshot: Snapshot { at, entries, n_deallocations, reset_at }, n_hidden })
+    }
+
+    async fn info(&self) -> Result<Info> {
+        let row = self.connection.query_one(&self.info, &[]).await.map_err(failed)?;
+        Ok(Info {
+            n_deallocations: number(&row, "deallocations")?,
+            reset_at: get::<Option<f64>>(&row, "reset_at")?.map(time),
+        })
+    }
+
+    async fn counters(&self) -> Result<Vec<Row>> {
+        self.connection.query(&self.counters, &[]).await.map_err(failed)
     }
 
     /// Reads the texts of these statements; those that are evicted by now have none.

@@ -128,6 +128,27 @@ fn calls_are_counted_over_a_reset() {
 }
 
 #[test]
+fn a_reset_in_the_middle_of_a_look_is_counted_once() {
+    let server = server(&[], 5443);
+    let database = shop(&server);
+    // The third time that a session asks for it, the counters begin anew right behind its answer.
+    database.load(
+        "CREATE FUNCTION torn() RETURNS TABLE (dealloc bigint, stats_reset timestamptz) LANGUAGE plpgsql AS $$
+         DECLARE n int := coalesce(current_setting('torn.n', true), '0')::int + 1;
+         BEGIN
+           PERFORM set_config('torn.n', n::text, false);
+           RETURN QUERY SELECT * FROM pg_stat_statements_info();
+           IF n = 3 THEN PERFORM pg_stat_statements_reset(); END IF;
+         END $$;
+         CREATE OR REPLACE VIEW pg_stat_statements_info AS SELECT * FROM torn()",
+    );
+    look_up(&database, 9);
+    let args = ["capture", "statements", "--every", "100ms", "--for", "500ms", "-o", "a.trace", "--json"];
+    let report = perfkit(&args).on(&database).succeeds().json();
+    assert_eq!((&report["resets"], &report["complete"]), (&1.into(), &false.into()), "{report:#}");
+}
+
+#[test]
 fn evicted_entries_are_counted() {
     let server = server(&["pg_stat_statements.max=100"], 5444);
     let database = shop(&server);
