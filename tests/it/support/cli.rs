@@ -6,6 +6,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
+use nix::sys::statvfs::statvfs;
 use serde_json::Value;
 
 use super::pg::{Database, bin};
@@ -44,11 +45,21 @@ pub(crate) fn perfkit(args: &[&str]) -> Perfkit {
         .env("COLUMNS", "100")
         .env("TZ", "UTC")
         .env("PERFKIT_PG_BIN", bin())
+        .env("TMPDIR", folder_of_servers())
         // No test finds a sandbox that the developer has running.
         .env("PERFKIT_SANDBOX_DIR", folder.path().join("no-sandbox"))
         .current_dir(folder.path())
         .stdin(Stdio::null());
     Perfkit { command, folder, input: None }
+}
+
+/// Returns where perfkit makes its throw-away servers: in memory where there is plenty, because some file systems take seconds for the
+/// thousands of files that come and go with each.
+fn folder_of_servers() -> &'static str {
+    const MEMORY: &str = "/dev/shm";
+    const PLENTY: f64 = 4e9;
+    let free = statvfs(MEMORY).map_or(0.0, |it| it.blocks_available() as f64 * it.fragment_size() as f64);
+    if free >= PLENTY { MEMORY } else { "/tmp" }
 }
 
 impl Perfkit {
