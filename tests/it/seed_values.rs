@@ -202,3 +202,22 @@ fn rows_of_migrations_are_no_data() {
     assert_eq!(database.value("SELECT count(*) FROM users"), "110");
     assert_eq!(database.value("SELECT string_agg(version, ',') FROM schema_migrations"), "20260101000000");
 }
+
+#[test]
+fn a_key_of_few_characters_has_all_of_their_texts() {
+    let database = Database::create();
+    database.load(
+        "CREATE TABLE one (code char(1) PRIMARY KEY); CREATE TABLE two (code varchar(2) PRIMARY KEY);
+         CREATE TABLE three (code char(3) PRIMARY KEY); CREATE TABLE letters (code char(1) PRIMARY KEY);
+         INSERT INTO letters SELECT chr(96 + i) FROM generate_series(1, 20) AS i",
+    );
+    let append = || {
+        let rows = ["--rows", "two=1000", "--rows", "three=30000"];
+        perfkit(&[&["seed", "--yes", "--append"], &rows[..]].concat()).on(&database).succeeds();
+        let tables = ["one", "two", "three", "letters"];
+        tables.map(|table| database.value(&format!("SELECT count(*) FROM {table}")))
+    };
+    assert_eq!(append(), ["36", "1000", "30000", "36"]);
+    // Rows of an earlier run, and rows that nobody here has made, leave the rest.
+    assert_eq!(append(), ["36", "1296", "46656", "36"]);
+}

@@ -1,6 +1,6 @@
 //! Texts of words, digits and codes.
 
-use super::lane::Lane;
+use super::lane::{Cells, Lane};
 use super::values::{Ordinals, appended, length};
 use super::world::to_place;
 use super::{Piece, Template, WordStyle};
@@ -56,6 +56,21 @@ impl Template {
             _ => 1,
         });
         codes.max().unwrap_or(1)
+    }
+
+    /// Returns all texts of a template that is nothing but a code, unless there are more than `n_most`.
+    pub(crate) fn codes(&self, n_most: u64) -> Option<Cells> {
+        let [Piece::Code(_) | Piece::DecimalCode(_)] = self.pieces[..] else { return None };
+        let n = Some(self.n()).filter(|n| *n <= n_most)?;
+        let compiled = self.compiled();
+        let texts: Vec<Vec<u8>> = (0..n)
+            .map(|ordinal| {
+                let mut text = Vec::new();
+                compiled.append(ordinal, 0, &mut text);
+                text
+            })
+            .collect();
+        Some(Cells::of_bytes(texts.iter().map(Vec::as_slice)))
     }
 
     pub(super) fn fill(&self, of: &Ordinals, lane: &mut Lane) {

@@ -12,6 +12,7 @@ use crate::seed::keys::permutation::Permutation;
 use crate::seed::make::lane::Cells;
 use crate::seed::make::{Draw, Maker, Values};
 use crate::seed::plan::edges::{Choice, Edges, Followed, Target};
+use crate::seed::plan::rows::is_key;
 use crate::seed::plan::suit::{suit, without};
 use crate::seed::plan::{pool, repair};
 use crate::seed::schema::types::Type;
@@ -40,11 +41,10 @@ impl Planner<'_> {
         for domain in domains.chain(allowed.is_empty().then_some(&Domain::Any)) {
             let unique = self.unique_within(column, conditions, domain, n);
             let unique = unique.and_then(|(draw, values)| self.not_taken(column, draw, values));
-            let n_of = |of: &Option<(Draw, Values)>| of.as_ref().map_or(0, |(_, values)| values.n());
-            if n_of(&unique) > n_of(&best) {
+            if n_of(unique.as_ref()) > n_of(best.as_ref()) {
                 best = unique;
             }
-            if n_of(&best) >= n {
+            if n_of(best.as_ref()) >= n {
                 break;
             }
         }
@@ -80,14 +80,14 @@ impl Planner<'_> {
         };
         let made = guess::unique(field, self.relation, n)
             .and_then(|values| suit(&field.ty, &self.wires[column], &Draw::Serial, &values, domain))
-            .map(|(_, values)| scattered(values))
-            .filter(|(_, values)| values.n() >= n);
-        let plain = || {
-            let Maker::Drawn { draw, values } = &self.candidates[column].maker else { return None };
-            let (_, values) = suit(&field.ty, &self.wires[column], draw, values, domain)?;
-            Some(scattered(values))
-        };
-        made.or_else(plain)
+            .map(|(_, values)| scattered(values));
+        if n_of(made.as_ref()) >= n {
+            return made;
+        }
+        let Maker::Drawn { draw, values } = &self.candidates[column].maker else { return made };
+        let plain =
+            suit(&field.ty, &self.wires[column], draw, values, domain).map(|(_, values)| scattered(values));
+        if n_of(made.as_ref()) > n_of(plain.as_ref()) { made } else { plain }
     }
 
     /// Leaves out what rows have that are there already, where there are few values.
@@ -102,6 +102,10 @@ impl Planner<'_> {
             Values::Int { low, step, n } if n <= MAX_LABELS => {
                 Cells::Int((0..n.cast_signed()).map(|ordinal| low + step * ordinal).collect())
             }
+            Values::Template(template) => match template.codes(MAX_LABELS) {
+                Some(codes) => codes,
+                None => return Some((draw, Values::Template(template))),
+            },
             _ => return Some((draw, values)),
         };
         let (_, values) = without(&list, taken)?;
@@ -353,7 +357,13 @@ impl Planner<'_> {
     }
 
     pub(super) fn column_unit(&self, column: usize, conditions: &Conditions, n_wanted: u64) -> Unit {
-        let n = self.unique(column, conditions, n_wanted).map_or(1, |(_, values)| values.n());
+        let n = self.unique(column, conditions, n_wanted).map_or(1, |(_, values)| {
+            let is_key = ColumnId::try_from(column).is_ok_and(|column| is_key(self.relation, &[column]));
+            // Rows of earlier runs have the first ones, unless what they have is left out.
+            let is_shared = is_key && !matches!(values, Values::List(_));
+            let base = self.builder.known.bases.get(&self.table).filter(|_| is_shared);
+            values.n().saturating_sub(base.copied().unwrap_or(0)).max(1)
+        });
         let field = &self.relation.fields[column];
         if n < n_wanted { Unit::Finite(n) } else { Unit::Large { is_position: guess::is_position(field) } }
     }
@@ -385,4 +395,9 @@ impl Planner<'_> {
         let names: Vec<String> = arranged.limiting.iter().map(name).collect();
         format!("{} allows no more", names.join(", "))
     }
+}
+
+/// How many values there are.
+fn n_of(values: Option<&(Draw, Values)>) -> u64 {
+    values.map_or(0, |(_, values)| values.n())
 }
