@@ -209,15 +209,16 @@ fn a_key_of_few_characters_has_all_of_their_texts() {
     database.load(
         "CREATE TABLE one (code char(1) PRIMARY KEY); CREATE TABLE two (code varchar(2) PRIMARY KEY);
          CREATE TABLE three (code char(3) PRIMARY KEY); CREATE TABLE letters (code char(1) PRIMARY KEY);
+         CREATE TABLE pair (a char(1), b char(1), PRIMARY KEY (a, b));
          INSERT INTO letters SELECT chr(96 + i) FROM generate_series(1, 20) AS i",
     );
     let append = || {
-        let rows = ["--rows", "two=1000", "--rows", "three=30000"];
+        let rows = ["--rows", "two=1000", "--rows", "three=30000", "--rows", "pair=1000"];
         perfkit(&[&["seed", "--yes", "--append"], &rows[..]].concat()).on(&database).succeeds();
-        let tables = ["one", "two", "three", "letters"];
+        let tables = ["one", "two", "three", "letters", "pair"];
         tables.map(|table| database.value(&format!("SELECT count(*) FROM {table}")))
     };
-    assert_eq!(append(), ["36", "1000", "30000", "36"]);
+    assert_eq!(append(), ["36", "1000", "30000", "36", "1000"]);
     // Rows of an earlier run, and rows that nobody here has made, leave the rest.
-    assert_eq!(append(), ["36", "1296", "46656", "36"]);
+    assert_eq!(append(), ["36", "1296", "46656", "36", "1296"]);
 }

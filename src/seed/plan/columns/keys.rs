@@ -144,7 +144,7 @@ impl Planner<'_> {
         let greatest = fed.iter().filter_map(|it| self.builder.known.first_keys.get(it)).max();
         let mut first = start.max(greatest.map_or(i64::MIN, |greatest| greatest.saturating_add(1)));
         first = first.checked_add(turn.checked_mul(increment)?)?;
-        let base = i64::try_from(self.builder.known.bases.get(&self.table).copied().unwrap_or(0)).ok()?;
+        let base = i64::try_from(self.base()).ok()?;
         if !self.relation.is_filled && base == 0 && fed.len() == 1 {
             let least = field.sequence.as_ref().map_or(i64::MIN, |sequence| sequence.min);
             first = self.least_asked(column_id, first).filter(|asked| *asked >= least).unwrap_or(first);
@@ -258,6 +258,17 @@ impl Planner<'_> {
         let (of_edges, of_columns) = arrangement.roles.split_at(edges.followed.len());
         let mut n_rows = arrangement.n_rows;
         let mut limiting: BTreeSet<usize> = arrangement.limiting.iter().map(|at| keys[*at].0).collect();
+        for (place, of_key) in &keys {
+            let n_values = |at: &usize| match units[*at] {
+                Unit::Finite(n) if *at >= edges.followed.len() => Some(n),
+                _ => None,
+            };
+            let all = of_key.iter().map(n_values).try_fold(1, |all: u64, n| Some(all.saturating_mul(n?)));
+            let Some(left) = all.map(|all| all.saturating_sub(self.base()).max(1)) else { continue };
+            if left < n_rows {
+                (n_rows, limiting) = (left, BTreeSet::from([*place]));
+            }
+        }
         let constant = self.constant(dropped);
         if n_rows > 1 && !constant.is_empty() {
             (n_rows, limiting) = (1, constant);
@@ -357,15 +368,23 @@ impl Planner<'_> {
     }
 
     pub(super) fn column_unit(&self, column: usize, conditions: &Conditions, n_wanted: u64) -> Unit {
-        let n = self.unique(column, conditions, n_wanted).map_or(1, |(_, values)| {
-            let is_key = ColumnId::try_from(column).is_ok_and(|column| is_key(self.relation, &[column]));
-            // Rows of earlier runs have the first ones, unless what they have is left out.
-            let is_shared = is_key && !matches!(values, Values::List(_));
-            let base = self.builder.known.bases.get(&self.table).filter(|_| is_shared);
-            values.n().saturating_sub(base.copied().unwrap_or(0)).max(1)
+        let is_key = ColumnId::try_from(column).is_ok_and(|column| is_key(self.relation, &[column]));
+        let n = self.unique(column, conditions, n_wanted).map_or(1, |(_, values)| match values {
+            // Of a list those are left that no row has.
+            Values::List(_) if is_key => self.base().saturating_add(values.n()),
+            _ => values.n(),
         });
         let field = &self.relation.fields[column];
-        if n < n_wanted { Unit::Finite(n) } else { Unit::Large { is_position: guess::is_position(field) } }
+        if n < n_wanted.saturating_add(self.base()) {
+            Unit::Finite(n)
+        } else {
+            Unit::Large { is_position: guess::is_position(field) }
+        }
+    }
+
+    /// Rows that earlier runs put into the table: they have the first values of its keys.
+    fn base(&self) -> u64 {
+        self.builder.known.bases.get(&self.table).copied().unwrap_or(0)
     }
 
     /// What a key makes of a column.
