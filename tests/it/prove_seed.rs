@@ -87,16 +87,21 @@ fn clean(database: &Database, tables: &[String], before: &Contents, triggers: &s
         .collect()
 }
 
+/// Counts the rows of each table, as `table: n`, in the order of the tables.
 fn counts(database: &Database, tables: &[String]) -> Vec<String> {
-    let counts: Vec<String> = tables
-        .iter()
-        .map(|table| format!("SELECT '{}: ' || count(*) FROM {table}", table.replace('\'', "''")))
+    let partitioned = database.query("SELECT oid::regclass::text FROM pg_class WHERE relkind = 'p'");
+    // Rows of tables that inherit from one are not its own.
+    let only = |table: &String| if partitioned.contains(table) { "" } else { "ONLY " };
+    let counts: Vec<String> = (0..)
+        .zip(tables)
+        .map(|(place, table)| {
+            let name = table.replace('\'', "''");
+            format!("SELECT '{name}: ' || count(*), {place} AS place FROM {}{table}", only(table))
+        })
         .collect();
-    let mut counts: Vec<String> =
-        counts.chunks(200).flat_map(|some| database.query(&some.join(" UNION ALL "))).collect();
     // The server appends in any order.
-    counts.sort();
-    counts
+    let ordered = |some: &[String]| format!("{} ORDER BY place", some.join(" UNION ALL "));
+    counts.chunks(200).flat_map(|some| database.query(&ordered(some))).collect()
 }
 
 /// Loads a schema as its users do, since dumps hold commands of psql; returns what could not be loaded.
@@ -130,14 +135,10 @@ fn prove_with(schema: &Path, triggers: &str) -> (Proof, bool) {
     let tables = database.query(TABLES);
     let oids = database.value(&format!("SELECT array_agg(it::regclass::oid) FROM ({TABLES}) AS of (it)"));
     let constraints = || database.value(&CONSTRAINTS.replace("$$oids$$", &format!("'{oids}'")));
-    let partitioned = database.query("SELECT oid::regclass::text FROM pg_class WHERE relkind = 'p'");
-    // Rows of tables that inherit from one are not its own.
-    let only = |table: &str| if partitioned.iter().any(|it| it == table) { "" } else { "ONLY " };
-    let n_rows = |table: &String| database.value(&format!("SELECT count(*) FROM {}{table}", only(table)));
-    let n_before: Vec<String> = tables.iter().map(n_rows).collect();
-    // Some schemas come with rows of their own.
-    let append: &[&str] = if n_before.iter().any(|n| n != "0") { &["--append"] } else { &[] };
     let (before, contents_before) = (constraints(), contents(&database, &tables));
+    let is_empty = |count: &String| count.ends_with(": 0");
+    // Some schemas come with rows of their own.
+    let append: &[&str] = if contents_before.counts.iter().all(is_empty) { &[] } else { &["--append"] };
     let run = run(&database, &[&SEED[..], &["--triggers", triggers], append].concat());
     let mut proof = Proof { n_tables: tables.len(), n_filled: 0, n_named: 0, notes, problems: Vec::new() };
     // What is left out is named.
@@ -146,21 +147,22 @@ fn prove_with(schema: &Path, triggers: &str) -> (Proof, bool) {
             run.stderr.lines().filter(|line| !line.starts_with("warning")).collect::<Vec<_>>().join("; ");
         proof.problems.push(error);
     }
-    for (table, n_before) in tables.iter().zip(&n_before) {
+    let counts_after = counts(&database, &tables);
+    for ((table, before), after) in tables.iter().zip(&contents_before.counts).zip(&counts_after) {
         let bare = |name: &str| name.replace('"', "");
         let is_named = |line: &str| {
             let Some((of, _)) = line.split_once(" gets no rows") else { return false };
             let of = bare(of.rsplit("table ").next().unwrap_or(of));
             of == bare(table) || of.rsplit('.').next() == Some(&bare(table))
         };
-        if n_rows(table) != *n_before {
+        if after != before {
             proof.n_filled += 1;
         } else if let Some(reason) = run.stderr.lines().find(|line| is_named(line)) {
             proof.n_named += 1;
             proof.notes.push(reason.to_owned());
-        } else if *n_before != "0" {
+        } else if !is_empty(before) {
             // Such as the list of migrations, or all that its keys allow.
-            proof.notes.push(format!("{table} keeps the {n_before} rows that it came with"));
+            proof.notes.push(format!("keeps the rows that it came with: {before}"));
         } else {
             proof.problems.push(format!("{table} is empty"));
         }

@@ -54,9 +54,11 @@ pub(crate) struct Arrangement {
 /// Gives each unit a role so that no two of `n_rows` rows are equal in all units of a key.
 ///
 /// A key is kept by one unit that is never the same twice, or by a lead with something that tells its rows apart, or by cells:
-/// every combination of all its units once. Keys must not be empty.
-pub(crate) fn arrange(units: &[Unit], keys: &[BTreeSet<usize>], n_wanted: u64) -> Arrangement {
-    let mut search = Search { units, n_wanted, roles: vec![Role::Plain; units.len()], caps: Vec::new() };
+/// every combination of all its units once. Keys must not be empty. `n_before` rows that were made before have the first values
+/// of columns; which parents they have is not known here.
+pub(crate) fn arrange(units: &[Unit], keys: &[BTreeSet<usize>], n_wanted: u64, n_before: u64) -> Arrangement {
+    let roles = vec![Role::Plain; units.len()];
+    let mut search = Search { units, n_wanted, n_before, roles, caps: Vec::new() };
     // A key that contains another one is kept with it.
     let is_smallest = |key: &usize| {
         !keys.iter().enumerate().any(|(other, units)| {
@@ -66,7 +68,7 @@ pub(crate) fn arrange(units: &[Unit], keys: &[BTreeSet<usize>], n_wanted: u64) -
     let mut open: Vec<usize> = (0..keys.len()).filter(is_smallest).collect();
     // Keys of one unit leave no choice.
     for key in open.iter().filter(|key| keys[**key].len() == 1) {
-        search.make_unique(*key, *keys[*key].first().expect("one unit"));
+        search.make_unique(*key, &keys[*key], *keys[*key].first().expect("one unit"));
     }
     open.retain(|key| !search.has_unique(&keys[*key]));
     for key in open.clone() {
@@ -100,6 +102,7 @@ pub(crate) fn arrange(units: &[Unit], keys: &[BTreeSet<usize>], n_wanted: u64) -
 struct Search<'u> {
     units: &'u [Unit],
     n_wanted: u64,
+    n_before: u64,
     roles: Vec<Role>,
     /// The rows that keys allow.
     caps: Vec<(usize, u64)>,
@@ -118,9 +121,15 @@ impl Search<'_> {
         key.iter().any(|unit| self.roles[*unit] == Role::Unique)
     }
 
-    fn make_unique(&mut self, key: usize, unit: usize) {
+    fn make_unique(&mut self, key: usize, units: &BTreeSet<usize>, unit: usize) {
         self.roles[unit] = Role::Unique;
-        self.caps.push((key, self.size(unit)));
+        self.caps.push((key, self.left(units, self.size(unit))));
+    }
+
+    /// How many of `n` combinations of a key's units are left by the rows that were made before, one at least.
+    fn left(&self, units: &BTreeSet<usize>, n: u64) -> u64 {
+        let are_columns = units.iter().all(|unit| matches!(self.units[*unit], Unit::Finite(_)));
+        if are_columns { n.saturating_sub(self.n_before).max(1) } else { n }
     }
 
     fn leads(&self, unit: usize) -> bool {
@@ -238,7 +247,7 @@ impl Search<'_> {
         let largest = units.iter().copied().max_by_key(|unit| self.size(*unit)).expect("keys are not empty");
         if free.len() < 2 || n_cells <= self.size(largest) {
             // It keeps what it did as well: what is never the same twice tells the rows of a lead apart.
-            self.make_unique(key, largest);
+            self.make_unique(key, units, largest);
             return;
         }
         let mut divisor: u64 = 1;
@@ -247,7 +256,7 @@ impl Search<'_> {
             self.roles[unit] = Role::Digit { n_cells, divisor, n };
             divisor = divisor.saturating_mul(n);
         }
-        self.caps.push((key, n_cells));
+        self.caps.push((key, self.left(units, n_cells)));
     }
 }
 
@@ -267,8 +276,21 @@ mod tests {
 
     fn check(units: &[Unit], keys: &[&[usize]], n_wanted: u64, expected: (&[Role], u64)) {
         let keys: Vec<_> = keys.iter().map(|units| key(units)).collect();
-        let arrangement = arrange(units, &keys, n_wanted);
+        let arrangement = arrange(units, &keys, n_wanted, 0);
         assert_eq!((&*arrangement.roles, arrangement.n_rows), expected);
+    }
+
+    #[test]
+    fn rows_made_before_have_the_first_values_of_columns() {
+        let left = |units: &[Unit], n_before: u64| {
+            let all = (0..units.len()).collect();
+            arrange(units, &[all], 100, n_before).n_rows
+        };
+        assert_eq!(left(&[Unit::Finite(36)], 10), 26);
+        assert_eq!(left(&[Unit::Finite(6), Unit::Finite(5)], 10), 20);
+        assert_eq!(left(&[Unit::Finite(6)], 10), 1);
+        assert_eq!(left(&[Unit::Finite(1_000)], 950), 50);
+        assert_eq!(left(&[edge(0, 5)], 3), 5);
     }
 
     #[test]
@@ -350,7 +372,7 @@ mod tests {
         ) {
             let of = |mask: &u8| (0..units.len()).filter(|unit| mask >> unit & 1 == 1).collect::<BTreeSet<_>>();
             let keys: Vec<_> = masks.iter().map(of).filter(|units| !units.is_empty()).collect();
-            let arrangement = arrange(&units, &keys, n_wanted);
+            let arrangement = arrange(&units, &keys, n_wanted, 0);
             prop_assert!(arrangement.n_rows > 0 && arrangement.n_rows <= n_wanted);
             prop_assert_eq!(arrangement.limiting.is_empty(), arrangement.n_rows == n_wanted);
             let rows: Vec<_> = (0..arrangement.n_rows).map(|at| row(&units, &arrangement, at)).collect();

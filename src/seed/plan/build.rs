@@ -508,7 +508,7 @@ impl Builder<'_> {
             name: relation.name.clone(),
             n_rows: 0,
             rows_from: RowsFrom::Default,
-            base: self.known.bases.get(&table).copied().unwrap_or(0),
+            base: self.known.base(table),
             existing: self.existing(table).cloned(),
             columns: relation.fields.iter().map(column).collect(),
             edges: Vec::new(),

@@ -78,6 +78,13 @@ pub(crate) struct Known {
     pub(crate) repairs: Vec<Repair>,
 }
 
+impl Known {
+    /// How many rows earlier runs put into a table: they have the first values of its keys.
+    pub(crate) fn base(&self, table: TableId) -> u64 {
+        self.bases.get(&table).copied().unwrap_or(0)
+    }
+}
+
 /// Values of some columns that go together.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Pool {

@@ -216,7 +216,7 @@ impl Rows<'_> {
 }
 
 /// Whether columns alone are a key.
-pub(super) fn is_key(relation: &Relation, columns: &[ColumnId]) -> bool {
+fn is_key(relation: &Relation, columns: &[ColumnId]) -> bool {
     let columns: BTreeSet<ColumnId> = columns.iter().copied().collect();
     relation
         .keys

@@ -12,7 +12,6 @@ use crate::seed::keys::permutation::Permutation;
 use crate::seed::make::lane::Cells;
 use crate::seed::make::{Draw, Maker, Values};
 use crate::seed::plan::edges::{Choice, Edges, Followed, Target};
-use crate::seed::plan::rows::is_key;
 use crate::seed::plan::suit::{suit, without};
 use crate::seed::plan::{pool, repair};
 use crate::seed::schema::types::Type;
@@ -92,10 +91,7 @@ impl Planner<'_> {
 
     /// Leaves out what rows have that are there already, where there are few values.
     fn not_taken(&self, column: usize, draw: Draw, values: Values) -> Option<(Draw, Values)> {
-        let column_id = ColumnId::try_from(column).ok()?;
-        let Some(taken) = self.builder.known.taken.get(&(self.table, column_id)) else {
-            return Some((draw, values));
-        };
+        let Some(taken) = self.taken(column) else { return Some((draw, values)) };
         let list = match values {
             Values::List(list) => list,
             // Places in a list of labels, and booleans.
@@ -113,11 +109,16 @@ impl Planner<'_> {
         Some((Draw::Permuted(Permutation::new(n, self.stream(&self.relation.fields[column].name))), values))
     }
 
+    /// What rows have that are there already in a column that is a key by itself, where that is known.
+    fn taken(&self, column: usize) -> Option<&Cells> {
+        self.builder.known.taken.get(&(self.table, ColumnId::try_from(column).ok()?))
+    }
+
     /// A key of one column of whose few values rows have each already.
     pub(super) fn full_key(&self, conditions: &Conditions) -> Option<&str> {
         let is_full = |key: &&Key| {
             let [KeyPart::Column(column)] = key.parts[..] else { return false };
-            let has_taken = self.builder.known.taken.contains_key(&(self.table, column));
+            let has_taken = self.taken(column.into()).is_some();
             has_taken && key.predicate.is_none() && self.unique(column.into(), conditions, 1).is_none()
         };
         self.relation.keys.iter().find(is_full).map(|key| key.name.as_str())
@@ -144,7 +145,7 @@ impl Planner<'_> {
         let greatest = fed.iter().filter_map(|it| self.builder.known.first_keys.get(it)).max();
         let mut first = start.max(greatest.map_or(i64::MIN, |greatest| greatest.saturating_add(1)));
         first = first.checked_add(turn.checked_mul(increment)?)?;
-        let base = i64::try_from(self.base()).ok()?;
+        let base = i64::try_from(self.builder.known.base(self.table)).ok()?;
         if !self.relation.is_filled && base == 0 && fed.len() == 1 {
             let least = field.sequence.as_ref().map_or(i64::MIN, |sequence| sequence.min);
             first = self.least_asked(column_id, first).filter(|asked| *asked >= least).unwrap_or(first);
@@ -254,21 +255,10 @@ impl Planner<'_> {
             }
         }
         let sets: Vec<BTreeSet<usize>> = keys.iter().map(|(_, units)| units.clone()).collect();
-        let arrangement = arrangement::arrange(&units, &sets, n_wanted);
+        let arrangement = arrangement::arrange(&units, &sets, n_wanted, self.builder.known.base(self.table));
         let (of_edges, of_columns) = arrangement.roles.split_at(edges.followed.len());
         let mut n_rows = arrangement.n_rows;
         let mut limiting: BTreeSet<usize> = arrangement.limiting.iter().map(|at| keys[*at].0).collect();
-        for (place, of_key) in &keys {
-            let n_values = |at: &usize| match units[*at] {
-                Unit::Finite(n) if *at >= edges.followed.len() => Some(n),
-                _ => None,
-            };
-            let all = of_key.iter().map(n_values).try_fold(1, |all: u64, n| Some(all.saturating_mul(n?)));
-            let Some(left) = all.map(|all| all.saturating_sub(self.base()).max(1)) else { continue };
-            if left < n_rows {
-                (n_rows, limiting) = (left, BTreeSet::from([*place]));
-            }
-        }
         let constant = self.constant(dropped);
         if n_rows > 1 && !constant.is_empty() {
             (n_rows, limiting) = (1, constant);
@@ -368,23 +358,18 @@ impl Planner<'_> {
     }
 
     pub(super) fn column_unit(&self, column: usize, conditions: &Conditions, n_wanted: u64) -> Unit {
-        let is_key = ColumnId::try_from(column).is_ok_and(|column| is_key(self.relation, &[column]));
+        let base = self.builder.known.base(self.table);
         let n = self.unique(column, conditions, n_wanted).map_or(1, |(_, values)| match values {
-            // Of a list those are left that no row has.
-            Values::List(_) if is_key => self.base().saturating_add(values.n()),
+            // Of a list only those are there that no row has.
+            Values::List(_) if self.taken(column).is_some() => base.saturating_add(values.n()),
             _ => values.n(),
         });
         let field = &self.relation.fields[column];
-        if n < n_wanted.saturating_add(self.base()) {
+        if n < n_wanted.saturating_add(base) {
             Unit::Finite(n)
         } else {
             Unit::Large { is_position: guess::is_position(field) }
         }
-    }
-
-    /// Rows that earlier runs put into the table: they have the first values of its keys.
-    fn base(&self) -> u64 {
-        self.builder.known.bases.get(&self.table).copied().unwrap_or(0)
     }
 
     /// What a key makes of a column.

@@ -29,7 +29,7 @@ impl Planner<'_> {
     ) -> Paired {
         let mut paired = Paired::new();
         let relation = self.relation;
-        let has_base = self.builder.known.bases.get(&self.table).is_some_and(|base| *base > 0);
+        let has_base = self.builder.known.base(self.table) > 0;
         if self.builder.request.statistics.is_none() || has_base || relation.is_filled {
             return paired;
         }

@@ -77,7 +77,7 @@ impl Planner<'_> {
         let by_constraints = || gap("constraints decide its values".to_owned());
         let Maker::Drawn { draw, values } = &plan.maker else { return by_constraints() };
         // Keys of a sequence are the run's own.
-        let has_base = self.builder.known.bases.get(&self.table).is_some_and(|base| *base > 0);
+        let has_base = self.builder.known.base(self.table) > 0;
         let is_serial = *draw == Draw::Serial && field.sequence.is_some();
         if is_serial || (is_unique && (has_base || self.relation.is_filled)) {
             return None;
