@@ -63,11 +63,11 @@ pub(crate) async fn read(
     let (sequences, n_hidden) = if let Some((helper, exported)) = helper {
         let middle = catalog.tables.len() / 2;
         let (first, second) = catalog.tables.split_at_mut(middle);
-        let first = async {
-            read_parts(&transaction, major, first, Sizes::Analyzed, is_judged_by_statistics).await?;
-            transaction.commit().await.map_err(Error::query(DOING))
-        };
-        tokio::try_join!(read_beside(helper, &exported, second), first)?.0
+        let first = read_parts(&transaction, major, first, Sizes::Analyzed, is_judged_by_statistics);
+        let (found, ()) = tokio::try_join!(read_beside(helper, &exported, second), first)?;
+        // Not before: what is exported can be seen as long as its transaction goes on.
+        transaction.commit().await.map_err(Error::query(DOING))?;
+        found
     } else {
         let tables = &mut catalog.tables;
         read_parts(&transaction, major, tables, Sizes::Analyzed, is_judged_by_statistics).await?;
